@@ -1,0 +1,162 @@
+// P2C2R client library: hand work to a community's GPUs from a game loop.
+//
+// Rules. No thread is started, nothing is printed, no signal is touched. Every call returns at once except those named
+// _wait. Nothing is called back: completions are what p2c2r_poll returns. A client and its tickets belong to one thread
+// at a time. Every ticket ends exactly once: result, refusal, expiry, cancellation or loss, also when the connection
+// dies or the client is destroyed. Structs start with `size`: set it to sizeof; all other zeroes mean the default.
+#ifndef P2C2R_P2C2R_H
+#define P2C2R_P2C2R_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define P2C2R_API __attribute__((visibility("default")))
+#else
+#define P2C2R_API
+#endif
+
+#define P2C2R_VERSION_MAJOR 0
+#define P2C2R_VERSION_MINOR 1
+
+typedef struct p2c2r_client p2c2r_client;
+typedef uint64_t p2c2r_ticket; // never 0
+
+// What a call returns. Names and sentences: p2c2r_status_name, p2c2r_status_text.
+typedef int32_t p2c2r_status;
+enum {
+    P2C2R_OK = 0,
+    P2C2R_EAGAIN = -1,       // the window is full: poll, then submit again (or drop the frame)
+    P2C2R_EINVAL = -2,       // an argument is out of its range
+    P2C2R_ENOMEM = -3,
+    P2C2R_EUNREACHABLE = -4, // no coordinator answers
+    P2C2R_ETIMEOUT = -5,     // a _wait ran out of time; the ticket lives on
+    P2C2R_ENOTFOUND = -6,    // no such ticket (ended and released, or never given)
+    P2C2R_ECLOSED = -7,
+};
+
+// How a ticket ended.
+typedef uint32_t p2c2r_outcome;
+enum {
+    P2C2R_DONE = 1,      // result is there
+    P2C2R_REFUSED = 2,   // never accepted: code says why
+    P2C2R_FAILED = 3,    // accepted, tried, not computed
+    P2C2R_EXPIRED = 4,   // its deadline passed
+    P2C2R_CANCELLED = 5, // on your request
+    P2C2R_LOST = 6,      // the connection ended first: it may or may not have been computed
+};
+
+// Priority class.
+typedef uint32_t p2c2r_class;
+enum { P2C2R_REALTIME = 0, P2C2R_INTERACTIVE = 1, P2C2R_BATCH = 2, P2C2R_BACKGROUND = 3 };
+
+typedef struct p2c2r_options {
+    size_t size;
+    const char *coordinator;  // "ws://host:port"; default ws://127.0.0.1:8765. Copied.
+    uint32_t tasks_max;       // tickets open at once; default 4096
+    uint64_t payload_bytes_max; // of payloads held for open tickets; default 256 MiB
+    int64_t connect_timeout_ms; // tickets are LOST when no coordinator answers that long; default 10,000
+    // For a game to test itself: every message from the coordinator is held back so long, and such a share of
+    // submissions never leaves (they end EXPIRED). 0: none.
+    int64_t fake_lag_ms;
+    double fake_loss; // 0..1
+    void (*log)(void *context, const char *line); // NULL: silent. Called inside calls of this library only.
+    void *log_context;
+} p2c2r_options;
+
+// One named parameter of a task; `value` as on the command line ("960x540", "quality", "0,-9.8,0").
+typedef struct p2c2r_param {
+    const char *name, *value;
+} p2c2r_param;
+
+typedef struct p2c2r_task {
+    size_t size;
+    const char *type; // "upscale", "echo", ...
+    const p2c2r_param *params;
+    uint32_t param_count;
+    p2c2r_class priority;     // default REALTIME
+    int64_t deadline_ms;      // from now; default: four times the type's usual time
+    const void *payload;      // copied before the call returns
+    size_t payload_size;
+    void *out;                // result goes here when it fits; else and when NULL into memory of ours
+    size_t out_capacity;
+    void *user;               // returned with the result
+} p2c2r_task;
+
+typedef struct p2c2r_result {
+    size_t size;
+    p2c2r_ticket ticket;
+    void *user;
+    p2c2r_outcome outcome;
+    uint32_t code;       // stable error code, 0 when DONE (list: PROTOCOL.md)
+    const char *code_name; // "NoCapablePeer"; static
+    const char *reason;  // one sentence, "" when DONE. Lends until release.
+    int32_t retryable;
+    int64_t retry_after_us;
+    const void *data;    // the result. Lends until release (task.out: yours anyway).
+    size_t data_size;
+    uint32_t attempts;   // peers it was given to
+    int32_t cached;
+    char peer[33];       // pseudonym of who computed it
+    // Where the time went, microseconds.
+    int64_t total_us;    // submit to result here
+    int64_t queue_us;    // waiting at the coordinator and at the peer
+    int64_t transfer_us; // total less queue and processing
+    int64_t processing_us; // on the peer, codecs included
+    int64_t kernel_us;   // on its device
+} p2c2r_result;
+
+// Never blocks: connecting goes on inside poll. NULL when an option is out of range or memory is short.
+P2C2R_API p2c2r_client *p2c2r_create(const p2c2r_options *options);
+// Ends every ticket (LOST, not reported) and frees all. Sets *client to NULL. Fine with NULL.
+P2C2R_API void p2c2r_destroy(p2c2r_client **client);
+
+// Hands over a task. P2C2R_OK and *ticket, P2C2R_EAGAIN, P2C2R_EINVAL (unknown type, bad parameter: p2c2r_last_error),
+// P2C2R_ENOMEM. Sends nothing itself beyond what the socket takes at once.
+P2C2R_API p2c2r_status p2c2r_submit(p2c2r_client *client, const p2c2r_task *task, p2c2r_ticket *ticket);
+// Several in one message. statuses[i] as p2c2r_submit would return; returns P2C2R_OK when all are.
+P2C2R_API p2c2r_status p2c2r_submit_batch(p2c2r_client *client, const p2c2r_task *tasks, uint32_t count,
+                                          p2c2r_ticket *tickets, p2c2r_status *statuses);
+// Asks for an end; the ticket still ends exactly once, CANCELLED or DONE if that was quicker.
+P2C2R_API p2c2r_status p2c2r_cancel(p2c2r_client *client, p2c2r_ticket ticket);
+
+// Sends, receives, and fills up to `max` results of tickets that ended. Waits at most timeout_us for the first (0: not at
+// all). Returns how many. Each must be released.
+P2C2R_API uint32_t p2c2r_poll(p2c2r_client *client, p2c2r_result *results, uint32_t max, int64_t timeout_us);
+// Until this ticket ends, at most timeout_us. Other tickets' results stay for poll.
+P2C2R_API p2c2r_status p2c2r_wait(p2c2r_client *client, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us);
+// Returns what a result lends. Fine for one that lends nothing.
+P2C2R_API void p2c2r_release(p2c2r_client *client, p2c2r_result *result);
+
+typedef struct p2c2r_cluster {
+    size_t size;
+    uint32_t peers, peers_ready, clients, slots, slots_busy, tasks_queued, tasks_running;
+    uint64_t tasks_accepted, tasks_completed, tasks_failed, tasks_expired, tasks_cancelled, tasks_refused, retries;
+    int64_t uptime_us;
+    int64_t rtt_us; // to the coordinator, smoothed
+    char version[32];
+} p2c2r_cluster;
+
+// Asks the coordinator how the cluster does. Waits at most timeout_us.
+P2C2R_API p2c2r_status p2c2r_cluster_wait(p2c2r_client *client, p2c2r_cluster *out, int64_t timeout_us);
+
+// 1 once the coordinator has answered on the present connection.
+P2C2R_API int32_t p2c2r_connected(const p2c2r_client *client);
+// For an engine that owns the loop: poll when this descriptor is readable, or after that many microseconds (-1: none).
+P2C2R_API int p2c2r_fd(const p2c2r_client *client);
+P2C2R_API int64_t p2c2r_next_timeout_us(const p2c2r_client *client);
+
+P2C2R_API const char *p2c2r_last_error(const p2c2r_client *client); // sentence for the last call that failed; "" if none
+P2C2R_API const char *p2c2r_status_name(p2c2r_status status);
+P2C2R_API const char *p2c2r_outcome_name(p2c2r_outcome outcome);
+P2C2R_API const char *p2c2r_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

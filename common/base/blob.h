@@ -1,0 +1,46 @@
+// Refcounted bytes that are written once and then shared, with room in front for a transport's framing.
+// Not thread-safe: a blob belongs to one loop.
+#ifndef P2_BASE_BLOB_H
+#define P2_BASE_BLOB_H
+
+#include <stdint.h>
+
+#define P2_BLOB_HEADROOM 64 // scratch bytes before data, free for whoever sends it
+
+struct p2_blob_pool;
+
+struct p2_blob {
+    struct p2_blob_pool *pool;
+    struct p2_blob *next_free;
+    uint32_t refs;
+    uint32_t size;     // bytes in use
+    uint32_t capacity; // bytes available at data
+    uint32_t size_class;
+    uint8_t *data;     // P2_BLOB_HEADROOM writable bytes stand before it
+};
+
+// Recycles blobs by power-of-two size class, so steady traffic allocates nothing.
+struct p2_blob_pool {
+    struct p2_blob *free[27]; // class i holds capacity 1 << i
+    uint64_t bytes_live, bytes_live_max; // in blobs handed out; their ceiling (the budget)
+    uint64_t bytes_kept, bytes_kept_max; // in free lists; above the ceiling memory goes back to the system
+    uint64_t allocations;                // calls of malloc since init, for tests and metrics
+};
+
+void p2_blob_pool_init(struct p2_blob_pool *p, uint64_t bytes_live_max, uint64_t bytes_kept_max);
+void p2_blob_pool_deinit(struct p2_blob_pool *p); // every blob must have come back
+
+// One reference to a blob with capacity >= size and size set; NULL over budget or out of memory.
+struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size);
+struct p2_blob *p2_blob_ref(struct p2_blob *b);
+void p2_blob_unref(struct p2_blob *b); // NULL is fine
+
+// Part of a blob. Holding one means holding one reference.
+struct p2_slice {
+    struct p2_blob *blob; // NULL: empty
+    uint32_t offset, size;
+};
+
+static inline const uint8_t *p2_slice_data(const struct p2_slice *s) { return s->blob ? s->blob->data + s->offset : 0; }
+
+#endif

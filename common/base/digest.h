@@ -1,0 +1,18 @@
+// A SHA-256 value. Computing one needs common/os/crypto.h; holding and printing one does not.
+#ifndef P2_BASE_DIGEST_H
+#define P2_BASE_DIGEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct p2_digest {
+    uint8_t b[32];
+};
+
+#define P2_DIGEST_TEXT 65
+
+bool p2_digest_equal(const struct p2_digest *a, const struct p2_digest *b);
+void p2_digest_text(const struct p2_digest *d, char out[static P2_DIGEST_TEXT]);
+bool p2_digest_parse(const char *text, struct p2_digest *out); // exactly 64 hex digits
+
+#endif

@@ -1,0 +1,65 @@
+// A task's parameters: a short list of named, typed values, and the table by which a task type declares which it
+// takes. The same table drives validation, the command line, JSON and the documentation.
+#ifndef P2_BASE_PARAM_H
+#define P2_BASE_PARAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err.h"
+#include "str.h"
+#include "strbuf.h"
+
+enum p2_param_kind {
+    P2_PARAM_INT = 1, // int64
+    P2_PARAM_REAL,    // double, finite
+    P2_PARAM_TEXT,    // UTF-8; one of `choices` where the table lists some
+    P2_PARAM_INTS,    // 1..16 int64 (sizes, points)
+    P2_PARAM_REALS,   // 1..16 finite doubles (vectors)
+};
+
+#define P2_PARAM_ITEMS_MAX 16 // values in one INTS or REALS
+#define P2_PARAMS_MAX 32      // parameters of one task
+#define P2_PARAM_NAME_MAX 32
+#define P2_PARAM_TEXT_MAX 256
+
+struct p2_param {
+    struct p2_str name; // borrows
+    enum p2_param_kind kind;
+    uint32_t count; // values used: 1 but for INTS and REALS
+    union {
+        int64_t ints[P2_PARAM_ITEMS_MAX];
+        double reals[P2_PARAM_ITEMS_MAX];
+        struct p2_str text; // borrows
+    } value;
+};
+
+struct p2_params {
+    const struct p2_param *items; // borrows
+    uint32_t count;
+};
+
+struct p2_param_spec {
+    const char *name; // NULL ends a table
+    enum p2_param_kind kind;
+    uint32_t count;             // exact number of values of INTS and REALS
+    bool required;
+    double min, max;            // inclusive range of each number
+    const char *const *choices; // for TEXT: NULL-terminated list, or NULL for any text
+    const char *fallback;       // default as on a command line; NULL when required or absent by default
+    const char *unit;           // "px", "s", ""
+    const char *doc;            // one sentence
+};
+
+// The parameter of that name, or NULL.
+const struct p2_param *p2_params_find(const struct p2_params *ps, const char *name);
+
+// Every parameter known, of its kind and count, in range, at most once, and all required ones there.
+// Otherwise P2_ERR_BAD_PARAMETER and a sentence in why naming the parameter.
+enum p2_err p2_params_check(const struct p2_params *ps, const struct p2_param_spec *table, struct p2_strbuf *why);
+
+// "1.5", "960x540", "0,1.5,-2", "quality" as the table's kind wants it. Text values borrow `text`.
+enum p2_err p2_param_parse(const struct p2_param_spec *spec, const char *text, struct p2_param *out,
+                           struct p2_strbuf *why);
+
+#endif

@@ -1,0 +1,84 @@
+// Records to messages and back. Pure of sockets: bytes in, messages out; the shells carry bytes to and from
+// common/net. protobuf-c and zstd are known here and nowhere else.
+#ifndef P2_WIRE_WIRE_H
+#define P2_WIRE_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/blob.h"
+#include "base/err.h"
+#include "msg/msg.h"
+
+// ---- frame: the 16-byte prefix, little-endian ------------------------------------------------------------------
+//   0 type u8 | 1 flags u8 | 2 header_len u16 | 4 stream u32 | 8 payload_len u32 | 12 seq u32
+#define P2_PREFIX_BYTES 16u
+#define P2_FLAG_ZSTD 0x01u // payload is one zstd frame with its content size, at most 64 KiB raw
+
+struct p2_prefix {
+    uint8_t type, flags;
+    uint16_t header_len;
+    uint32_t stream, payload_len;
+    uint32_t seq; // counts up from 0 per direction and connection, wraps
+};
+
+void p2_prefix_put(const struct p2_prefix *p, uint8_t out[static P2_PREFIX_BYTES]);
+// Checks lengths, type and flags against the limits: P2_ERR_TOO_LARGE or P2_ERR_BAD_RECORD.
+enum p2_err p2_prefix_get(const uint8_t in[static P2_PREFIX_BYTES], struct p2_prefix *out);
+
+// ---- codec: header bytes <-> message ---------------------------------------------------------------------------
+
+// Scratch for unpacking, shared by all connections of one loop.
+struct p2_codec {
+    struct p2_arena arena;     // protobuf-c's allocator; its ceiling bounds one message
+    struct p2_blob_pool *pool; // borrows
+};
+
+bool p2_codec_init(struct p2_codec *c, struct p2_blob_pool *pool);
+void p2_codec_deinit(struct p2_codec *c);
+
+// Decodes one record. The header must be a whole protobuf message with every field in range, every text valid UTF-8,
+// nesting and counts within limits (checked before unpacking). The message borrows from the codec's arena until the
+// next decode, and borrows `payload`.
+enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8_t *header, struct p2_slice payload,
+                      struct p2_msg *out);
+
+// Prefix (seq 0) and header of a message into out; the payload (p2_msg_payload) follows them on the wire as it is.
+// Returns bytes written, 0 when capacity is short (P2_PREFIX_BYTES + P2_HEADER_MAX always suffices).
+// No heap allocation.
+size_t p2_encode(const struct p2_msg *m, uint8_t *out, size_t capacity);
+
+// Writes the sequence number into an encoded prefix: done as the record leaves, since lanes reorder what is queued.
+void p2_prefix_stamp(uint8_t prefix[static P2_PREFIX_BYTES], uint32_t seq);
+
+// ---- reader: a connection's bytes to messages, whatever pieces they come in --------------------------------------
+
+struct p2_reader {
+    struct p2_codec *codec; // borrows
+    uint8_t *partial;       // a record not yet whole; NULL while none: an idle connection keeps nothing
+    uint32_t partial_size, partial_capacity;
+    uint32_t seq; // expected next
+    bool hello_seen;
+    enum p2_err failed; // once set, all further bytes are dropped
+};
+
+// Called for each message; return other than P2_OK stops the reader with that error.
+typedef enum p2_err p2_on_msg(void *context, struct p2_msg *m);
+
+void p2_reader_init(struct p2_reader *r, struct p2_codec *codec);
+void p2_reader_deinit(struct p2_reader *r);
+
+// Feeds bytes. Payloads are copied once, into blobs of the codec's pool. The first record must be a HELLO with our
+// magic (P2_ERR_BAD_MAGIC). Nothing is kept of a record refused by its prefix. Returns r->failed.
+enum p2_err p2_reader_feed(struct p2_reader *r, const uint8_t *bytes, size_t size, p2_on_msg *on_msg, void *context);
+
+// ---- body: zstd on a record's payload ----------------------------------------------------------------------------
+
+// A compressed copy of `in` when it is larger than 1 KiB and shrinks by at least a sixth, else NULL. Gives a reference.
+struct p2_blob *p2_body_deflate(struct p2_blob_pool *pool, const uint8_t *in, uint32_t size);
+
+// Decompresses into out, which must come out exactly raw_size long; P2_ERR_BAD_RECORD otherwise. Never writes more.
+enum p2_err p2_body_inflate(const uint8_t *in, uint32_t size, uint8_t *out, uint32_t raw_size);
+
+#endif
