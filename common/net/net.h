@@ -39,7 +39,7 @@ struct p2_net_handlers {
     void (*received)(void *context, p2_conn c, const uint8_t *bytes, size_t size);
     // A record leaves now; `n` records left this connection before it. May rewrite bytes of `head` in place. May be NULL.
     void (*stamp)(void *context, p2_conn c, uint32_t n, uint8_t *head, size_t head_size);
-    // The queue fell below half of room_bytes after having been above it.
+    // Answers p2_conn_want_room once, from a later turn, when at least half of room_bytes is free.
     void (*writable)(void *context, p2_conn c, uint64_t room_bytes);
     // Last call for this handle. P2_OK: closed in order by either side. For a dial that failed: P2_ERR_UNREACHABLE.
     void (*closed)(void *context, p2_conn c, enum p2_err why);
@@ -87,6 +87,9 @@ p2_ns p2_backoff(uint32_t failures, uint64_t random);
 enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn c, unsigned lane, const uint8_t *head, size_t head_size,
                          struct p2_slice payload);
 uint64_t p2_conn_room(struct p2_loop *loop, p2_conn c); // bytes that may be queued before room_bytes; 0 when dead
+
+// Asks for one call of `writable`. Harmless when asked already or dead.
+void p2_conn_want_room(struct p2_loop *loop, p2_conn c);
 
 // Back-pressure on what we read from it: paused, its socket is not read.
 void p2_conn_pause(struct p2_loop *loop, p2_conn c, bool paused);
