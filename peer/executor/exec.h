@@ -35,14 +35,28 @@ struct exec_job {
 
 struct exec_type {
     const struct p2_task_type *type;
-    const char *source;           // the .cl text, layout.h included (kernels/embed.py)
-    const char *const *kernels;   // NULL-terminated names; a slot has one object of each, by this index
+    const char *source;         // the .cl text, layout.h included (kernels/embed.py); NULL: no device code
+    const char *const *kernels; // NULL-terminated names; a slot has one object of each, by this index; NULL: none
     // Runs one job on the slot. Returns P2_OK with *out_size set, P2_ERR_BAD_PAYLOAD, P2_ERR_DEVICE_MEMORY,
     // P2_ERR_EXECUTION_FAILED, P2_ERR_RESULT_TOO_LARGE, P2_ERR_CANCELLED; exec_why() takes a sentence.
+    // Codecs are its business: decode (exec_host) - kernels - encode into job->out.
     enum p2_err (*run)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);
-    // Every (kernel, local size) pair launched once on tiny data, so that no job pays for code generation.
+    // Every (kernel, local size) pair launched once on tiny data, so that no job pays for code generation. NULL: the
+    // known answers do that already.
     enum p2_err (*warm)(struct exec_slot *slot);
+    // What run() does, on the device "fake": codecs around type->reference, no OpenCL. Of the functions below it may
+    // use exec_host, exec_why, exec_cancelled and exec_facts. NULL: payload and result of every job are the raw forms
+    // that type->reference takes and makes, so it is called with job->in and job->out directly.
+    enum p2_err (*run_reference)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);
+    // A middle-sized job of raw form by which units per second are measured; its payload is pseudo-random bytes, so
+    // any bytes of that length must be valid. No bench_params: the known answer with the most units is timed instead.
+    const struct p2_param *bench_params; // static storage
+    uint32_t bench_param_count;
+    size_t bench_payload_size;
 };
+
+// Known answers (task_type.h) are jobs of raw form here: what run() writes for them is compared through type->equal
+// with what type->reference writes.
 
 // In the order of kernels/meson.build, generated beside p2_task_types.
 extern const struct exec_type *const exec_types[];
@@ -55,20 +69,34 @@ cl_command_queue exec_queue(struct exec_slot *slot);           // in order, prof
 // Device buffer of at least `size` bytes from the slot's pool (size classes; steady state allocates nothing).
 // Returned to the pool after run(). NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY.
 cl_mem exec_buffer(struct exec_slot *slot, size_t size);
-// Wraps host memory for the device without a copy where it shares memory (CL_MEM_USE_HOST_PTR on CPUs); elsewhere
-// a pooled buffer that exec_upload / exec_download fill. Host pointer must be 64-byte aligned for zero copy.
+
+// A device buffer that stands for host memory during this job. On CPUs, when `host` is job->in, job->out or a pointer
+// from exec_host, it is that memory itself (CL_MEM_USE_HOST_PTR, kept with it, so steady state creates nothing);
+// elsewhere, and for any other pointer, a pooled buffer, filled from `host` now when write_to_device. In both cases
+// exec_download(slot, buffer, host, size) makes results visible at `host`, and without a copy in the first.
+// NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY.
 cl_mem exec_host_buffer(struct exec_slot *slot, void *host, size_t size, bool write_to_device);
-enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from, size_t size);
+enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from,
+                        size_t size);                                                  // `from` may be reused at once
 enum p2_err exec_download(struct exec_slot *slot, cl_mem from, void *to, size_t size); // blocks
-uint8_t *exec_host(struct exec_slot *slot, size_t size); // pooled, 64-byte aligned host scratch; back after run(); NULL: no memory
+// Pooled, 64-byte aligned host scratch, contents undefined; back after run(). NULL: exec_why is set, return
+// P2_ERR_DEVICE_MEMORY.
+uint8_t *exec_host(struct exec_slot *slot, size_t size);
 
 // Enqueues a 1- or 2-D launch with a constant local size; global sizes are rounded up to multiples of it, so kernels
-// check their bounds. Long work is cut into launches of about 20 ms by the caller through row_offset arguments; between launches cancellation and
-// the deadline are looked at: P2_ERR_CANCELLED ends the job. Kernel time is counted into the job's kernel_ns.
+// check their bounds. A local size above the device's limit is halved from its last dimension until it fits. Long work
+// is cut into launches of about 20 ms by the caller through row_offset arguments; between launches cancellation and
+// the deadline are looked at, and the queue is kept at most about 40 ms ahead of the device: P2_ERR_CANCELLED ends the
+// job, run() returns it. Kernel time is counted into the job's kernel_ns.
 enum p2_err exec_launch(struct exec_slot *slot, cl_kernel k, uint32_t dims, const size_t *global, const size_t *local);
 enum p2_err exec_finish(struct exec_slot *slot); // waits for all launches
 
+// True once the job is cancelled or past its deadline: long host work (codecs) looks at it and returns P2_ERR_CANCELLED.
 bool exec_cancelled(const struct exec_slot *slot);
 void exec_why(struct exec_slot *slot, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// The P2 code of an OpenCL error, for a type's own calls (clSetKernelArg); `what` goes into exec_why.
+// Device memory (-4, -6, -61): P2_ERR_DEVICE_MEMORY; any other: P2_ERR_EXECUTION_FAILED; CL_SUCCESS: P2_OK.
+enum p2_err exec_check(struct exec_slot *slot, cl_int error, const char *what);
 
 #endif
