@@ -16,13 +16,13 @@ struct p2_blob {
     uint32_t size;     // bytes in use
     uint32_t capacity; // bytes available at data
     uint32_t size_class;
-    uint8_t *data;     // P2_BLOB_HEADROOM writable bytes stand before it
+    uint8_t *data; // P2_BLOB_HEADROOM writable bytes stand before it
 };
 
 // Recycles blobs by power-of-two size class, so steady traffic allocates nothing.
 struct p2_blob_pool {
-    struct p2_blob *free[27]; // class i holds capacity 1 << i
-    uint64_t bytes_live, bytes_live_max; // in blobs handed out; their ceiling (the budget)
+    struct p2_blob *free[27];            // class i holds capacity 1 << i
+    uint64_t bytes_live, bytes_live_max; // capacities of blobs handed out; their ceiling (the budget)
     uint64_t bytes_kept, bytes_kept_max; // in free lists; above the ceiling memory goes back to the system
     uint64_t allocations;                // calls of malloc since init, for tests and metrics
 };

@@ -38,8 +38,8 @@ enum p2_err {
     P2_ERR_PEER_LOST = 43,
     P2_ERR_CONNECTION_LOST = 44,
     // What an executor reports.
-    P2_ERR_BAD_PAYLOAD = 60,       // bytes are not what the parameters say; another peer would say the same
-    P2_ERR_EXECUTION_FAILED = 61,  // the device or its driver failed
+    P2_ERR_BAD_PAYLOAD = 60,      // bytes are not what the parameters say; another peer would say the same
+    P2_ERR_EXECUTION_FAILED = 61, // the device or its driver failed
     P2_ERR_DEVICE_MEMORY = 62,
     P2_ERR_RESULT_TOO_LARGE = 63,
     P2_ERR_WATCHDOG_KILLED = 64,
@@ -63,7 +63,8 @@ const char *p2_err_sentence(enum p2_err e);
 // May the same request succeed later, or elsewhere, unchanged?
 bool p2_err_retryable(enum p2_err e);
 
-// A number from the wire: itself when listed and allowed on the wire, else P2_ERR_INTERNAL.
+// A number from the wire: itself when listed and allowed on the wire, else P2_ERR_INTERNAL. So is 0: what reports a
+// failure cannot say that there was none.
 enum p2_err p2_err_from_wire(uint32_t number);
 
 #endif

@@ -29,8 +29,8 @@ static inline bool p2_heap_in(const struct p2_heap_node *n) { return n->at != P2
 
 // Lends the node to the heap until popped or removed. A full heap or a node already in one is our bug.
 void p2_heap_push(struct p2_heap *h, struct p2_heap_node *n, int64_t key, uint64_t tie);
-struct p2_heap_node *p2_heap_peek(const struct p2_heap *h); // NULL when empty
-struct p2_heap_node *p2_heap_pop(struct p2_heap *h);        // NULL when empty
+struct p2_heap_node *p2_heap_peek(const struct p2_heap *h);     // NULL when empty
+struct p2_heap_node *p2_heap_pop(struct p2_heap *h);            // NULL when empty
 void p2_heap_remove(struct p2_heap *h, struct p2_heap_node *n); // harmless when not in
 void p2_heap_update(struct p2_heap *h, struct p2_heap_node *n, int64_t key);
 

@@ -16,7 +16,8 @@ struct p2_hist {
 
 void p2_hist_add(struct p2_hist *h, p2_ns value); // zeroed storage is an empty histogram
 void p2_hist_merge(struct p2_hist *into, const struct p2_hist *from);
-// Smallest bucket ceiling with at least fraction q (0..1) of values at or below; 0 when empty.
+// Smallest bucket ceiling (but never above the largest value) with at least fraction q (0..1) of values at or below; 0
+// when empty.
 p2_ns p2_hist_quantile(const struct p2_hist *h, double q);
 
 #endif

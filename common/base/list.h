@@ -34,7 +34,7 @@ static inline void p2_list_remove(struct p2_list *n) {
 static inline struct p2_list *p2_list_first(struct p2_list *head) { return p2_list_empty(head) ? NULL : head->next; }
 
 // Safe against removal of `it` inside the body.
-#define P2_LIST_EACH(it, nx, head) \
+#define P2_LIST_EACH(it, nx, head)                                                                                     \
     for (struct p2_list *it = (head)->next, *nx = it->next; it != (head); it = nx, nx = nx->next)
 
 #endif

@@ -42,7 +42,7 @@ struct p2_params {
 struct p2_param_spec {
     const char *name; // NULL ends a table
     enum p2_param_kind kind;
-    uint32_t count;             // exact number of values of INTS and REALS
+    uint32_t count; // exact number of values of INTS and REALS
     bool required;
     double min, max;            // inclusive range of each number
     const char *const *choices; // for TEXT: NULL-terminated list, or NULL for any text

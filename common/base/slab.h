@@ -24,7 +24,7 @@ void p2_slab_deinit(struct p2_slab *s);
 
 // A zeroed object and its handle, or NULL when full. Lends it until p2_slab_free.
 void *p2_slab_alloc(struct p2_slab *s, p2_handle *handle_out);
-void p2_slab_free(struct p2_slab *s, p2_handle h); // a dead handle is our bug
+void p2_slab_free(struct p2_slab *s, p2_handle h);       // a dead handle is our bug
 void *p2_slab_get(const struct p2_slab *s, p2_handle h); // NULL when dead
 // For walking all: the object in a slot and its handle, or NULL when the slot is free.
 void *p2_slab_at(const struct p2_slab *s, uint32_t slot, p2_handle *handle_out);

@@ -16,18 +16,18 @@
 struct p2_loop;
 typedef p2_handle p2_conn; // dead handles are harmless everywhere
 
-#define P2_LANES 5            // 0 control, then one per task class
+#define P2_LANES 5 // 0 control, then one per task class
 #define P2_SUBPROTOCOL "p2c2r.v1"
 
 struct p2_net_limits {
     uint32_t connections_max;
     uint32_t connections_per_address_max; // not yet through their HELLO
-    uint64_t queue_bytes_max;     // queued to one connection before it is cut as a slow reader (8 MiB)
-    uint64_t room_bytes;          // p2_conn_room's ceiling: queued bytes a sender should stay under (1 MiB)
-    p2_ns handshake_ns;           // TCP accept to first p2_conn_established
-    p2_ns idle_ns;                // nothing received at all
-    p2_ns stall_ns;               // bytes queued and none taken by the socket
-    p2_ns ping_ns;                // WebSocket ping when idle that long
+    uint64_t queue_bytes_max;             // queued to one connection before it is cut as a slow reader (8 MiB)
+    uint64_t room_bytes;                  // p2_conn_room's ceiling: queued bytes a sender should stay under (1 MiB)
+    p2_ns handshake_ns;                   // TCP accept to first p2_conn_established
+    p2_ns idle_ns;                        // nothing received at all
+    p2_ns stall_ns;                       // bytes queued and none taken by the socket
+    p2_ns ping_ns;                        // WebSocket ping when idle that long
 };
 
 struct p2_net_limits p2_net_limits_default(void);

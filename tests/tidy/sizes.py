@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""A source file may not pass 800 lines, a header 250, a function 70 lines, 6 parameters or 4 levels of nesting."""
+from source import bare, finish, functions, read, tracked
+
+FILE, HEADER, FUNCTION, PARAMETERS, NESTING = 800, 250, 70, 6, 4
+
+
+def main():
+    problems = []
+    for path in tracked('.c', '.h', '.cl', '.cpp', '.py'):
+        text = read(path)
+        lines, limit = text.count('\n'), HEADER if path.endswith('.h') else FILE
+        if lines > limit:
+            problems.append(f'{path}: {lines} lines, at most {limit}')
+        if path.endswith('.py'):
+            continue
+        for name, parameters, line, length, nesting in functions(bare(text)):
+            place = f'{path}:{line}: {name}'
+            if length > FUNCTION:
+                problems.append(f'{place} has {length} lines, at most {FUNCTION}')
+            # an OpenCL kernel's arguments are a fixed list set one by one; a .cl file may have more
+            if parameters > PARAMETERS and not path.endswith('.cl'):
+                problems.append(f'{place} has {parameters} parameters, at most {PARAMETERS}')
+            if nesting > NESTING:
+                problems.append(f'{place} nests {nesting} deep, at most {NESTING}')
+    finish('sizes', problems)
+
+
+main()
