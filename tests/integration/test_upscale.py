@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""The whole job with real files: a picture in at the client, upscaled by peers, a picture out."""
+import os
+import struct
+import unittest
+
+from cluster import SAMPLES, Cluster, json_lines
+
+
+def png_size(path):
+    with open(path, 'rb') as file:
+        head = file.read(24)
+    assert head[:8] == b'\x89PNG\r\n\x1a\n', path
+    return struct.unpack('>II', head[16:24])
+
+
+class Upscale(unittest.TestCase):
+    def test_samples_on_an_opencl_device(self):
+        with Cluster() as cluster:
+            cluster.peer(device='all')
+            out = os.path.join(cluster.folder, 'out') + '/'
+            os.mkdir(out)
+            for quality in ('fast', 'balanced', 'quality'):
+                text, _ = cluster.cli('upscale', *SAMPLES, '-o', out, '--quality', quality, '--json', '--psnr')
+                frames = [o for o in json_lines(text) if 'summary' not in o]
+                self.assertEqual(len(frames), len(SAMPLES))
+                for frame in frames:
+                    self.assertEqual((frame['width_out'], frame['height_out']), (960, 540))
+                    # fast is bilinear itself: equal but for rounding; the others stay near it
+                    self.assertGreater(frame['psnr_db'], 50 if quality == 'fast' else 20)
+            pictures = sorted(os.listdir(out))
+            self.assertEqual(pictures, ['corridor_x2.png', 'forest_x2.png', 'hud_x2.png', 'spheres_x2.png'])
+            for picture in pictures:
+                self.assertEqual(png_size(out + picture), (960, 540))
+
+    def test_formats_sizes_and_repeats(self):
+        with Cluster() as cluster:
+            cluster.peer()
+            cluster.peer()
+            for name in ('a.jpg', 'b.webp', 'c.ppm', 'd.png'):
+                path = os.path.join(cluster.folder, name)
+                cluster.cli('upscale', SAMPLES[0], '-o', path, '--scale', '1.5')
+                self.assertGreater(os.path.getsize(path), 1000)
+                cluster.cli('upscale', path, '-o', os.path.join(cluster.folder, 'again.png'), '--size', '1000x600')
+                self.assertEqual(png_size(os.path.join(cluster.folder, 'again.png')), (1000, 600))
+            text, _ = cluster.cli('upscale', *SAMPLES, '-o', cluster.folder, '--repeat', '5', '--json')
+            frames = [o for o in json_lines(text) if 'summary' not in o]
+            self.assertEqual(len(frames), 20)
+            self.assertEqual(len({frame['peer'] for frame in frames}), 2, 'both peers take part')
+
+    def test_status_and_health(self):
+        with Cluster() as cluster:
+            self.assertEqual(cluster.health()['peers'], 0)
+            cluster.peer()
+            text, _ = cluster.cli('status', '--json')
+            self.assertEqual(json_lines(text)[0]['peers_ready'], 1)
+            self.assertEqual(cluster.health()['peers'], 1)
+
+    def test_the_command_line_refuses_what_makes_no_sense(self):
+        with Cluster() as cluster:
+            cluster.peer()
+            broken = os.path.join(cluster.folder, 'broken.png')
+            with open(broken, 'wb') as file:
+                file.write(b'\x89PNG\r\n\x1a\nnot really')
+            cluster.cli('upscale', broken, '-o', cluster.folder + '/x.png', expect=2)
+            cluster.cli('upscale', SAMPLES[0], '-o', cluster.folder + '/x.png', '--scale', '9', expect=2)
+            cluster.cli('upscale', SAMPLES[0], '-o', cluster.folder + '/x.png', '--quality', 'divine', expect=2)
+            cluster.cli('upscale', cluster.folder + '/missing.png', '-o', cluster.folder + '/x.png', expect=2)
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=0)
