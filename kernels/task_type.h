@@ -33,21 +33,21 @@ struct p2_known_answer {
 };
 
 struct p2_task_type {
-    const char *name;         // as in task contracts: "upscale"
+    const char *name;           // as in task contracts: "upscale"
     const char *const *aliases; // NULL-terminated, or NULL
-    uint32_t version;         // of the meaning of its results
-    const char *doc;          // one sentence
-    const char *unit;         // of cost.units: "px"
+    uint32_t version;           // of the meaning of its results
+    const char *doc;            // one sentence
+    const char *unit;           // of cost.units: "px"
     const struct p2_param_spec *params;
-    size_t block_bytes;       // of the parameter block in layout.h, at most P2_BLOCK_MAX
+    size_t block_bytes; // of the parameter block in layout.h, at most P2_BLOCK_MAX
     enum p2_criticality criticality;
-    bool deterministic;       // equal input gives comparable output: may be cached
+    bool deterministic; // equal input gives comparable output: may be cached
     uint64_t payload_bytes_max;
 
     // Parameters and payload size to parameter block and cost. All arithmetic is checked for overflow.
     // P2_ERR_BAD_PARAMETER or P2_ERR_TOO_LARGE with a sentence in why, block and cost then undefined.
-    enum p2_err (*prepare)(const struct p2_params *params, uint64_t payload_size, void *block, struct p2_task_cost *cost,
-                           struct p2_strbuf *why);
+    enum p2_err (*prepare)(const struct p2_params *params, uint64_t payload_size, void *block,
+                           struct p2_task_cost *cost, struct p2_strbuf *why);
 
     // The meaning of the type in plain C: reads the payload, writes the result into out (capacity at least
     // cost.result_bytes_max) and its length. Payload and result are raw forms; codecs are the executor's.

@@ -1,0 +1,16 @@
+#include "kernels/task_type.h"
+
+static bool goes_by(const struct p2_task_type *t, struct p2_str name) {
+    if (p2_str_is(name, t->name)) return true;
+    for (const char *const *alias = t->aliases; alias && *alias; alias++)
+        if (p2_str_is(name, *alias)) return true;
+    return false;
+}
+
+const struct p2_task_type *p2_task_type_find(struct p2_str name) {
+    for (uint32_t i = 0; i < p2_task_type_count; i++)
+        if (goes_by(p2_task_types[i], name)) return p2_task_types[i];
+    return NULL;
+}
+
+uint32_t p2_size_class(uint64_t units) { return units < 2 ? 0 : 63u - (uint32_t)__builtin_clzll(units); }
