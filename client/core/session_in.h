@@ -1,0 +1,101 @@
+// What session.c, ticket.c, on_msg.c and check.c share. Nothing else includes it.
+#ifndef CLIENT_CORE_SESSION_IN_H
+#define CLIENT_CORE_SESSION_IN_H
+
+#include "client/core/session.h"
+
+#include "base/ewma.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "msg/flow.h"
+
+enum ticket_state { TICKET_NONE, TICKET_QUEUED, TICKET_SENT, TICKET_ACCEPTED, TICKET_ARRIVING, TICKET_STATES };
+
+struct ticket {
+    session_ticket handle;
+    enum ticket_state state; // written by ticket_move alone
+    uint32_t stream;         // 0 until sent
+    struct session_submit task;
+    p2_ns submitted_ns, deadline_ns;
+    struct p2_heap_node due; // in s->due while open
+    struct p2_list link;     // in queued[class], flowing[class], or none
+    struct p2_outflow out;
+    struct p2_inflow in;
+    uint32_t attempts;                      // highest the coordinator told of
+    bool cancelled;                         // TASK_CANCEL sent
+    struct p2_msg_result_delivery delivery; // its numbers; the payload slice is not kept
+};
+
+struct session {
+    struct session_config config;
+    struct session_actions *out; // of the running step
+    p2_ns now_ns;
+    uint64_t room;          // left in this step
+    enum session_link link; // written by link_move alone
+    p2_ns link_due_ns;      // DOWN: dial; DIALING, GREETING: give up; UP: PING
+    p2_ns down_since_ns;    // not UP since then
+    uint32_t failures;      // dials in a row that did not reach UP
+    p2_ns retry_after_ns;   // the coordinator's own wish for the next dial
+    bool hello_seen, draining, status_wanted, room_wanted, more;
+    uint64_t features;
+    uint64_t ping_token; // of the PING on its way; 0 none
+    p2_ns ping_sent_ns;
+    struct p2_ewma rtt;
+    uint32_t in_flight_max; // the coordinator's limits
+    uint64_t in_flight_bytes_max;
+    struct p2_rng rng;
+
+    struct ticket *tickets;   // by the low half of the handle
+    uint32_t open, in_flight; // all; those sent
+    uint64_t in_flight_bytes; // payload bytes of those sent
+    uint32_t next_stream;
+    uint64_t arrivals;     // breaks ties in due
+    struct p2_map streams; // of those sent: stream -> handle
+    struct p2_heap due;
+    struct p2_list queued[P2_CLASSES], flowing[P2_CLASSES];
+    struct p2_id id;           // this session's, from the coordinator; presented on reconnect
+    char why[P2_TEXT_MAX + 1]; // sentence for endings of this step
+};
+
+// ---- actions
+struct session_action *act(struct session *s, enum session_action_kind kind);
+struct p2_msg *act_send(struct session *s, unsigned lane, enum p2_msg_kind kind, uint32_t stream);
+void act_note(struct session *s, enum session_note_kind kind, enum p2_err code, session_ticket t);
+
+// ---- ticket.c
+struct ending {
+    enum session_outcome outcome;
+    enum p2_err code;
+    bool retryable;
+    p2_ns retry_after_ns;
+    struct p2_str sentence;
+};
+
+struct ticket *ticket_find(const struct session *s, session_ticket handle); // open, or NULL
+struct ticket *ticket_of_stream(const struct session *s, uint32_t stream);  // sent, or NULL
+struct p2_id stream_key(uint32_t stream);
+void ticket_submit(struct session *s, const struct session_submit *task);
+void ticket_end(struct session *s, struct ticket *t, const struct ending *how); // t is void after it
+void ticket_cancel(struct session *s, struct ticket *t);
+void ticket_drop(struct session *s, struct ticket *t, enum p2_err code);
+void ticket_move(struct session *s, struct ticket *t, enum ticket_state to);
+void ticket_tell_cancel(struct session *s, const struct ticket *t);
+void ticket_flow(struct session *s, struct ticket *t); // lists it when it has payload to send
+void tickets_rearm(struct session *s);                 // timers of the queued, after the link changed
+void tickets_expire(struct session *s);
+void tickets_pump(struct session *s); // submits and chunks, best class first, within room
+// Every ticket ends; those sent as LOST. `code` and s->why say how. queued_too: also those never sent, as REFUSED.
+void tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns);
+
+// ---- session.c
+void link_move(struct session *s, enum session_link to);
+void link_up(struct session *s, const struct p2_msg_gamer_registered *m);
+void link_fault(struct session *s, enum p2_err code); // the coordinator broke the protocol
+void link_turned_away(struct session *s, const struct p2_msg_error *m);
+
+// ---- on_msg.c
+void session_on_msg(struct session *s, const struct p2_msg *m);
+
+#endif

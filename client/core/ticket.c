@@ -1,0 +1,289 @@
+#include "client/core/session_in.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+struct p2_id stream_key(uint32_t stream) {
+    struct p2_id key = {{0}};
+    memcpy(key.b, &stream, sizeof stream);
+    return key;
+}
+
+struct ticket *ticket_find(const struct session *s, session_ticket handle) {
+    uint32_t slot = (uint32_t)handle;
+    if (slot >= s->config.tasks_max) return NULL;
+    struct ticket *t = &s->tickets[slot];
+    return t->state != TICKET_NONE && t->handle == handle ? t : NULL;
+}
+
+struct ticket *ticket_of_stream(const struct session *s, uint32_t stream) {
+    struct p2_id key = stream_key(stream);
+    p2_handle h = p2_map_get(&s->streams, &key);
+    return h == P2_NO_HANDLE ? NULL : ticket_find(s, h);
+}
+
+static unsigned lane_of(const struct ticket *t) { return 1 + (unsigned)t->task.class_; }
+
+static bool is_sent(enum ticket_state state) { return state > TICKET_QUEUED; }
+
+void ticket_move(struct session *s, struct ticket *t, enum ticket_state to) {
+    static const unsigned char legal[TICKET_STATES] = {
+        [TICKET_NONE] = 1u << TICKET_QUEUED,
+        [TICKET_QUEUED] = 1u << TICKET_SENT | 1u << TICKET_NONE,
+        [TICKET_SENT] = 1u << TICKET_ACCEPTED | 1u << TICKET_ARRIVING | 1u << TICKET_NONE,
+        [TICKET_ACCEPTED] = 1u << TICKET_ARRIVING | 1u << TICKET_NONE,
+        [TICKET_ARRIVING] = 1u << TICKET_NONE,
+    };
+    P2_CHECK(legal[t->state] & 1u << to);
+    enum ticket_state from = t->state;
+    t->state = to;
+    if (from == TICKET_NONE) s->open++;
+    if (to == TICKET_NONE) s->open--;
+    if (is_sent(to) && !is_sent(from)) {
+        s->in_flight++;
+        s->in_flight_bytes += t->task.payload.size;
+    } else if (is_sent(from) && !is_sent(to)) {
+        s->in_flight--;
+        s->in_flight_bytes -= t->task.payload.size;
+    }
+}
+
+// When this ticket's silence has lasted too long.
+static p2_ns due_ns(const struct session *s, const struct ticket *t) {
+    if (is_sent(t->state)) return p2_ns_add(t->deadline_ns, 2 * s->rtt.mean + SESSION_GRACE_NS);
+    if (s->link == LINK_UP || t->task.withheld) return t->deadline_ns;
+    p2_ns waits_since = p2_ns_max(t->submitted_ns, s->down_since_ns);
+    return p2_ns_min(t->deadline_ns, p2_ns_add(waits_since, s->config.connect_timeout_ns));
+}
+
+void ticket_submit(struct session *s, const struct session_submit *task) {
+    uint32_t slot = (uint32_t)task->ticket;
+    P2_CHECK(task->ticket != 0 && slot < s->config.tasks_max && s->tickets[slot].state == TICKET_NONE);
+    P2_CHECK(task->deadline_ns > 0 && task->payload.size <= P2_TASK_PAYLOAD_MAX);
+    struct ticket *t = &s->tickets[slot];
+    *t = (struct ticket){.handle = task->ticket, .task = *task, .submitted_ns = s->now_ns};
+    t->deadline_ns = p2_ns_add(s->now_ns, task->deadline_ns);
+    p2_list_init(&t->link);
+    p2_heap_node_init(&t->due);
+    ticket_move(s, t, TICKET_QUEUED);
+    p2_heap_push(&s->due, &t->due, due_ns(s, t), s->arrivals++);
+    if (!task->withheld) p2_list_push_back(&s->queued[task->class_], &t->link);
+}
+
+// Fills what a delivery said of where the time went; zeroes when there was none.
+static void tell_times(const struct session *s, const struct ticket *t, struct session_ended *e) {
+    const struct p2_msg_result_delivery *d = &t->delivery;
+    e->total_ns = s->now_ns - t->submitted_ns;
+    e->queue_ns = p2_ns_add(p2_ns_max(d->queue_ns, 0), p2_ns_max(d->times.queue_ns, 0));
+    e->processing_ns = d->times.processing_ns;
+    e->kernel_ns = d->times.kernel_ns;
+    e->peer = d->peer;
+    e->cached = d->cached;
+}
+
+void ticket_end(struct session *s, struct ticket *t, const struct ending *how) {
+    struct session_ended *e = &act(s, SESSION_DO_ENDED)->u.ended;
+    e->ticket = t->handle;
+    e->outcome = how->outcome;
+    e->code = how->code;
+    e->retryable = how->retryable;
+    e->retry_after_ns = how->retry_after_ns;
+    e->sentence = how->sentence;
+    e->attempts = t->attempts;
+    e->result_size = how->outcome == SESSION_DONE ? t->in.size : 0;
+    tell_times(s, t, e);
+    if (t->stream) {
+        struct p2_id key = stream_key(t->stream);
+        P2_CHECK(p2_map_remove(&s->streams, &key));
+    }
+    p2_list_remove(&t->link);
+    p2_heap_remove(&s->due, &t->due);
+    ticket_move(s, t, TICKET_NONE);
+    p2_blob_unref(t->task.params_blob);
+    p2_blob_unref(t->task.payload.blob);
+    memset(t, 0, sizeof *t);
+}
+
+// In the lane of the task, so that it cannot overtake the submit it is about.
+void ticket_tell_cancel(struct session *s, const struct ticket *t) {
+    if (s->link != LINK_UP || !t->stream || t->cancelled) return;
+    act_send(s, lane_of(t), P2_MSG_TASK_CANCEL, t->stream)->u.cancel.id = t->task.id;
+}
+
+static const struct ending cancelled_here = {.outcome = SESSION_CANCELLED,
+                                             .code = P2_ERR_CANCELLED,
+                                             .sentence = {"cancelled on request", sizeof "cancelled on request" - 1}};
+
+void ticket_cancel(struct session *s, struct ticket *t) {
+    if (t->state == TICKET_QUEUED) {
+        ticket_end(s, t, &cancelled_here);
+        return;
+    }
+    ticket_tell_cancel(s, t);
+    t->cancelled = true;
+    p2_list_remove(&t->link); // no further payload for a task nobody wants
+}
+
+void ticket_drop(struct session *s, struct ticket *t, enum p2_err code) {
+    ticket_tell_cancel(s, t);
+    struct ending how = {.outcome = SESSION_FAILED, .code = code, .sentence = p2_str(p2_err_sentence(code))};
+    how.retryable = p2_err_retryable(code);
+    ticket_end(s, t, &how);
+}
+
+void tickets_rearm(struct session *s) {
+    for (unsigned i = 0; i < P2_CLASSES; i++) {
+        P2_LIST_EACH (it, nx, &s->queued[i]) {
+            struct ticket *t = P2_CONTAINER_OF(it, struct ticket, link);
+            p2_heap_update(&s->due, &t->due, due_ns(s, t));
+        }
+    }
+}
+
+static void expire(struct session *s, struct ticket *t) {
+    struct ending how = {.outcome = SESSION_EXPIRED, .code = P2_ERR_DEADLINE_EXCEEDED, .retryable = false};
+    if (is_sent(t->state)) {
+        how.sentence = p2_str("its deadline passed without word from the coordinator");
+        ticket_tell_cancel(s, t);
+    } else if (s->now_ns >= t->deadline_ns) {
+        how.sentence = p2_str("its deadline passed before it could be sent");
+    } else {
+        how.outcome = SESSION_LOST;
+        how.code = P2_ERR_UNREACHABLE;
+        how.retryable = true;
+        snprintf(s->why, sizeof s->why, "no coordinator answered within %lld ms",
+                 (long long)(s->config.connect_timeout_ns / P2_MS));
+        how.sentence = p2_str(s->why);
+    }
+    if (t->cancelled) how = cancelled_here;
+    ticket_end(s, t, &how);
+}
+
+void tickets_expire(struct session *s) {
+    for (;;) {
+        struct p2_heap_node *n = p2_heap_peek(&s->due);
+        if (!n || n->key > s->now_ns) return;
+        struct ticket *t = P2_CONTAINER_OF(n, struct ticket, due);
+        p2_ns due = due_ns(s, t); // round trips may have grown since it was set
+        if (due > s->now_ns)
+            p2_heap_update(&s->due, n, due);
+        else
+            expire(s, t);
+    }
+}
+
+void tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns) {
+    struct ending how = {.code = code, .retryable = retryable, .retry_after_ns = retry_after_ns};
+    how.sentence = p2_str(s->why);
+    for (uint32_t i = 0; i < s->config.tasks_max && s->open; i++) {
+        struct ticket *t = &s->tickets[i];
+        if (t->state == TICKET_NONE || (t->state == TICKET_QUEUED && !queued_too)) continue;
+        how.outcome = t->state == TICKET_QUEUED ? SESSION_REFUSED : SESSION_LOST;
+        ticket_end(s, t, t->cancelled ? &cancelled_here : &how);
+    }
+}
+
+// ---- payload out
+
+void ticket_flow(struct session *s, struct ticket *t) {
+    bool can = is_sent(t->state) && !t->cancelled && p2_outflow_next(&t->out) > 0;
+    if (can && !p2_list_linked(&t->link)) p2_list_push_back(&s->flowing[t->task.class_], &t->link);
+    if (!can) p2_list_remove(&t->link);
+}
+
+static void spend(struct session *s, uint32_t bytes) {
+    uint64_t cost = (uint64_t)bytes + 256; // prefix and header, roughly
+    s->room = s->room > cost ? s->room - cost : 0;
+}
+
+static struct p2_slice next_part(struct ticket *t, uint32_t n) {
+    struct p2_slice part = t->task.payload;
+    part.offset += (uint32_t)t->out.sent;
+    part.size = n;
+    t->out.sent += n;
+    return part;
+}
+
+static struct p2_msg *send_for(struct session *s, const struct ticket *t, enum p2_msg_kind kind) {
+    struct p2_msg *m = act_send(s, lane_of(t), kind, t->stream);
+    s->out->items[s->out->count - 1].u.send.ticket = t->handle;
+    return m;
+}
+
+static void send_submit(struct session *s, struct ticket *t) {
+    p2_list_remove(&t->link);
+    if (++s->next_stream == 0) s->next_stream = 1;
+    t->stream = s->next_stream;
+    struct p2_id key = stream_key(t->stream);
+    P2_CHECK(p2_map_put(&s->streams, &key, t->handle));
+    ticket_move(s, t, TICKET_SENT);
+    p2_heap_update(&s->due, &t->due, due_ns(s, t));
+    p2_outflow_begin(&t->out, 1, t->task.payload.size, P2_STREAM_WINDOW);
+    uint32_t first = p2_outflow_next(&t->out);
+    struct p2_msg_task_submit *m = &send_for(s, t, P2_MSG_TASK_SUBMIT)->u.submit;
+    *m = (struct p2_msg_task_submit){.id = t->task.id,
+                                     .type = p2_str(t->task.type),
+                                     .version = t->task.version,
+                                     .class_ = t->task.class_,
+                                     .deadline_ns =
+                                         p2_ns_max(t->deadline_ns - s->now_ns, P2_US), // 0 would ask for the default
+                                     .payload_size = t->task.payload.size,
+                                     .raw_size = first,
+                                     .params = t->task.params};
+    if (first) m->payload = next_part(t, first);
+    spend(s, first);
+    ticket_flow(s, t);
+}
+
+static void send_chunk(struct session *s, struct ticket *t) {
+    uint32_t n = p2_outflow_next(&t->out);
+    P2_CHECK(n > 0);
+    struct p2_msg_chunk *m = &send_for(s, t, P2_MSG_CHUNK)->u.chunk;
+    m->offset = t->out.sent;
+    m->attempt = t->out.attempt;
+    m->raw_size = n;
+    m->payload = next_part(t, n);
+    spend(s, n);
+    p2_list_remove(&t->link); // to the back: payloads of one class take turns
+    ticket_flow(s, t);
+}
+
+static bool may_submit(const struct session *s, const struct ticket *t) {
+    if (s->in_flight >= s->in_flight_max) return false;
+    // A payload above the whole allowance goes alone and is refused by the coordinator in its own words.
+    return s->in_flight == 0 || s->in_flight_bytes + t->task.payload.size <= s->in_flight_bytes_max;
+}
+
+// What goes next: payloads under way before new submits, so that what began ends.
+static struct ticket *next_to_send(struct session *s) {
+    for (unsigned i = 0; i < P2_CLASSES; i++) {
+        struct p2_list *n = p2_list_first(&s->flowing[i]);
+        if (n) return P2_CONTAINER_OF(n, struct ticket, link);
+        n = p2_list_first(&s->queued[i]);
+        if (n && may_submit(s, P2_CONTAINER_OF(n, struct ticket, link))) return P2_CONTAINER_OF(n, struct ticket, link);
+    }
+    return NULL;
+}
+
+void tickets_pump(struct session *s) {
+    s->more = false;
+    struct ticket *t;
+    uint32_t sent = 0;
+    while ((t = next_to_send(s)) != NULL) {
+        if (s->room == 0) {
+            if (!s->room_wanted) act(s, SESSION_DO_WANT_ROOM);
+            s->room_wanted = true;
+            return;
+        }
+        if (sent++ == SESSION_SENDS_MAX) {
+            s->more = true;
+            return;
+        }
+        if (t->state == TICKET_QUEUED)
+            send_submit(s, t);
+        else
+            send_chunk(s, t);
+    }
+}
