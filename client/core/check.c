@@ -11,7 +11,7 @@ static void check_ticket(const struct session *s, const struct ticket *t, uint32
     P2_CHECK(p2_heap_in(&t->due));
     P2_CHECK((t->stream != 0) == sent);
     P2_CHECK(!sent || s->link == LINK_UP); // no coordinator, no promise
-    P2_CHECK(!sent || ticket_of_stream(s, t->stream) == t);
+    P2_CHECK(!sent || p2_ticket_of_stream(s, t->stream) == t);
     P2_CHECK(t->out.sent <= t->out.size && t->out.size <= t->task.payload.size);
     if (t->state == TICKET_QUEUED)
         P2_CHECK(p2_list_linked(&t->link) != t->task.withheld && !t->cancelled);
@@ -31,7 +31,7 @@ static uint32_t check_list(const struct p2_list *head, enum p2_class class_, boo
     return n;
 }
 
-void session_check(const struct session *s) {
+void p2_session_check(const struct session *s) {
     uint32_t open = 0, in_flight = 0, listed = 0, linked = 0;
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < s->config.tasks_max; i++) {

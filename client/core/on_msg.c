@@ -5,13 +5,13 @@
 
 static void on_hello(struct session *s, const struct p2_msg_hello *m) {
     if (s->hello_seen)
-        link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
+        p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
     else if (m->magic != P2_PROTOCOL_MAGIC)
-        link_fault(s, P2_ERR_BAD_MAGIC);
+        p2_link_fault(s, P2_ERR_BAD_MAGIC);
     else if (m->version_min != P2_PROTOCOL_VERSION || m->version_max != P2_PROTOCOL_VERSION)
-        link_fault(s, P2_ERR_UNSUPPORTED_VERSION);
+        p2_link_fault(s, P2_ERR_UNSUPPORTED_VERSION);
     else if (m->role != P2_ROLE_COORDINATOR)
-        link_fault(s, P2_ERR_WRONG_ROLE);
+        p2_link_fault(s, P2_ERR_WRONG_ROLE);
     else {
         s->hello_seen = true;
         s->features = m->features & s->config.features;
@@ -20,11 +20,11 @@ static void on_hello(struct session *s, const struct p2_msg_hello *m) {
 
 static void on_registered(struct session *s, const struct p2_msg_gamer_registered *m) {
     if (!s->hello_seen || s->link != LINK_GREETING)
-        link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
+        p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
     else if (m->tasks_in_flight_max == 0)
-        link_fault(s, P2_ERR_BAD_MESSAGE);
+        p2_link_fault(s, P2_ERR_BAD_MESSAGE);
     else
-        link_up(s, m);
+        p2_link_up(s, m);
 }
 
 static void on_pong(struct session *s, uint64_t token) {
@@ -35,15 +35,15 @@ static void on_pong(struct session *s, uint64_t token) {
 
 static void on_accepted(struct session *s, struct ticket *t) {
     if (t->state == TICKET_SENT)
-        ticket_move(s, t, TICKET_ACCEPTED);
+        p2_ticket_move(s, t, TICKET_ACCEPTED);
     else
-        link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
+        p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
 }
 
 static void on_ended(struct session *s, struct ticket *t, const struct p2_msg_task_ended *m) {
     enum session_outcome outcome = t->state == TICKET_SENT ? SESSION_REFUSED : SESSION_FAILED;
     if (m->code == P2_OK) {
-        link_fault(s, P2_ERR_BAD_MESSAGE); // an end without a result has a reason
+        p2_link_fault(s, P2_ERR_BAD_MESSAGE); // an end without a result has a reason
         return;
     }
     if (m->code == P2_ERR_CANCELLED) outcome = SESSION_CANCELLED;
@@ -52,7 +52,7 @@ static void on_ended(struct session *s, struct ticket *t, const struct p2_msg_ta
     struct ending how = {outcome, m->code, m->retryable, m->retry_after_ns, m->sentence};
     if (how.sentence.n == 0) how.sentence = p2_str(p2_err_sentence(m->code));
     if (m->attempt > t->attempts) t->attempts = m->attempt;
-    ticket_end(s, t, &how);
+    p2_ticket_end(s, t, &how);
 }
 
 static void on_timeout(struct session *s, struct ticket *t, const struct p2_msg_task_timeout *m) {
@@ -60,7 +60,7 @@ static void on_timeout(struct session *s, struct ticket *t, const struct p2_msg_
                          p2_str(p2_err_sentence(P2_ERR_DEADLINE_EXCEEDED))};
     if (m->attempt > t->attempts) t->attempts = m->attempt;
     t->delivery.queue_ns = m->queue_ns;
-    ticket_end(s, t, &how);
+    p2_ticket_end(s, t, &how);
 }
 
 // ---- payload in
@@ -78,10 +78,10 @@ static void take_part(struct session *s, struct ticket *t, const struct part *p)
     if (e == P2_ERR_NOT_FOUND) return; // of an attempt given up: still on its way when the next began
     if (e == P2_OK && !p->zstd && p->slice.size != p->raw_size) e = P2_ERR_BAD_MESSAGE;
     if (e != P2_OK) {
-        link_fault(s, e);
+        p2_link_fault(s, e);
         return;
     }
-    struct session_action *a = act(s, SESSION_DO_STORE);
+    struct session_action *a = p2_session_act(s, SESSION_DO_STORE);
     a->u.store.ticket = t->handle;
     a->u.store.attempt = p->attempt;
     a->u.store.offset = p->offset;
@@ -94,12 +94,12 @@ static void take_part(struct session *s, struct ticket *t, const struct part *p)
 static void result_progress(struct session *s, struct ticket *t) {
     if (p2_inflow_whole(&t->in)) {
         struct ending how = {.outcome = SESSION_DONE, .code = P2_OK};
-        ticket_end(s, t, &how);
+        p2_ticket_end(s, t, &how);
         return;
     }
     uint64_t limit = p2_inflow_grant(&t->in, t->in.have, SESSION_RESULT_WINDOW);
     if (!limit) return;
-    struct p2_msg_window *w = &act_send(s, 0, P2_MSG_WINDOW, t->stream)->u.window;
+    struct p2_msg_window *w = &p2_session_act_send(s, 0, P2_MSG_WINDOW, t->stream)->u.window;
     w->limit = limit;
     w->attempt = t->in.attempt;
 }
@@ -108,22 +108,22 @@ static void on_delivery(struct session *s, struct ticket *t, const struct p2_msg
     bool again = t->state == TICKET_ARRIVING;
     if (again && m->attempt < t->in.attempt) return;
     if ((again && m->attempt == t->in.attempt) || m->attempt == 0) {
-        link_fault(s, P2_ERR_BAD_MESSAGE);
+        p2_link_fault(s, P2_ERR_BAD_MESSAGE);
         return;
     }
     if (m->payload_size > t->task.result_bytes_max || m->payload_size > P2_TASK_PAYLOAD_MAX) {
-        ticket_drop(s, t, P2_ERR_RESULT_TOO_LARGE);
+        p2_ticket_drop(s, t, P2_ERR_RESULT_TOO_LARGE);
         return;
     }
     if (again)
-        act_note(s, NOTE_RESTART, P2_OK, t->handle);
+        p2_session_act_note(s, NOTE_RESTART, P2_OK, t->handle);
     else
-        ticket_move(s, t, TICKET_ARRIVING);
+        p2_ticket_move(s, t, TICKET_ARRIVING);
     if (m->attempt > t->attempts) t->attempts = m->attempt;
     t->delivery = *m;
     t->delivery.payload = (struct p2_slice){0};
     p2_inflow_begin(&t->in, m->attempt, m->payload_size, P2_STREAM_WINDOW);
-    struct session_action *a = act(s, SESSION_DO_BEGIN_RESULT);
+    struct session_action *a = p2_session_act(s, SESSION_DO_BEGIN_RESULT);
     a->u.begin.ticket = t->handle;
     a->u.begin.attempt = m->attempt;
     a->u.begin.size = m->payload_size;
@@ -134,7 +134,7 @@ static void on_delivery(struct session *s, struct ticket *t, const struct p2_msg
 
 static void on_chunk(struct session *s, struct ticket *t, const struct p2_msg_chunk *m) {
     if (t->state != TICKET_ARRIVING) {
-        link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
+        p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
         return;
     }
     struct part part = {m->attempt, m->offset, m->raw_size, m->payload_zstd, m->payload};
@@ -146,8 +146,8 @@ static void on_resend(struct session *s, struct ticket *t, const struct p2_msg_r
     if (m->attempt <= t->out.attempt) return; // answered already
     p2_outflow_begin(&t->out, m->attempt, t->task.payload.size, 0);
     p2_outflow_window(&t->out, m->attempt, m->limit);
-    act_note(s, NOTE_RESEND, P2_OK, t->handle);
-    ticket_flow(s, t);
+    p2_session_act_note(s, NOTE_RESEND, P2_OK, t->handle);
+    p2_ticket_flow(s, t);
 }
 
 // ---- which is for whom
@@ -169,14 +169,14 @@ static void on_stream_error(struct session *s, struct ticket *t, const struct p2
 }
 
 static void on_stream_msg(struct session *s, const struct p2_msg *m) {
-    struct ticket *t = ticket_of_stream(s, m->stream);
+    struct ticket *t = p2_ticket_of_stream(s, m->stream);
     if (!t) { // it has ended here; a stream never used is no one's
-        if (m->stream > s->next_stream) link_fault(s, P2_ERR_BAD_MESSAGE);
+        if (m->stream > s->next_stream) p2_link_fault(s, P2_ERR_BAD_MESSAGE);
         return;
     }
     const struct p2_id *id = id_in(m);
     if (id && !p2_id_equal(id, &t->task.id)) {
-        link_fault(s, P2_ERR_BAD_MESSAGE);
+        p2_link_fault(s, P2_ERR_BAD_MESSAGE);
         return;
     }
     switch (m->kind) {
@@ -189,9 +189,9 @@ static void on_stream_msg(struct session *s, const struct p2_msg *m) {
     case P2_MSG_ERROR: on_stream_error(s, t, &m->u.error); break;
     case P2_MSG_WINDOW:
         p2_outflow_window(&t->out, m->u.window.attempt, m->u.window.limit);
-        ticket_flow(s, t);
+        p2_ticket_flow(s, t);
         break;
-    default: link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
+    default: p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
     }
 }
 
@@ -199,24 +199,24 @@ static void on_link_msg(struct session *s, const struct p2_msg *m) {
     switch (m->kind) {
     case P2_MSG_HELLO: on_hello(s, &m->u.hello); break;
     case P2_MSG_GAMER_REGISTERED: on_registered(s, &m->u.gamer_registered); break;
-    case P2_MSG_PING: act_send(s, 0, P2_MSG_PONG, 0)->u.ping = m->u.ping; break;
+    case P2_MSG_PING: p2_session_act_send(s, 0, P2_MSG_PONG, 0)->u.ping = m->u.ping; break;
     case P2_MSG_PONG: on_pong(s, m->u.ping.token); break;
-    case P2_MSG_STATUS: act(s, SESSION_DO_STATUS)->u.status = &m->u.status; break;
-    case P2_MSG_ERROR: link_turned_away(s, &m->u.error); break;
+    case P2_MSG_STATUS: p2_session_act(s, SESSION_DO_STATUS)->u.status = &m->u.status; break;
+    case P2_MSG_ERROR: p2_link_turned_away(s, &m->u.error); break;
     case P2_MSG_DRAIN:
         s->draining = true;
-        act_note(s, NOTE_DRAINING, P2_OK, 0);
+        p2_session_act_note(s, NOTE_DRAINING, P2_OK, 0);
         break;
-    default: link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
+    default: p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
     }
 }
 
-void session_on_msg(struct session *s, const struct p2_msg *m) {
+void p2_session_on_msg(struct session *s, const struct p2_msg *m) {
     if (s->link != LINK_GREETING && s->link != LINK_UP) return; // closing: nothing it says counts any more
     if (m->stream == 0)
         on_link_msg(s, m);
     else if (s->link == LINK_UP)
         on_stream_msg(s, m);
     else
-        link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
+        p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
 }

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-bool session_actions_init(struct session_actions *a, uint32_t tasks_max) {
+bool p2_session_actions_init(struct session_actions *a, uint32_t tasks_max) {
     // Every ticket may end and be cancelled in one step; besides, a step sends SESSION_SENDS_MAX payload records and a
     // few words of its own.
     a->count = 0;
@@ -15,12 +15,12 @@ bool session_actions_init(struct session_actions *a, uint32_t tasks_max) {
     return a->items != NULL;
 }
 
-void session_actions_deinit(struct session_actions *a) {
+void p2_session_actions_deinit(struct session_actions *a) {
     free(a->items);
     *a = (struct session_actions){0};
 }
 
-struct session *session_create(const struct session_config *config) {
+struct session *p2_session_create(const struct session_config *config) {
     P2_CHECK(config->tasks_max > 0 && config->tasks_max <= (1u << 24));
     struct session *s = calloc(1, sizeof *s);
     if (!s) return NULL;
@@ -46,7 +46,7 @@ struct session *session_create(const struct session_config *config) {
     return s;
 }
 
-void session_destroy(struct session **session) {
+void p2_session_destroy(struct session **session) {
     struct session *s = *session;
     if (!s) return;
     for (uint32_t i = 0; i < s->config.tasks_max; i++) {
@@ -64,7 +64,7 @@ void session_destroy(struct session **session) {
 
 // ---- actions
 
-struct session_action *act(struct session *s, enum session_action_kind kind) {
+struct session_action *p2_session_act(struct session *s, enum session_action_kind kind) {
     P2_CHECK(s->out->count < s->out->capacity);
     struct session_action *a = &s->out->items[s->out->count++];
     memset(a, 0, sizeof *a);
@@ -72,16 +72,16 @@ struct session_action *act(struct session *s, enum session_action_kind kind) {
     return a;
 }
 
-struct p2_msg *act_send(struct session *s, unsigned lane, enum p2_msg_kind kind, uint32_t stream) {
-    struct session_action *a = act(s, SESSION_DO_SEND);
+struct p2_msg *p2_session_act_send(struct session *s, unsigned lane, enum p2_msg_kind kind, uint32_t stream) {
+    struct session_action *a = p2_session_act(s, SESSION_DO_SEND);
     a->u.send.lane = lane;
     a->u.send.msg.kind = kind;
     a->u.send.msg.stream = stream;
     return &a->u.send.msg;
 }
 
-void act_note(struct session *s, enum session_note_kind kind, enum p2_err code, session_ticket t) {
-    struct session_action *a = act(s, SESSION_DO_NOTE);
+void p2_session_act_note(struct session *s, enum session_note_kind kind, enum p2_err code, session_ticket t) {
+    struct session_action *a = p2_session_act(s, SESSION_DO_NOTE);
     a->u.note.kind = kind;
     a->u.note.code = code;
     a->u.note.ticket = t;
@@ -89,7 +89,7 @@ void act_note(struct session *s, enum session_note_kind kind, enum p2_err code, 
 
 // ---- the link
 
-void link_move(struct session *s, enum session_link to) {
+void p2_link_move(struct session *s, enum session_link to) {
     static const unsigned char legal[] = {
         [LINK_DOWN] = 1u << LINK_DIALING,
         [LINK_DIALING] = 1u << LINK_GREETING | 1u << LINK_DOWN | 1u << LINK_CLOSING,
@@ -101,7 +101,7 @@ void link_move(struct session *s, enum session_link to) {
     bool was_up = s->link == LINK_UP;
     s->link = to;
     if (was_up) s->down_since_ns = s->now_ns;
-    if (was_up || to == LINK_UP) tickets_rearm(s);
+    if (was_up || to == LINK_UP) p2_tickets_rearm(s);
 }
 
 static p2_ns backoff(struct session *s) {
@@ -112,35 +112,35 @@ static p2_ns backoff(struct session *s) {
 }
 
 static void link_dial(struct session *s) {
-    link_move(s, LINK_DIALING);
+    p2_link_move(s, LINK_DIALING);
     s->link_due_ns = p2_ns_add(s->now_ns, SESSION_GREETING_NS);
     s->hello_seen = s->draining = s->room_wanted = false;
     s->features = 0;
     s->ping_token = 0;
     s->retry_after_ns = 0;
     s->next_stream = 0;
-    act(s, SESSION_DO_DIAL);
-    act_note(s, NOTE_DIALING, P2_OK, 0);
+    p2_session_act(s, SESSION_DO_DIAL);
+    p2_session_act_note(s, NOTE_DIALING, P2_OK, 0);
 }
 
 static void link_close(struct session *s, enum p2_err why) {
-    link_move(s, LINK_CLOSING);
+    p2_link_move(s, LINK_CLOSING);
     s->link_due_ns = P2_NEVER;
-    act(s, SESSION_DO_CLOSE)->u.why = why;
+    p2_session_act(s, SESSION_DO_CLOSE)->u.why = why;
 }
 
 // HELLO and registration leave together: one round trip to UP.
 static void on_opened(struct session *s) {
     if (s->link != LINK_DIALING) return;
-    link_move(s, LINK_GREETING);
-    struct p2_msg_hello *h = &act_send(s, 0, P2_MSG_HELLO, 0)->u.hello;
+    p2_link_move(s, LINK_GREETING);
+    struct p2_msg_hello *h = &p2_session_act_send(s, 0, P2_MSG_HELLO, 0)->u.hello;
     *h = (struct p2_msg_hello){.magic = P2_PROTOCOL_MAGIC,
                                .version_min = P2_PROTOCOL_VERSION,
                                .version_max = P2_PROTOCOL_VERSION,
                                .features = s->config.features,
                                .role = P2_ROLE_CLIENT,
                                .agent = p2_str(s->config.agent)};
-    act_send(s, 0, P2_MSG_GAMER_REGISTER, 0)->u.gamer_register.session = s->id;
+    p2_session_act_send(s, 0, P2_MSG_GAMER_REGISTER, 0)->u.gamer_register.session = s->id;
 }
 
 static void link_ping(struct session *s) {
@@ -148,24 +148,24 @@ static void link_ping(struct session *s) {
     if (s->ping_token) return; // one at a time: a late PONG must not be taken for a quick one
     s->ping_token = p2_rng_next(&s->rng) | 1;
     s->ping_sent_ns = s->now_ns;
-    act_send(s, 0, P2_MSG_PING, 0)->u.ping.token = s->ping_token;
+    p2_session_act_send(s, 0, P2_MSG_PING, 0)->u.ping.token = s->ping_token;
 }
 
-void link_up(struct session *s, const struct p2_msg_gamer_registered *m) {
-    link_move(s, LINK_UP);
+void p2_link_up(struct session *s, const struct p2_msg_gamer_registered *m) {
+    p2_link_move(s, LINK_UP);
     s->failures = 0;
     s->id = m->session;
     s->in_flight_max = m->tasks_in_flight_max;
     s->in_flight_bytes_max = m->payload_bytes_max;
-    act(s, SESSION_DO_ESTABLISHED);
-    act_note(s, NOTE_UP, P2_OK, 0);
+    p2_session_act(s, SESSION_DO_ESTABLISHED);
+    p2_session_act_note(s, NOTE_UP, P2_OK, 0);
     link_ping(s);
 }
 
-void link_fault(struct session *s, enum p2_err code) {
+void p2_link_fault(struct session *s, enum p2_err code) {
     if (s->link != LINK_GREETING && s->link != LINK_UP) return;
-    act_note(s, NOTE_FAULT, code, 0);
-    struct p2_msg_error *e = &act_send(s, 0, P2_MSG_ERROR, 0)->u.error;
+    p2_session_act_note(s, NOTE_FAULT, code, 0);
+    struct p2_msg_error *e = &p2_session_act_send(s, 0, P2_MSG_ERROR, 0)->u.error;
     e->code = code;
     e->sentence = p2_str(p2_err_sentence(code));
     link_close(s, code);
@@ -174,30 +174,30 @@ void link_fault(struct session *s, enum p2_err code) {
         snprintf(s->why, sizeof s->why, "the coordinator does not speak protocol version %d", P2_PROTOCOL_VERSION);
     }
     bool hopeless = code == P2_ERR_UNSUPPORTED_VERSION;
-    tickets_end_all(s, hopeless ? code : P2_ERR_CONNECTION_LOST, hopeless, !hopeless, 0);
+    p2_tickets_end_all(s, hopeless ? code : P2_ERR_CONNECTION_LOST, hopeless, !hopeless, 0);
 }
 
-void link_turned_away(struct session *s, const struct p2_msg_error *m) {
+void p2_link_turned_away(struct session *s, const struct p2_msg_error *m) {
     struct p2_str said = m->sentence.n ? m->sentence : p2_str(p2_err_sentence(m->code));
     uint32_t n = said.n < P2_TEXT_MAX ? said.n : P2_TEXT_MAX;
     memcpy(s->why, said.p, n);
     s->why[n] = 0;
     s->retry_after_ns = p2_ns_min(m->retry_after_ns, SESSION_BACKOFF_MAX_NS);
-    act_note(s, NOTE_TURNED_AWAY, m->code, 0);
+    p2_session_act_note(s, NOTE_TURNED_AWAY, m->code, 0);
     s->out->items[s->out->count - 1].u.note.sentence = p2_str(s->why);
     link_close(s, m->code);
-    tickets_end_all(s, m->code, true, m->retryable, m->retry_after_ns);
+    p2_tickets_end_all(s, m->code, true, m->retryable, m->retry_after_ns);
 }
 
 static void on_closed(struct session *s, enum p2_err why) {
     if (s->link == LINK_DOWN) return;
     bool was_up = s->link == LINK_UP;
-    link_move(s, LINK_DOWN);
-    act_note(s, NOTE_DOWN, why, 0);
+    p2_link_move(s, LINK_DOWN);
+    p2_session_act_note(s, NOTE_DOWN, why, 0);
     s->link_due_ns = p2_ns_add(s->now_ns, backoff(s));
     if (!was_up) s->failures++;
     snprintf(s->why, sizeof s->why, "the connection to the coordinator ended before a result came");
-    tickets_end_all(s, P2_ERR_CONNECTION_LOST, false, true, 0);
+    p2_tickets_end_all(s, P2_ERR_CONNECTION_LOST, false, true, 0);
 }
 
 static void link_tick(struct session *s) {
@@ -216,26 +216,26 @@ static void handle(struct session *s, const struct session_event *ev) {
     struct ticket *t = NULL;
     switch (ev->kind) {
     case SESSION_OPENED: on_opened(s); break;
-    case SESSION_MSG: session_on_msg(s, ev->u.msg); break;
+    case SESSION_MSG: p2_session_on_msg(s, ev->u.msg); break;
     case SESSION_WRITABLE: s->room_wanted = false; break;
     case SESSION_CLOSED: on_closed(s, ev->u.why); break;
     case SESSION_TICK: break;
-    case SESSION_FAULT: link_fault(s, ev->u.why); break;
-    case SESSION_SUBMIT: ticket_submit(s, &ev->u.submit); break;
+    case SESSION_FAULT: p2_link_fault(s, ev->u.why); break;
+    case SESSION_SUBMIT: p2_ticket_submit(s, &ev->u.submit); break;
     case SESSION_STATUS: s->status_wanted = true; break;
     case SESSION_CANCEL:
-        t = ticket_find(s, ev->u.end.ticket);
-        if (t) ticket_cancel(s, t);
+        t = p2_ticket_find(s, ev->u.end.ticket);
+        if (t) p2_ticket_cancel(s, t);
         break;
     case SESSION_DROP:
-        t = ticket_find(s, ev->u.end.ticket);
-        if (t) ticket_drop(s, t, ev->u.end.code);
+        t = p2_ticket_find(s, ev->u.end.ticket);
+        if (t) p2_ticket_drop(s, t, ev->u.end.code);
         break;
     default: P2_UNREACHABLE();
     }
 }
 
-void session_step(struct session *s, const struct session_event *ev, struct session_actions *out) {
+void p2_session_step(struct session *s, const struct session_event *ev, struct session_actions *out) {
     P2_CHECK(ev->now_ns >= s->now_ns);
     out->count = 0;
     s->out = out;
@@ -244,30 +244,30 @@ void session_step(struct session *s, const struct session_event *ev, struct sess
     if (s->down_since_ns == P2_NEVER) s->down_since_ns = ev->now_ns;
     handle(s, ev);
     link_tick(s);
-    tickets_expire(s);
+    p2_tickets_expire(s);
     if (s->link == LINK_UP) {
         if (s->status_wanted) {
             s->status_wanted = false;
-            act_send(s, 0, P2_MSG_STATUS_REQUEST, 0);
+            p2_session_act_send(s, 0, P2_MSG_STATUS_REQUEST, 0);
         }
-        tickets_pump(s);
+        p2_tickets_pump(s);
     }
     s->out = NULL;
 }
 
-p2_ns session_next_ns(const struct session *s) {
+p2_ns p2_session_next_ns(const struct session *s) {
     if (s->link == LINK_UP && (s->more || s->status_wanted)) return s->now_ns;
     struct p2_heap_node *first = p2_heap_peek(&s->due);
     return first ? p2_ns_min(first->key, s->link_due_ns) : s->link_due_ns;
 }
 
-enum session_link session_link(const struct session *s) { return s->link; }
-p2_ns session_rtt_ns(const struct session *s) { return s->rtt.mean; }
-uint64_t session_features(const struct session *s) { return s->features; }
-uint32_t session_open(const struct session *s) { return s->open; }
-bool session_knows(const struct session *s, session_ticket t) { return ticket_find(s, t) != NULL; }
+enum session_link p2_session_link(const struct session *s) { return s->link; }
+p2_ns p2_session_rtt_ns(const struct session *s) { return s->rtt.mean; }
+uint64_t p2_session_features(const struct session *s) { return s->features; }
+uint32_t p2_session_open(const struct session *s) { return s->open; }
+bool p2_session_knows(const struct session *s, session_ticket t) { return p2_ticket_find(s, t) != NULL; }
 
-const char *session_note_name(enum session_note_kind k) {
+const char *p2_session_note_name(enum session_note_kind k) {
     static const char *const names[] = {"none",  "dialing",     "up",     "down",   "draining",
                                         "fault", "turned_away", "resend", "restart"};
     return (size_t)k < sizeof names / sizeof *names ? names[k] : names[0];

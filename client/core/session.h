@@ -177,27 +177,27 @@ struct session_actions {
 };
 
 // Room for what one step of such a session may ask. False when memory is short.
-bool session_actions_init(struct session_actions *a, uint32_t tasks_max);
-void session_actions_deinit(struct session_actions *a);
+bool p2_session_actions_init(struct session_actions *a, uint32_t tasks_max);
+void p2_session_actions_deinit(struct session_actions *a);
 
 // NULL when memory is short. All memory but payloads and parameters is taken here.
-struct session *session_create(const struct session_config *config);
-void session_destroy(struct session **s); // open tickets vanish without an end; their references are returned
+struct session *p2_session_create(const struct session_config *config);
+void p2_session_destroy(struct session **s); // open tickets vanish without an end; their references are returned
 
 // Feeds one event; sets *out anew. Never fails: what a remote does wrong is an action against it.
-void session_step(struct session *s, const struct session_event *ev, struct session_actions *out);
+void p2_session_step(struct session *s, const struct session_event *ev, struct session_actions *out);
 
 // When to step with TICK if nothing else happens; P2_NEVER for not at all. A past time: at once, there is more to send.
-p2_ns session_next_ns(const struct session *s);
+p2_ns p2_session_next_ns(const struct session *s);
 
-enum session_link session_link(const struct session *s);
-p2_ns session_rtt_ns(const struct session *s);                 // smoothed; 0 before the first PONG
-uint64_t session_features(const struct session *s);            // agreed on this connection
-uint32_t session_open(const struct session *s);                // tickets not ended
-bool session_knows(const struct session *s, session_ticket t); // open
-const char *session_note_name(enum session_note_kind k);       // "turned_away"
+enum session_link p2_session_link(const struct session *s);
+p2_ns p2_session_rtt_ns(const struct session *s);                 // smoothed; 0 before the first PONG
+uint64_t p2_session_features(const struct session *s);            // agreed on this connection
+uint32_t p2_session_open(const struct session *s);                // tickets not ended
+bool p2_session_knows(const struct session *s, session_ticket t); // open
+const char *p2_session_note_name(enum session_note_kind k);       // "turned_away"
 
 // Asserts every invariant of the whole state.
-void session_check(const struct session *s);
+void p2_session_check(const struct session *s);
 
 #endif

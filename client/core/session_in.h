@@ -60,9 +60,9 @@ struct session {
 };
 
 // ---- actions
-struct session_action *act(struct session *s, enum session_action_kind kind);
-struct p2_msg *act_send(struct session *s, unsigned lane, enum p2_msg_kind kind, uint32_t stream);
-void act_note(struct session *s, enum session_note_kind kind, enum p2_err code, session_ticket t);
+struct session_action *p2_session_act(struct session *s, enum session_action_kind kind);
+struct p2_msg *p2_session_act_send(struct session *s, unsigned lane, enum p2_msg_kind kind, uint32_t stream);
+void p2_session_act_note(struct session *s, enum session_note_kind kind, enum p2_err code, session_ticket t);
 
 // ---- ticket.c
 struct ending {
@@ -73,29 +73,29 @@ struct ending {
     struct p2_str sentence;
 };
 
-struct ticket *ticket_find(const struct session *s, session_ticket handle); // open, or NULL
-struct ticket *ticket_of_stream(const struct session *s, uint32_t stream);  // sent, or NULL
-struct p2_id stream_key(uint32_t stream);
-void ticket_submit(struct session *s, const struct session_submit *task);
-void ticket_end(struct session *s, struct ticket *t, const struct ending *how); // t is void after it
-void ticket_cancel(struct session *s, struct ticket *t);
-void ticket_drop(struct session *s, struct ticket *t, enum p2_err code);
-void ticket_move(struct session *s, struct ticket *t, enum ticket_state to);
-void ticket_tell_cancel(struct session *s, const struct ticket *t);
-void ticket_flow(struct session *s, struct ticket *t); // lists it when it has payload to send
-void tickets_rearm(struct session *s);                 // timers of the queued, after the link changed
-void tickets_expire(struct session *s);
-void tickets_pump(struct session *s); // submits and chunks, best class first, within room
+struct ticket *p2_ticket_find(const struct session *s, session_ticket handle); // open, or NULL
+struct ticket *p2_ticket_of_stream(const struct session *s, uint32_t stream);  // sent, or NULL
+struct p2_id p2_session_stream_key(uint32_t stream);
+void p2_ticket_submit(struct session *s, const struct session_submit *task);
+void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how); // t is void after it
+void p2_ticket_cancel(struct session *s, struct ticket *t);
+void p2_ticket_drop(struct session *s, struct ticket *t, enum p2_err code);
+void p2_ticket_move(struct session *s, struct ticket *t, enum ticket_state to);
+void p2_ticket_tell_cancel(struct session *s, const struct ticket *t);
+void p2_ticket_flow(struct session *s, struct ticket *t); // lists it when it has payload to send
+void p2_tickets_rearm(struct session *s);                 // timers of the queued, after the link changed
+void p2_tickets_expire(struct session *s);
+void p2_tickets_pump(struct session *s); // submits and chunks, best class first, within room
 // Every ticket ends; those sent as LOST. `code` and s->why say how. queued_too: also those never sent, as REFUSED.
-void tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns);
+void p2_tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns);
 
 // ---- session.c
-void link_move(struct session *s, enum session_link to);
-void link_up(struct session *s, const struct p2_msg_gamer_registered *m);
-void link_fault(struct session *s, enum p2_err code); // the coordinator broke the protocol
-void link_turned_away(struct session *s, const struct p2_msg_error *m);
+void p2_link_move(struct session *s, enum session_link to);
+void p2_link_up(struct session *s, const struct p2_msg_gamer_registered *m);
+void p2_link_fault(struct session *s, enum p2_err code); // the coordinator broke the protocol
+void p2_link_turned_away(struct session *s, const struct p2_msg_error *m);
 
 // ---- on_msg.c
-void session_on_msg(struct session *s, const struct p2_msg *m);
+void p2_session_on_msg(struct session *s, const struct p2_msg *m);
 
 #endif

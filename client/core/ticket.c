@@ -5,30 +5,30 @@
 
 #include "base/check.h"
 
-struct p2_id stream_key(uint32_t stream) {
+struct p2_id p2_session_stream_key(uint32_t stream) {
     struct p2_id key = {{0}};
     memcpy(key.b, &stream, sizeof stream);
     return key;
 }
 
-struct ticket *ticket_find(const struct session *s, session_ticket handle) {
+struct ticket *p2_ticket_find(const struct session *s, session_ticket handle) {
     uint32_t slot = (uint32_t)handle;
     if (slot >= s->config.tasks_max) return NULL;
     struct ticket *t = &s->tickets[slot];
     return t->state != TICKET_NONE && t->handle == handle ? t : NULL;
 }
 
-struct ticket *ticket_of_stream(const struct session *s, uint32_t stream) {
-    struct p2_id key = stream_key(stream);
+struct ticket *p2_ticket_of_stream(const struct session *s, uint32_t stream) {
+    struct p2_id key = p2_session_stream_key(stream);
     p2_handle h = p2_map_get(&s->streams, &key);
-    return h == P2_NO_HANDLE ? NULL : ticket_find(s, h);
+    return h == P2_NO_HANDLE ? NULL : p2_ticket_find(s, h);
 }
 
 static unsigned lane_of(const struct ticket *t) { return 1 + (unsigned)t->task.class_; }
 
 static bool is_sent(enum ticket_state state) { return state > TICKET_QUEUED; }
 
-void ticket_move(struct session *s, struct ticket *t, enum ticket_state to) {
+void p2_ticket_move(struct session *s, struct ticket *t, enum ticket_state to) {
     static const unsigned char legal[TICKET_STATES] = {
         [TICKET_NONE] = 1u << TICKET_QUEUED,
         [TICKET_QUEUED] = 1u << TICKET_SENT | 1u << TICKET_NONE,
@@ -58,7 +58,7 @@ static p2_ns due_ns(const struct session *s, const struct ticket *t) {
     return p2_ns_min(t->deadline_ns, p2_ns_add(waits_since, s->config.connect_timeout_ns));
 }
 
-void ticket_submit(struct session *s, const struct session_submit *task) {
+void p2_ticket_submit(struct session *s, const struct session_submit *task) {
     uint32_t slot = (uint32_t)task->ticket;
     P2_CHECK(task->ticket != 0 && slot < s->config.tasks_max && s->tickets[slot].state == TICKET_NONE);
     P2_CHECK(task->deadline_ns > 0 && task->payload.size <= P2_TASK_PAYLOAD_MAX);
@@ -67,7 +67,7 @@ void ticket_submit(struct session *s, const struct session_submit *task) {
     t->deadline_ns = p2_ns_add(s->now_ns, task->deadline_ns);
     p2_list_init(&t->link);
     p2_heap_node_init(&t->due);
-    ticket_move(s, t, TICKET_QUEUED);
+    p2_ticket_move(s, t, TICKET_QUEUED);
     p2_heap_push(&s->due, &t->due, due_ns(s, t), s->arrivals++);
     if (!task->withheld) p2_list_push_back(&s->queued[task->class_], &t->link);
 }
@@ -83,8 +83,8 @@ static void tell_times(const struct session *s, const struct ticket *t, struct s
     e->cached = d->cached;
 }
 
-void ticket_end(struct session *s, struct ticket *t, const struct ending *how) {
-    struct session_ended *e = &act(s, SESSION_DO_ENDED)->u.ended;
+void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how) {
+    struct session_ended *e = &p2_session_act(s, SESSION_DO_ENDED)->u.ended;
     e->ticket = t->handle;
     e->outcome = how->outcome;
     e->code = how->code;
@@ -95,45 +95,45 @@ void ticket_end(struct session *s, struct ticket *t, const struct ending *how) {
     e->result_size = how->outcome == SESSION_DONE ? t->in.size : 0;
     tell_times(s, t, e);
     if (t->stream) {
-        struct p2_id key = stream_key(t->stream);
+        struct p2_id key = p2_session_stream_key(t->stream);
         P2_CHECK(p2_map_remove(&s->streams, &key));
     }
     p2_list_remove(&t->link);
     p2_heap_remove(&s->due, &t->due);
-    ticket_move(s, t, TICKET_NONE);
+    p2_ticket_move(s, t, TICKET_NONE);
     p2_blob_unref(t->task.params_blob);
     p2_blob_unref(t->task.payload.blob);
     memset(t, 0, sizeof *t);
 }
 
 // In the lane of the task, so that it cannot overtake the submit it is about.
-void ticket_tell_cancel(struct session *s, const struct ticket *t) {
+void p2_ticket_tell_cancel(struct session *s, const struct ticket *t) {
     if (s->link != LINK_UP || !t->stream || t->cancelled) return;
-    act_send(s, lane_of(t), P2_MSG_TASK_CANCEL, t->stream)->u.cancel.id = t->task.id;
+    p2_session_act_send(s, lane_of(t), P2_MSG_TASK_CANCEL, t->stream)->u.cancel.id = t->task.id;
 }
 
 static const struct ending cancelled_here = {.outcome = SESSION_CANCELLED,
                                              .code = P2_ERR_CANCELLED,
                                              .sentence = {"cancelled on request", sizeof "cancelled on request" - 1}};
 
-void ticket_cancel(struct session *s, struct ticket *t) {
+void p2_ticket_cancel(struct session *s, struct ticket *t) {
     if (t->state == TICKET_QUEUED) {
-        ticket_end(s, t, &cancelled_here);
+        p2_ticket_end(s, t, &cancelled_here);
         return;
     }
-    ticket_tell_cancel(s, t);
+    p2_ticket_tell_cancel(s, t);
     t->cancelled = true;
     p2_list_remove(&t->link); // no further payload for a task nobody wants
 }
 
-void ticket_drop(struct session *s, struct ticket *t, enum p2_err code) {
-    ticket_tell_cancel(s, t);
+void p2_ticket_drop(struct session *s, struct ticket *t, enum p2_err code) {
+    p2_ticket_tell_cancel(s, t);
     struct ending how = {.outcome = SESSION_FAILED, .code = code, .sentence = p2_str(p2_err_sentence(code))};
     how.retryable = p2_err_retryable(code);
-    ticket_end(s, t, &how);
+    p2_ticket_end(s, t, &how);
 }
 
-void tickets_rearm(struct session *s) {
+void p2_tickets_rearm(struct session *s) {
     for (unsigned i = 0; i < P2_CLASSES; i++) {
         P2_LIST_EACH (it, nx, &s->queued[i]) {
             struct ticket *t = P2_CONTAINER_OF(it, struct ticket, link);
@@ -146,7 +146,7 @@ static void expire(struct session *s, struct ticket *t) {
     struct ending how = {.outcome = SESSION_EXPIRED, .code = P2_ERR_DEADLINE_EXCEEDED, .retryable = false};
     if (is_sent(t->state)) {
         how.sentence = p2_str("its deadline passed without word from the coordinator");
-        ticket_tell_cancel(s, t);
+        p2_ticket_tell_cancel(s, t);
     } else if (s->now_ns >= t->deadline_ns) {
         how.sentence = p2_str("its deadline passed before it could be sent");
     } else {
@@ -158,10 +158,10 @@ static void expire(struct session *s, struct ticket *t) {
         how.sentence = p2_str(s->why);
     }
     if (t->cancelled) how = cancelled_here;
-    ticket_end(s, t, &how);
+    p2_ticket_end(s, t, &how);
 }
 
-void tickets_expire(struct session *s) {
+void p2_tickets_expire(struct session *s) {
     for (;;) {
         struct p2_heap_node *n = p2_heap_peek(&s->due);
         if (!n || n->key > s->now_ns) return;
@@ -174,20 +174,20 @@ void tickets_expire(struct session *s) {
     }
 }
 
-void tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns) {
+void p2_tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns) {
     struct ending how = {.code = code, .retryable = retryable, .retry_after_ns = retry_after_ns};
     how.sentence = p2_str(s->why);
     for (uint32_t i = 0; i < s->config.tasks_max && s->open; i++) {
         struct ticket *t = &s->tickets[i];
         if (t->state == TICKET_NONE || (t->state == TICKET_QUEUED && !queued_too)) continue;
         how.outcome = t->state == TICKET_QUEUED ? SESSION_REFUSED : SESSION_LOST;
-        ticket_end(s, t, t->cancelled ? &cancelled_here : &how);
+        p2_ticket_end(s, t, t->cancelled ? &cancelled_here : &how);
     }
 }
 
 // ---- payload out
 
-void ticket_flow(struct session *s, struct ticket *t) {
+void p2_ticket_flow(struct session *s, struct ticket *t) {
     bool can = is_sent(t->state) && !t->cancelled && p2_outflow_next(&t->out) > 0;
     if (can && !p2_list_linked(&t->link)) p2_list_push_back(&s->flowing[t->task.class_], &t->link);
     if (!can) p2_list_remove(&t->link);
@@ -207,7 +207,7 @@ static struct p2_slice next_part(struct ticket *t, uint32_t n) {
 }
 
 static struct p2_msg *send_for(struct session *s, const struct ticket *t, enum p2_msg_kind kind) {
-    struct p2_msg *m = act_send(s, lane_of(t), kind, t->stream);
+    struct p2_msg *m = p2_session_act_send(s, lane_of(t), kind, t->stream);
     s->out->items[s->out->count - 1].u.send.ticket = t->handle;
     return m;
 }
@@ -216,9 +216,9 @@ static void send_submit(struct session *s, struct ticket *t) {
     p2_list_remove(&t->link);
     if (++s->next_stream == 0) s->next_stream = 1;
     t->stream = s->next_stream;
-    struct p2_id key = stream_key(t->stream);
+    struct p2_id key = p2_session_stream_key(t->stream);
     P2_CHECK(p2_map_put(&s->streams, &key, t->handle));
-    ticket_move(s, t, TICKET_SENT);
+    p2_ticket_move(s, t, TICKET_SENT);
     p2_heap_update(&s->due, &t->due, due_ns(s, t));
     p2_outflow_begin(&t->out, 1, t->task.payload.size, P2_STREAM_WINDOW);
     uint32_t first = p2_outflow_next(&t->out);
@@ -234,7 +234,7 @@ static void send_submit(struct session *s, struct ticket *t) {
                                      .params = t->task.params};
     if (first) m->payload = next_part(t, first);
     spend(s, first);
-    ticket_flow(s, t);
+    p2_ticket_flow(s, t);
 }
 
 static void send_chunk(struct session *s, struct ticket *t) {
@@ -247,7 +247,7 @@ static void send_chunk(struct session *s, struct ticket *t) {
     m->payload = next_part(t, n);
     spend(s, n);
     p2_list_remove(&t->link); // to the back: payloads of one class take turns
-    ticket_flow(s, t);
+    p2_ticket_flow(s, t);
 }
 
 static bool may_submit(const struct session *s, const struct ticket *t) {
@@ -267,13 +267,13 @@ static struct ticket *next_to_send(struct session *s) {
     return NULL;
 }
 
-void tickets_pump(struct session *s) {
+void p2_tickets_pump(struct session *s) {
     s->more = false;
     struct ticket *t;
     uint32_t sent = 0;
     while ((t = next_to_send(s)) != NULL) {
         if (s->room == 0) {
-            if (!s->room_wanted) act(s, SESSION_DO_WANT_ROOM);
+            if (!s->room_wanted) p2_session_act(s, SESSION_DO_WANT_ROOM);
             s->room_wanted = true;
             return;
         }
