@@ -76,9 +76,10 @@ cl_mem exec_buffer(struct exec_slot *slot, size_t size);
 // exec_download(slot, buffer, host, size) makes results visible at `host`, and without a copy in the first.
 // NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY.
 cl_mem exec_host_buffer(struct exec_slot *slot, void *host, size_t size, bool write_to_device);
-enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from,
-                        size_t size);                                                  // `from` may be reused at once
-enum p2_err exec_download(struct exec_slot *slot, cl_mem from, void *to, size_t size); // blocks
+// Copies in the queue's order; `from` may be reused as soon as it returns.
+enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from, size_t size);
+// Waits for all launches before it, then copies.
+enum p2_err exec_download(struct exec_slot *slot, cl_mem from, void *to, size_t size);
 // Pooled, 64-byte aligned host scratch, contents undefined; back after run(). NULL: exec_why is set, return
 // P2_ERR_DEVICE_MEMORY.
 uint8_t *exec_host(struct exec_slot *slot, size_t size);

@@ -1,0 +1,153 @@
+#include "peer/executor/pool.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+
+#define SHIFT_MIN 12 // the smallest class is 4 KiB
+#define SIZE_MAX_HELD ((size_t)1 << 40)
+#define KEEP_MAX ((uint64_t)768 << 20) // of one slot between jobs; above it free blocks are given back
+
+struct pool_block {
+    struct pool_block *next;
+    uint8_t *host; // NULL: device memory
+    cl_mem mem;    // device memory, or the view of the host's, made when first asked for
+    size_t size;
+    uint32_t size_class;
+};
+
+size_t pool_class_size(uint32_t size_class) {
+    uint32_t shift = SHIFT_MIN + size_class / 4;
+    return ((size_t)1 << shift) + (size_t)(size_class % 4) * ((size_t)1 << (shift - 2));
+}
+
+uint32_t pool_class(size_t size) {
+    if (size <= (size_t)1 << SHIFT_MIN) return 0;
+    uint32_t shift = 63 - (uint32_t)__builtin_clzll((unsigned long long)size);
+    size_t base = (size_t)1 << shift, step = base >> 2;
+    uint32_t quarter = (uint32_t)((size - base + step - 1) / step);
+    return (shift - SHIFT_MIN) * 4 + quarter;
+}
+
+void pool_init(struct pool *p, const struct device *device, atomic_uint_fast64_t *allocations) {
+    *p = (struct pool){.device = device, .allocations = allocations};
+}
+
+static void block_destroy(struct pool *p, struct pool_block *b) {
+    if (b->mem) clReleaseMemObject(b->mem);
+    free(b->host);
+    p->bytes_kept -= b->size;
+    free(b);
+}
+
+static void list_destroy(struct pool *p, struct pool_block **head) {
+    while (*head) {
+        struct pool_block *b = *head;
+        *head = b->next;
+        block_destroy(p, b);
+    }
+}
+
+void pool_trim(struct pool *p) {
+    for (uint32_t i = 0; i < POOL_CLASSES; i++) {
+        list_destroy(p, &p->free_device[i]);
+        list_destroy(p, &p->free_host[i]);
+    }
+}
+
+void pool_release(struct pool *p) {
+    while (p->taken) {
+        struct pool_block *b = p->taken;
+        p->taken = b->next;
+        struct pool_block **head = b->host ? &p->free_host[b->size_class] : &p->free_device[b->size_class];
+        b->next = *head;
+        *head = b;
+    }
+    if (p->bytes_kept > KEEP_MAX) pool_trim(p);
+}
+
+void pool_deinit(struct pool *p) {
+    pool_release(p);
+    pool_trim(p);
+    P2_CHECK(p->bytes_kept == 0);
+}
+
+static struct pool_block *take(struct pool *p, struct pool_block **head) {
+    struct pool_block *b = *head;
+    if (!b) return NULL;
+    *head = b->next;
+    b->next = p->taken;
+    p->taken = b;
+    return b;
+}
+
+static struct pool_block *adopt(struct pool *p, struct pool_block made) {
+    struct pool_block *b = malloc(sizeof *b);
+    if (!b) return NULL;
+    *b = made;
+    b->next = p->taken;
+    p->taken = b;
+    p->bytes_kept += b->size;
+    atomic_fetch_add(p->allocations, 1);
+    return b;
+}
+
+static cl_mem device_memory(struct pool *p, size_t size, cl_int *error) {
+    cl_mem mem = clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, size, NULL, error);
+    if (mem) return mem;
+    pool_trim(p);
+    return clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, size, NULL, error);
+}
+
+cl_mem pool_device(struct pool *p, size_t size, struct p2_strbuf *why) {
+    uint64_t limit = p->device->info.facts.buffer_bytes_max;
+    if (device_is_fake(p->device) || size > limit || size > SIZE_MAX_HELD) {
+        p2_strbuf_printf(why, "a buffer of %zu bytes is more than the device gives (%llu)", size,
+                         (unsigned long long)(device_is_fake(p->device) ? 0 : limit));
+        return NULL;
+    }
+    uint32_t size_class = pool_class(size);
+    struct pool_block *b = take(p, &p->free_device[size_class]);
+    if (b) return b->mem;
+    size_t class_size = pool_class_size(size_class);
+    if (class_size > limit) class_size = (size_t)limit;
+    cl_int e = CL_SUCCESS;
+    cl_mem mem = device_memory(p, class_size, &e);
+    if (mem) b = adopt(p, (struct pool_block){.mem = mem, .size = class_size, .size_class = size_class});
+    if (b) return mem;
+    if (mem) clReleaseMemObject(mem);
+    p2_strbuf_printf(why, "no device memory for %zu bytes (OpenCL error %d)", size, e);
+    return NULL;
+}
+
+uint8_t *pool_host(struct pool *p, size_t size, struct p2_strbuf *why) {
+    if (size > SIZE_MAX_HELD) {
+        p2_strbuf_printf(why, "host scratch of %zu bytes is out of range", size);
+        return NULL;
+    }
+    uint32_t size_class = pool_class(size);
+    struct pool_block *b = take(p, &p->free_host[size_class]);
+    if (b) return b->host;
+    size_t class_size = pool_class_size(size_class);
+    uint8_t *host = aligned_alloc(POOL_ALIGN, class_size);
+    if (!host) {
+        pool_trim(p);
+        host = aligned_alloc(POOL_ALIGN, class_size);
+    }
+    if (host) b = adopt(p, (struct pool_block){.host = host, .size = class_size, .size_class = size_class});
+    if (b) return host;
+    free(host);
+    p2_strbuf_printf(why, "no host memory for %zu bytes", size);
+    return NULL;
+}
+
+cl_mem pool_host_view(struct pool *p, const void *host, size_t size) {
+    struct pool_block *b = p->taken;
+    while (b && (!b->host || b->host != host)) b = b->next;
+    if (!b || size > b->size) return NULL;
+    if (!b->mem) {
+        b->mem = device_view(p->device, b->host, b->size);
+        if (b->mem) atomic_fetch_add(p->allocations, 1);
+    }
+    return b->mem;
+}

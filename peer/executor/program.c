@@ -1,0 +1,195 @@
+#include "peer/executor/program.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+#define FORMAT 1u // of the cache file; part of the key
+#define BINARY_MAX ((size_t)64 << 20)
+#define FILES_MAX 64 // binaries kept; the oldest go first
+#define SUFFIX ".bin"
+
+struct cache_header {
+    char magic[8];
+    uint32_t format, header_bytes;
+    uint64_t length; // of the binary after the header
+    struct p2_digest key, content;
+};
+
+static const char magic[8] = {'P', '2', 'C', '2', 'R', 'b', 'i', 'n'};
+
+bool program_cache_init(struct program_cache *c, const char *cache_dir) {
+    int n = snprintf(c->folder, sizeof c->folder, "%s/programs", cache_dir);
+    // Room for "/", a digest and a suffix.
+    bool fits = n > 0 && (size_t)n + P2_DIGEST_TEXT + 16 < sizeof c->folder;
+    if (!fits || p2_dir_make(c->folder) != P2_OK || access(c->folder, W_OK | X_OK) != 0) c->folder[0] = 0;
+    return c->folder[0] != 0;
+}
+
+bool program_key(const struct device *d, const char *source, const char *options, struct p2_digest *out) {
+    const char *const parts[] = {source, options, d->info.name, d->info.driver, d->info.platform};
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream((char **)&bytes, &size);
+    if (!f) return false;
+    fprintf(f, "p2c2r program %u\n", FORMAT);
+    // Lengths keep "ab","c" apart from "a","bc".
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) fprintf(f, "%zu:%s\n", strlen(parts[i]), parts[i]);
+    bool good = fclose(f) == 0;
+    if (good) p2_sha256(bytes, size, out);
+    free(bytes);
+    return good;
+}
+
+static void cache_path(const struct program_cache *c, const struct p2_digest *key, char *out, size_t capacity) {
+    char text[P2_DIGEST_TEXT];
+    p2_digest_text(key, text);
+    snprintf(out, capacity, "%.4000s/%s" SUFFIX, c->folder, text);
+}
+
+// Last lines of the log: compilers name the first error early, but the end says how it went.
+static void add_build_log(cl_program program, cl_device_id id, struct p2_strbuf *why) {
+    size_t size = 0;
+    if (clGetProgramBuildInfo(program, id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS || size <= 1) return;
+    char *log = calloc(1, size + 1);
+    if (log && clGetProgramBuildInfo(program, id, CL_PROGRAM_BUILD_LOG, size, log, NULL) == CL_SUCCESS) {
+        p2_strbuf_printf(why, ": %s", log);
+    }
+    free(log);
+}
+
+static enum p2_err build_source(const struct device *d, const char *source, cl_program *out, struct p2_strbuf *why) {
+    cl_int e = CL_SUCCESS;
+    cl_program program = clCreateProgramWithSource(d->context, 1, &source, NULL, &e);
+    if (program) e = clBuildProgram(program, 1, &d->info.id, PROGRAM_OPTIONS, NULL, NULL);
+    if (program && e == CL_SUCCESS) {
+        *out = program;
+        return P2_OK;
+    }
+    p2_strbuf_printf(why, "the program does not build (OpenCL error %d)", e);
+    if (program) {
+        add_build_log(program, d->info.id, why);
+        clReleaseProgram(program);
+    }
+    return P2_ERR_EXECUTION_FAILED;
+}
+
+static bool file_is_whole(const uint8_t *bytes, size_t size, const struct p2_digest *key) {
+    struct cache_header h;
+    if (size < sizeof h) return false;
+    memcpy(&h, bytes, sizeof h);
+    if (memcmp(h.magic, magic, sizeof magic) != 0 || h.format != FORMAT || h.header_bytes != sizeof h) return false;
+    if (h.length == 0 || h.length != size - sizeof h || !p2_digest_equal(&h.key, key)) return false;
+    struct p2_digest content;
+    p2_sha256(bytes + sizeof h, size - sizeof h, &content);
+    return p2_digest_equal(&h.content, &content);
+}
+
+static bool load(const struct device *d, const char *path, const struct p2_digest *key, cl_program *out) {
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    if (p2_file_read(path, BINARY_MAX, &bytes, &size) != P2_OK) return false;
+    cl_program program = NULL;
+    bool good = file_is_whole(bytes, size, key);
+    if (good) {
+        const unsigned char *binary = bytes + sizeof(struct cache_header);
+        size_t length = size - sizeof(struct cache_header);
+        cl_int status = CL_SUCCESS, e = CL_SUCCESS;
+        program = clCreateProgramWithBinary(d->context, 1, &d->info.id, &length, &binary, &status, &e);
+        good = program && e == CL_SUCCESS && status == CL_SUCCESS &&
+               clBuildProgram(program, 1, &d->info.id, PROGRAM_OPTIONS, NULL, NULL) == CL_SUCCESS;
+        if (!good && program) clReleaseProgram(program);
+    }
+    free(bytes);
+    if (good) *out = program;
+    return good;
+}
+
+static void store(cl_program program, const char *path, const struct p2_digest *key) {
+    size_t length = 0;
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARY_SIZES, sizeof length, &length, NULL) != CL_SUCCESS) return;
+    if (length == 0 || length > BINARY_MAX - sizeof(struct cache_header)) return;
+    uint8_t *bytes = malloc(sizeof(struct cache_header) + length);
+    if (!bytes) return;
+    unsigned char *binary = bytes + sizeof(struct cache_header);
+    if (clGetProgramInfo(program, CL_PROGRAM_BINARIES, sizeof binary, &binary, NULL) == CL_SUCCESS) {
+        struct cache_header h;
+        memset(&h, 0, sizeof h);
+        memcpy(h.magic, magic, sizeof magic);
+        h.format = FORMAT;
+        h.header_bytes = sizeof h;
+        h.length = length;
+        h.key = *key;
+        p2_sha256(binary, length, &h.content);
+        memcpy(bytes, &h, sizeof h);
+        // A full disk costs the next start its build, nothing else.
+        (void)p2_file_write(path, bytes, sizeof h + length);
+    }
+    free(bytes);
+}
+
+// Removes what a killed writer left and, beyond FILES_MAX, the binary not written for longest. Under the lock.
+static void sweep(const struct program_cache *c) {
+    DIR *dir = opendir(c->folder);
+    if (!dir) return;
+    char oldest[256] = "";
+    struct timespec oldest_at = {0};
+    uint32_t count = 0;
+    struct dirent *entry;
+    while ((entry = readdir(dir))) {
+        struct stat st;
+        size_t n = strlen(entry->d_name), suffix = strlen(SUFFIX);
+        if (!strcmp(entry->d_name, "lock") || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (!S_ISREG(st.st_mode)) continue;
+        if (n <= suffix || strcmp(entry->d_name + n - suffix, SUFFIX) != 0) {
+            unlinkat(dirfd(dir), entry->d_name, 0);
+            continue;
+        }
+        count++;
+        bool older = st.st_mtim.tv_sec < oldest_at.tv_sec ||
+                     (st.st_mtim.tv_sec == oldest_at.tv_sec && st.st_mtim.tv_nsec < oldest_at.tv_nsec);
+        if (oldest[0] && !older) continue;
+        snprintf(oldest, sizeof oldest, "%s", entry->d_name);
+        oldest_at = st.st_mtim;
+    }
+    if (count > FILES_MAX) unlinkat(dirfd(dir), oldest, 0);
+    closedir(dir);
+}
+
+// Open and locked, or -1; closing it unlocks, and so does the end of the process.
+static int lock_cache(const struct program_cache *c) {
+    char path[4096];
+    snprintf(path, sizeof path, "%.4000s/lock", c->folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return -1;
+    if (flock(fd, LOCK_EX) == 0) return fd;
+    close(fd);
+    return -1;
+}
+
+enum p2_err program_build(const struct device *d, const struct program_cache *c, const char *source, cl_program *out,
+                          bool *hit_out, struct p2_strbuf *why) {
+    *hit_out = false;
+    struct p2_digest key;
+    int lock = c->folder[0] && program_key(d, source, PROGRAM_OPTIONS, &key) ? lock_cache(c) : -1;
+    if (lock < 0) return build_source(d, source, out, why);
+    char path[4096 + P2_DIGEST_TEXT];
+    cache_path(c, &key, path, sizeof path);
+    enum p2_err e = P2_OK;
+    *hit_out = load(d, path, &key, out);
+    if (!*hit_out) {
+        sweep(c);
+        e = build_source(d, source, out, why);
+        if (e == P2_OK) store(*out, path, &key);
+    }
+    close(lock);
+    return e;
+}

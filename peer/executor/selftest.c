@@ -1,0 +1,180 @@
+#include "peer/executor/selftest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "os/os.h"
+
+// One job in memory like a cell's, so that the way taken is the one that jobs take.
+struct trial {
+    _Alignas(64) uint8_t block[P2_BLOCK_MAX];
+    struct p2_task_cost cost;
+    uint8_t *in, *out, *expected;
+    size_t in_size, out_size;
+    cl_mem in_view, out_view;
+};
+
+static uint8_t *aligned_bytes(size_t size) {
+    size_t rounded = size < POOL_ALIGN ? POOL_ALIGN : (size + POOL_ALIGN - 1) / POOL_ALIGN * POOL_ALIGN;
+    return rounded < size ? NULL : aligned_alloc(POOL_ALIGN, rounded);
+}
+
+static void trial_drop(struct trial *t) {
+    if (t->in_view) clReleaseMemObject(t->in_view);
+    if (t->out_view) clReleaseMemObject(t->out_view);
+    free(t->in);
+    free(t->out);
+    free(t->expected);
+}
+
+// payload NULL: pseudo-random bytes. The trial is to be dropped also when false is returned.
+static bool trial_init(struct trial *t, const struct device *d, const struct p2_task_type *type,
+                       const struct p2_known_answer *a, struct p2_strbuf *why) {
+    memset(t, 0, sizeof *t);
+    const struct p2_params params = {a->params, a->param_count};
+    if (type->prepare(&params, a->payload_size, t->block, &t->cost, why) != P2_OK) return false;
+    t->in_size = a->payload_size;
+    t->out_size = (size_t)t->cost.result_bytes_max;
+    t->in = aligned_bytes(t->in_size);
+    t->out = aligned_bytes(t->out_size);
+    t->expected = aligned_bytes(t->out_size);
+    if (!t->in || !t->out || !t->expected) {
+        p2_strbuf_printf(why, "no memory for a job of %zu bytes", t->in_size);
+        return false;
+    }
+    if (a->payload) {
+        memcpy(t->in, a->payload, t->in_size);
+    } else {
+        struct p2_rng rng;
+        p2_rng_init(&rng, 1);
+        for (size_t i = 0; i < t->in_size; i++) t->in[i] = (uint8_t)p2_rng_next(&rng);
+    }
+    // What a kernel leaves unwritten must not pass for an answer.
+    memset(t->out, 0xa5, t->out_size);
+    t->in_view = device_view(d, t->in, t->in_size);
+    t->out_view = device_view(d, t->out, t->out_size);
+    return true;
+}
+
+static void trial_run(const struct trial *t, struct exec_slot *slot, uint32_t index, const struct exec_type *type,
+                      struct slot_outcome *out) {
+    const struct slot_job job = {
+        .job = {.block = t->block, .in = t->in, .in_size = t->in_size, .out = t->out, .out_capacity = t->out_size},
+        .in_view = t->in_view,
+        .out_view = t->out_view,
+        .in_capacity = t->in_size,
+        .deadline_ns = P2_NEVER,
+    };
+    slot_run(slot, index, type, &job, out);
+}
+
+static bool answer_is_right(const struct exec_type *type, uint32_t index, struct exec_slot *slot, uint32_t number,
+                            struct p2_strbuf *why) {
+    struct trial t;
+    struct slot_outcome outcome;
+    size_t expected_size = 0;
+    bool good = trial_init(&t, slot->device, type->type, &type->type->known_answers[number], why);
+    if (good) {
+        trial_run(&t, slot, index, type, &outcome);
+        good = outcome.code == P2_OK;
+        if (!good) p2_strbuf_printf(why, "known answer %u: %s", number, outcome.why);
+    }
+    if (good) {
+        enum p2_err e = type->type->reference(t.block, t.in, t.in_size, t.expected, t.out_size, &expected_size);
+        good = e == P2_OK && type->type->equal(t.block, t.out, outcome.result_size, t.expected, expected_size);
+        if (!good) p2_strbuf_printf(why, "known answer %u came out wrong", number);
+    }
+    trial_drop(&t);
+    return good;
+}
+
+static uint64_t units_of(const struct exec_type *type, const struct p2_known_answer *a) {
+    _Alignas(64) uint8_t block[P2_BLOCK_MAX];
+    char text[1];
+    struct p2_strbuf none;
+    p2_strbuf_init(&none, text, sizeof text);
+    struct p2_task_cost cost = {0};
+    const struct p2_params params = {a->params, a->param_count};
+    return type->type->prepare(&params, a->payload_size, block, &cost, &none) == P2_OK ? cost.units : 0;
+}
+
+static struct p2_known_answer bench_job(const struct exec_type *type) {
+    if (type->bench_params) {
+        return (struct p2_known_answer){.params = type->bench_params,
+                                        .param_count = type->bench_param_count,
+                                        .payload_size = type->bench_payload_size};
+    }
+    const struct p2_known_answer *best = &type->type->known_answers[0];
+    for (uint32_t i = 1; i < type->type->known_answer_count; i++) {
+        const struct p2_known_answer *a = &type->type->known_answers[i];
+        if (units_of(type, a) > units_of(type, best)) best = a;
+    }
+    return *best;
+}
+
+// The best of the runs that fit the budget: what disturbs a run only ever makes it slower.
+static bool measure(struct proof *p, uint32_t index, struct exec_slot *slot, struct p2_strbuf *why) {
+    struct p2_known_answer job = bench_job(p->type);
+    struct trial t;
+    struct slot_outcome outcome;
+    p2_ns best = P2_NEVER;
+    bool good = trial_init(&t, slot->device, p->type->type, &job, why);
+    p2_ns start = p2_clock_now(), now = start;
+    for (uint32_t run = 0; good && run < MEASURE_RUNS_MAX && now - start < MEASURE_NS; run++) {
+        trial_run(&t, slot, index, p->type, &outcome);
+        p2_ns after = p2_clock_now();
+        best = p2_ns_min(best, p2_ns_max(after - now, 1));
+        now = after;
+        good = outcome.code == P2_OK;
+        if (!good) p2_strbuf_printf(why, "measuring: %s", outcome.why);
+    }
+    if (good) {
+        double rate = (double)t.cost.units * 1e9 / (double)best;
+        p->units_per_second = rate < 1 ? 1 : rate > 1e18 ? (uint64_t)1e18 : (uint64_t)rate;
+    }
+    trial_drop(&t);
+    return good;
+}
+
+static bool test(struct proof *p, uint32_t index, struct exec_slot *slot, struct p2_strbuf *why) {
+    struct slot_outcome outcome;
+    slot_warm(slot, index, p->type, &outcome);
+    if (outcome.code != P2_OK) {
+        p2_strbuf_printf(why, "warming: %s", outcome.why);
+        return false;
+    }
+    if (p->type->type->known_answer_count == 0) {
+        p2_strbuf_printf(why, "it has no known answer");
+        return false;
+    }
+    for (uint32_t i = 0; i < p->type->type->known_answer_count; i++) {
+        if (!answer_is_right(p->type, index, slot, i, why)) return false;
+    }
+    return measure(p, index, slot, why);
+}
+
+void proof_make(struct proof *p, const struct exec_type *type, uint32_t index, struct exec_slot *slot,
+                const struct program_cache *cache) {
+    *p = (struct proof){.type = type};
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, p->why, sizeof p->why);
+    p2_ns start = p2_clock_now();
+    bool good = true;
+    if (type->source && !device_is_fake(slot->device)) {
+        good = program_build(slot->device, cache, type->source, &p->program, &p->cached, &why) == P2_OK;
+    }
+    good = good && slot_add_type(slot, index, type, p->program, &why) == P2_OK;
+    p2_ns built = p2_clock_now();
+    p->build_ns = built - start;
+    p->offered = good && test(p, index, slot, &why);
+    p->test_ns = p2_clock_now() - built;
+    if (p->offered) return;
+    slot_drop_type(slot, index);
+    proof_drop(p);
+}
+
+void proof_drop(struct proof *p) {
+    if (p->program) clReleaseProgram(p->program);
+    p->program = NULL;
+}

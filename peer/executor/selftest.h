@@ -1,0 +1,32 @@
+// Which types this device may be offered for: each is built, warmed, and must give its known answers, here and now.
+#ifndef PEER_EXECUTOR_SELFTEST_H
+#define PEER_EXECUTOR_SELFTEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ns.h"
+#include "peer/executor/exec.h"
+#include "peer/executor/program.h"
+#include "peer/executor/slot.h"
+
+#define PROOF_TEXT 4096
+#define MEASURE_NS (300 * P2_MS) // spent on measuring one type
+#define MEASURE_RUNS_MAX 64
+
+struct proof {
+    const struct exec_type *type;
+    cl_program program; // NULL: none needed, or withheld; ours until proof_drop
+    bool offered;
+    bool cached; // the program came from the disk cache
+    p2_ns build_ns, test_ns;
+    uint64_t units_per_second;
+    char why[PROOF_TEXT]; // when not offered
+};
+
+// Decides type `index` on the slot, which keeps its kernels when it is offered. Nothing else may use the device.
+void proof_make(struct proof *p, const struct exec_type *type, uint32_t index, struct exec_slot *slot,
+                const struct program_cache *cache);
+void proof_drop(struct proof *p);
+
+#endif

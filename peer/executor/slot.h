@@ -1,0 +1,86 @@
+// One slot: a queue, kernel objects and memory, used by one thread. Implements what exec.h offers to types.
+#ifndef PEER_EXECUTOR_SLOT_H
+#define PEER_EXECUTOR_SLOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/ns.h"
+#include "base/strbuf.h"
+#include "peer/core/words.h"
+#include "peer/executor/device.h"
+#include "peer/executor/exec.h"
+#include "peer/executor/pool.h"
+
+#define SLOT_TYPES_MAX P2_TYPES_MAX
+#define SLOT_AHEAD_MAX 64 // launches enqueued and not yet waited for
+#define SLOT_VIEWS_MAX 16 // host memory seen by the device without a copy, in one job
+
+struct slot_kernel {
+    cl_kernel kernel;
+    size_t group_max; // work-items in a group of this kernel on this device
+};
+
+struct slot_type {
+    struct slot_kernel *kernels;
+    uint32_t count;
+};
+
+// A job as a slot takes it. Lends all of it until slot_run returns.
+struct slot_job {
+    struct exec_job job;
+    cl_mem in_view, out_view; // of the cell's memory, or NULL
+    size_t in_capacity;
+    p2_ns deadline_ns;            // monotonic; P2_NEVER
+    const atomic_bool *cancelled; // may be NULL
+};
+
+struct slot_outcome {
+    enum p2_err code;
+    size_t result_size;
+    p2_ns kernel_ns;
+    char why[WORD_TEXT];
+};
+
+struct exec_slot {
+    const struct device *device;
+    cl_command_queue queue; // NULL: fake
+    struct slot_type types[SLOT_TYPES_MAX];
+    struct pool pool;
+    bool device_lost; // an error after which the context cannot be trusted: the process should end
+    // Of the running job.
+    const struct slot_job *job;
+    uint32_t type_index;
+    struct {
+        cl_mem mem;
+        const void *host;
+    } views[SLOT_VIEWS_MAX];
+    uint32_t view_count;
+    cl_event ahead[SLOT_AHEAD_MAX]; // ring of launches not yet waited for
+    uint32_t ahead_first, ahead_count;
+    p2_ns launch_ns; // decaying maximum of what one launch takes
+    p2_ns kernel_ns;
+    struct p2_strbuf why;
+    char why_text[WORD_TEXT];
+};
+
+// P2_ERR_EXECUTION_FAILED with a sentence in why. Borrows device and allocations until slot_deinit.
+enum p2_err slot_init(struct exec_slot *s, const struct device *device, atomic_uint_fast64_t *allocations,
+                      struct p2_strbuf *why);
+void slot_deinit(struct exec_slot *s);
+
+// Makes the kernel objects of a type. `program` is NULL for a type without device code and on the fake device.
+enum p2_err slot_add_type(struct exec_slot *s, uint32_t index, const struct exec_type *type, cl_program program,
+                          struct p2_strbuf *why);
+void slot_drop_type(struct exec_slot *s, uint32_t index);
+
+// Runs a job of an added type to its end, whatever that is; nothing of it is left on the device's queue.
+void slot_run(struct exec_slot *s, uint32_t index, const struct exec_type *type, const struct slot_job *job,
+              struct slot_outcome *out);
+// The same for the type's warm().
+void slot_warm(struct exec_slot *s, uint32_t index, const struct exec_type *type, struct slot_outcome *out);
+
+// fake.c: the job by the type's reference.
+enum p2_err fake_run(struct exec_slot *s, const struct exec_type *type, const struct exec_job *job, size_t *out_size);
+
+#endif
