@@ -45,9 +45,14 @@ enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8
                       struct p2_msg *out);
 
 // Prefix (seq 0) and header of a message into out; the payload (p2_msg_payload) follows them on the wire as it is.
-// Returns bytes written, 0 when capacity is short (P2_PREFIX_BYTES + P2_HEADER_MAX always suffices).
-// No heap allocation.
+// Returns bytes written, 0 when capacity is short; P2_PREFIX_BYTES + P2_HEADER_MAX suffices for all but a batch of more
+// parameters than a header can hold, which its sender then splits. Texts are cut to their limit at a character, and what
+// is not UTF-8 in them leaves as '?'. No heap allocation.
 size_t p2_encode(const struct p2_msg *m, uint8_t *out, size_t capacity);
+
+// The payload that follows the header; empty for kinds without. A batch's tasks must have theirs in order, one right
+// after the other, in one blob. Borrows the message's reference.
+struct p2_slice p2_encode_payload(const struct p2_msg *m);
 
 // Writes the sequence number into an encoded prefix: done as the record leaves, since lanes reorder what is queued.
 void p2_prefix_stamp(uint8_t prefix[static P2_PREFIX_BYTES], uint32_t seq);
@@ -55,10 +60,12 @@ void p2_prefix_stamp(uint8_t prefix[static P2_PREFIX_BYTES], uint32_t seq);
 // ---- reader: a connection's bytes to messages, whatever pieces they come in --------------------------------------
 
 struct p2_reader {
-    struct p2_codec *codec; // borrows
-    uint8_t *partial;       // a record not yet whole; NULL while none: an idle connection keeps nothing
-    uint32_t partial_size, partial_capacity;
-    uint32_t seq; // expected next
+    struct p2_codec *codec;          // borrows
+    uint8_t prefix[P2_PREFIX_BYTES]; // of a record not yet whole
+    uint8_t *partial;                // its header; NULL while none: an idle connection keeps nothing
+    struct p2_blob *payload;         // its payload so far; NULL while none
+    uint32_t partial_size;           // bytes of the record that were taken, prefix included
+    uint32_t seq;                    // expected next
     bool hello_seen;
     enum p2_err failed; // once set, all further bytes are dropped
 };

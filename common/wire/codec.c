@@ -1,0 +1,149 @@
+#include <string.h>
+
+#include "base/check.h"
+#include "wire/codec_schema.h"
+
+// The largest header within our limits, unpacked (sizes on 64-bit):
+//   4,096 elements, each at worst a Param with a one-letter name: protobuf-c's struct 48, name 16, pointer 8, our
+//   struct 152                                                                  224 x 4,096 = 896 KiB
+//   256 tasks of a batch: both structs, id, type, pointer                       272 x   256 =  68 KiB
+//   protobuf-c's scratch for a message of 17..48 fields (1,280), in each task, and the batch's own 20 KiB
+//                                                                                             340 KiB
+//   texts beyond their first 16 bytes: at most the header                                      64 KiB
+// Rounded up. Pages are touched only as far as messages need them, which for usual ones is the first.
+#define ARENA_BYTES (1536u << 10)
+
+bool p2_codec_init(struct p2_codec *c, struct p2_blob_pool *pool) {
+    c->pool = pool;
+    return p2_arena_init(&c->arena, ARENA_BYTES);
+}
+
+void p2_codec_deinit(struct p2_codec *c) { p2_arena_deinit(&c->arena); }
+
+static void *arena_alloc(void *arena, size_t size) { return p2_arena_alloc(arena, size); }
+
+static void arena_free(void *arena, void *p) { // everything goes at the next reset
+    (void)arena;
+    (void)p;
+}
+
+// The record's payload against what the header says of it.
+static enum p2_err take_payload(const struct wire_body *b, bool zstd, const struct p2_slice *payload, void *out) {
+    char *m = out;
+    uint32_t raw_size;
+    memcpy(&raw_size, m + b->raw_size, sizeof raw_size);
+    if (zstd) {
+        if (!wire_zstd_frame(p2_slice_data(payload), payload->size, raw_size)) return P2_ERR_BAD_MESSAGE;
+    } else {
+        if (raw_size != 0 && raw_size != payload->size) return P2_ERR_BAD_MESSAGE;
+        raw_size = payload->size;
+        memcpy(m + b->raw_size, &raw_size, sizeof raw_size);
+    }
+    if (b->payload_size != WIRE_NONE) {
+        uint64_t whole;
+        memcpy(&whole, m + b->payload_size, sizeof whole);
+        if (raw_size > whole) return P2_ERR_BAD_MESSAGE;
+    }
+    memcpy(m + b->payload, payload, sizeof *payload);
+    memcpy(m + b->zstd, &zstd, sizeof zstd);
+    return P2_OK;
+}
+
+// Cuts the record's payload into the tasks' own.
+static enum p2_err take_batch(const struct p2_prefix *p, const struct p2_slice *payload,
+                              struct p2_msg_task_submit_batch *batch) {
+    if (p->stream > UINT32_MAX - (batch->task_count - 1)) return P2_ERR_BAD_MESSAGE;
+    struct p2_msg_task_submit *tasks = (struct p2_msg_task_submit *)batch->tasks; // ours, in the arena
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < batch->task_count; i++) {
+        struct p2_msg_task_submit *t = &tasks[i];
+        if (t->payload_size > payload->size - at) return P2_ERR_BAD_MESSAGE;
+        uint32_t size = (uint32_t)t->payload_size;
+        if (t->raw_size != 0 && t->raw_size != size) return P2_ERR_BAD_MESSAGE;
+        t->raw_size = size;
+        if (size) t->payload = (struct p2_slice){payload->blob, payload->offset + at, size};
+        at += size;
+    }
+    return at == payload->size ? P2_OK : P2_ERR_BAD_MESSAGE;
+}
+
+// What one field alone does not show.
+static enum p2_err check_whole(const struct p2_prefix *p, const struct p2_slice *payload, struct p2_msg *m) {
+    switch (m->kind) {
+    case P2_MSG_HELLO: return m->u.hello.version_max < m->u.hello.version_min ? P2_ERR_BAD_MESSAGE : P2_OK;
+    case P2_MSG_PEER_REGISTER:
+        for (uint32_t i = 0; i < m->u.peer_register.offer_count; i++)
+            if (m->u.peer_register.offers[i].device >= m->u.peer_register.device_count) return P2_ERR_BAD_MESSAGE;
+        return P2_OK;
+    case P2_MSG_TASK_SUBMIT_BATCH: return take_batch(p, payload, &m->u.submit_batch);
+    case P2_MSG_CHUNK: {
+        const struct p2_msg_chunk *c = &m->u.chunk;
+        bool fits = c->raw_size > 0 && c->offset <= P2_TASK_PAYLOAD_MAX - c->raw_size;
+        return fits ? P2_OK : P2_ERR_BAD_MESSAGE;
+    }
+    default: return P2_OK;
+    }
+}
+
+enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8_t *header, struct p2_slice payload,
+                      struct p2_msg *out) {
+    const struct wire_kind *kind = wire_kind(p->type);
+    if (!kind) return P2_ERR_BAD_RECORD;
+    bool zstd = p->flags & P2_FLAG_ZSTD;
+    if (kind->stream != WIRE_STREAM_ANY && (p->stream != 0) != (kind->stream == WIRE_STREAM_TASK))
+        return P2_ERR_BAD_MESSAGE;
+    enum p2_err e = wire_precheck(kind->table, header, p->header_len);
+    if (e != P2_OK) return e;
+
+    p2_arena_reset(&c->arena);
+    ProtobufCAllocator allocator = {arena_alloc, arena_free, &c->arena};
+    const ProtobufCMessage *pb = protobuf_c_message_unpack(kind->table->pb, &allocator, p->header_len, header);
+    if (!pb) return P2_ERR_BAD_RECORD;
+    memset(out, 0, sizeof *out);
+    out->kind = (enum p2_msg_kind)p->type;
+    out->stream = p->stream;
+    e = wire_from_pb(&c->arena, kind->table, pb, &out->u);
+    if (e == P2_OK && kind->table->body) e = take_payload(kind->table->body, zstd, &payload, &out->u);
+    return e == P2_OK ? check_whole(p, &payload, out) : e;
+}
+
+struct p2_slice p2_encode_payload(const struct p2_msg *m) {
+    const struct wire_kind *kind = wire_kind(m->kind);
+    struct p2_slice all = {0};
+    if (kind && kind->table->body) memcpy(&all, (const char *)&m->u + kind->table->body->payload, sizeof all);
+    if (m->kind != P2_MSG_TASK_SUBMIT_BATCH) return all;
+    for (uint32_t i = 0; i < m->u.submit_batch.task_count; i++) {
+        const struct p2_slice *part = &m->u.submit_batch.tasks[i].payload;
+        if (part->size == 0) continue;
+        if (all.size == 0) all = (struct p2_slice){part->blob, part->offset, 0};
+        P2_CHECK(part->blob == all.blob && part->offset == all.offset + all.size);
+        all.size += part->size;
+    }
+    return all;
+}
+
+size_t p2_encode(const struct p2_msg *m, uint8_t *out, size_t capacity) {
+    const struct wire_kind *kind = wire_kind(m->kind);
+    P2_CHECK(kind);
+    struct p2_slice payload = p2_encode_payload(m);
+    P2_CHECK(payload.size <= P2_RECORD_PAYLOAD_MAX);
+    if (capacity < P2_PREFIX_BYTES) return 0;
+    size_t room = capacity - P2_PREFIX_BYTES;
+    struct wire_out o = {.at = out + P2_PREFIX_BYTES};
+    o.end = o.at + (room < P2_HEADER_MAX ? room : P2_HEADER_MAX);
+    wire_put_message(&o, kind->table, &m->u);
+    if (o.full) return 0;
+
+    bool zstd = false;
+    if (kind->zstd) memcpy(&zstd, (const char *)&m->u + kind->table->body->zstd, sizeof zstd);
+    size_t size = (size_t)(o.at - out);
+    const struct p2_prefix p = {
+        .type = (uint8_t)m->kind,
+        .flags = zstd ? P2_FLAG_ZSTD : 0,
+        .header_len = (uint16_t)(size - P2_PREFIX_BYTES),
+        .stream = m->stream,
+        .payload_len = payload.size,
+    };
+    p2_prefix_put(&p, out);
+    return size;
+}

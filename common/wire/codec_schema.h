@@ -1,0 +1,108 @@
+// How each protobuf field relates to our message structs: one row per field, in the order of field numbers (which count
+// up from 1 without gaps; a test holds this). Precheck, decoder and encoder all read these rows, so a range is said once.
+#ifndef P2_WIRE_CODEC_SCHEMA_H
+#define P2_WIRE_CODEC_SCHEMA_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "msg/msg.h"
+#include "wire/wire.h"
+
+#define WIRE_ITEMS_MAX 4096u // elements of repeated fields in one header, all levels together
+#define WIRE_UNKNOWN_MAX 64u // fields we do not know in one header
+#define WIRE_FIELDS_MAX 16u  // fields of one message of ours
+#define WIRE_SLOTS_MAX 256u  // slots of one peer
+#define WIRE_NONE UINT16_MAX // no such member
+
+enum wire_as {
+    WIRE_U32,     // uint32 <-> uint32_t, within min..max
+    WIRE_U64,     // uint64 <-> uint64_t, within min..max
+    WIRE_US,      // uint64 microseconds <-> p2_ns, at least min microseconds
+    WIRE_BOOL,    // bool
+    WIRE_TRUE,    // bool that is always true and has no member
+    WIRE_ENUM,    // enum <-> enum within min..max
+    WIRE_CODE,    // enum <-> enum p2_err, never OK
+    WIRE_MAGIC,   // fixed32, P2_PROTOCOL_MAGIC
+    WIRE_TOKEN,   // fixed64 <-> uint64_t
+    WIRE_UNIT,    // double <-> double, 0..1
+    WIRE_ID,      // bytes <-> struct p2_id
+    WIRE_ID_OPT,  // the same, empty for zero
+    WIRE_DIGEST,  // bytes <-> struct p2_digest
+    WIRE_TEXT,    // string <-> struct p2_str of min..max bytes
+    WIRE_RAW,     // uint32 <-> raw_size of the table's body
+    WIRE_LIST,    // repeated message <-> array of structs, min..max of them
+    WIRE_PARAMS,  // repeated Param <-> struct p2_params
+    WIRE_SPANS,   // repeated uint64 microseconds <-> array of p2_ns
+    WIRE_DIGESTS, // repeated bytes <-> array of struct p2_digest
+    // Within a Param only; they have no member of their own.
+    WIRE_INT,
+    WIRE_REAL,
+    WIRE_VALUES,  // message Ints or Reals
+    WIRE_NUMBERS, // repeated sint64 or double
+};
+
+struct wire_table;
+
+struct wire_field {
+    uint8_t as; // enum wire_as
+    uint8_t wire_type;
+    uint16_t at;                    // offset of the member; of the pointer for lists; WIRE_NONE
+    uint16_t at_count;              // of the number of elements, for lists
+    uint64_t min, max;              // of the value, of bytes of a text, of elements of a list
+    const struct wire_table *items; // of messages
+};
+
+// Members by which a record's payload is described.
+struct wire_body {
+    uint16_t payload, raw_size, zstd;
+    uint16_t payload_size; // WIRE_NONE when the message has none
+};
+
+struct wire_table {
+    const ProtobufCMessageDescriptor *pb;
+    const struct wire_field *fields;
+    uint32_t field_count;
+    uint32_t struct_bytes; // of our struct
+    const struct wire_body *body;
+};
+
+enum wire_stream { WIRE_STREAM_ZERO, WIRE_STREAM_TASK, WIRE_STREAM_ANY };
+
+struct wire_kind {
+    const struct wire_table *table; // NULL: no such record
+    enum wire_stream stream;
+    bool payload; // may carry one
+    bool zstd;    // and may compress it
+};
+
+const struct wire_kind *wire_kind(unsigned type); // NULL for a type that does not exist
+
+// Walks the header before protobuf-c sees it: tags and lengths consistent, wire types as declared, nesting, counts,
+// texts and repetitions within limits. P2_ERR_BAD_RECORD: no protobuf message of ours. P2_ERR_BAD_MESSAGE: too many or
+// too long, or not UTF-8.
+enum p2_err wire_precheck(const struct wire_table *t, const uint8_t *header, uint32_t size);
+
+// Moves one unpacked protobuf message into our struct (zeroed). Lists go to the arena.
+enum p2_err wire_from_pb(struct p2_arena *arena, const struct wire_table *t, const void *pb, void *out);
+
+// Bounded protobuf writer. Once something did not fit, `full` stays set and nothing more is written.
+struct wire_out {
+    uint8_t *at, *end;
+    bool full;
+};
+
+void wire_put_message(struct wire_out *o, const struct wire_table *t, const void *in);
+
+// One zstd frame that says it holds exactly raw_size bytes and asks for no more window than we allow.
+bool wire_zstd_frame(const uint8_t *in, uint32_t size, uint32_t raw_size);
+
+// Valid UTF-8 without U+0000.
+bool wire_utf8(const uint8_t *text, size_t size);
+// Copies what is valid, with '?' for each byte that is not, cut to `max` bytes at a character. Returns bytes written.
+size_t wire_utf8_clean(const uint8_t *text, size_t size, uint8_t *out, size_t max);
+
+#endif
