@@ -1,0 +1,178 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fixture.h"
+#include "peer/executor/selftest.h"
+#include "types.h"
+
+static struct device device;
+static struct program_cache cache;
+static struct exec_slot slot;
+static struct proof proof;
+static atomic_uint_fast64_t allocations;
+
+static int setup(void **state) {
+    (void)state;
+    char text[200];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
+    return slot_init(&slot, &device, &allocations, &why) == P2_OK ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    proof_drop(&proof);
+    slot_deinit(&slot);
+    return 0;
+}
+
+static void a_right_type_is_offered_with_its_speed(void **state) {
+    (void)state;
+    proof_make(&proof, exec_types[TYPE_ADD], TYPE_ADD, &slot, &cache);
+    assert_string_equal(proof.why, "");
+    assert_true(proof.offered);
+    assert_true(proof.units_per_second >= 1);
+    assert_true(proof.build_ns > 0 && proof.test_ns > 0);
+    assert_non_null(proof.program);
+    assert_int_equal(slot.types[TYPE_ADD].count, 1);
+}
+
+static void a_wrong_kernel_is_withheld(void **state) {
+    (void)state;
+    proof_make(&proof, exec_types[TYPE_WRONG], TYPE_WRONG, &slot, &cache);
+    assert_false(proof.offered);
+    assert_non_null(strstr(proof.why, "known answer 0 came out wrong"));
+    assert_null(proof.program);
+    assert_null(slot.types[TYPE_WRONG].kernels);
+}
+
+static void a_program_that_does_not_build_is_withheld_with_its_log(void **state) {
+    (void)state;
+    proof_make(&proof, exec_types[TYPE_NOBUILD], TYPE_NOBUILD, &slot, &cache);
+    assert_false(proof.offered);
+    assert_non_null(strstr(proof.why, "does not build"));
+    assert_non_null(strstr(proof.why, "error"));
+}
+
+static void a_kernel_that_is_not_there_is_named(void **state) {
+    (void)state;
+    struct exec_type type = *exec_types[TYPE_ADD];
+    const char *const names[] = {"add", "subtract", NULL};
+    type.kernels = names;
+    proof_make(&proof, &type, TYPE_ADD, &slot, &cache);
+    assert_false(proof.offered);
+    assert_non_null(strstr(proof.why, "subtract"));
+    assert_null(slot.types[TYPE_ADD].kernels);
+}
+
+static void a_type_without_known_answers_is_withheld(void **state) {
+    (void)state;
+    struct p2_task_type pure = *exec_types[TYPE_ADD]->type;
+    pure.known_answer_count = 0;
+    struct exec_type type = *exec_types[TYPE_ADD];
+    type.type = &pure;
+    proof_make(&proof, &type, TYPE_ADD, &slot, &cache);
+    assert_false(proof.offered);
+    assert_non_null(strstr(proof.why, "no known answer"));
+}
+
+static void prove_on(struct device *d) {
+    char text[200];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
+    struct exec_slot other;
+    assert_int_equal(slot_init(&other, d, &allocations, &why), P2_OK);
+    proof_make(&proof, exec_types[TYPE_ADD], TYPE_ADD, &other, &cache);
+    assert_string_equal(proof.why, "");
+    assert_true(proof.offered);
+    slot_deinit(&other);
+}
+
+static void groups_shrink_to_what_the_device_runs(void **state) {
+    (void)state;
+    struct device small = device;
+    small.info.group_max = 5; // not a divisor of the type's 64: halving stops at 4
+    prove_on(&small);
+    small.info.group_max = device.info.group_max;
+    small.info.item_max[0] = 1;
+    prove_on(&small);
+}
+
+// As a GPU: nothing is shared, all is copied.
+static void it_works_without_shared_memory(void **state) {
+    (void)state;
+    struct device remote = device;
+    remote.info.facts.is_cpu = false;
+    prove_on(&remote);
+}
+
+static void a_device_too_small_says_so(void **state) {
+    (void)state;
+    struct device tiny = device;
+    tiny.info.facts.buffer_bytes_max = 50;
+    struct exec_slot other;
+    char text[200];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
+    assert_int_equal(slot_init(&other, &tiny, &allocations, &why), P2_OK);
+    proof_make(&proof, exec_types[TYPE_ADD], TYPE_ADD, &other, &cache);
+    assert_false(proof.offered);
+    assert_non_null(strstr(proof.why, "more than the device gives"));
+    slot_deinit(&other);
+}
+
+static enum p2_err too_much(struct exec_slot *s, const struct exec_job *job, size_t *out_size) {
+    (void)s;
+    *out_size = job->out_capacity + 1;
+    return P2_OK;
+}
+
+static void a_result_beyond_its_room_is_withheld(void **state) {
+    (void)state;
+    struct exec_type type = *exec_types[TYPE_ADD];
+    type.run = too_much;
+    proof_make(&proof, &type, TYPE_ADD, &slot, &cache);
+    assert_false(proof.offered);
+    assert_non_null(strstr(proof.why, "were allowed"));
+}
+
+static enum p2_err cold(struct exec_slot *s) {
+    exec_why(s, "too cold");
+    return P2_ERR_EXECUTION_FAILED;
+}
+
+static void a_type_that_does_not_warm_is_withheld(void **state) {
+    (void)state;
+    struct exec_type type = *exec_types[TYPE_ADD];
+    type.warm = cold;
+    proof_make(&proof, &type, TYPE_ADD, &slot, &cache);
+    assert_false(proof.offered);
+    assert_string_equal(proof.why, "warming: too cold");
+}
+
+int main(void) {
+    if (!fixture_open(&device)) return TEST_SKIPPED;
+    program_cache_init(&cache, fixture_folder());
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_right_type_is_offered_with_its_speed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_wrong_kernel_is_withheld, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_program_that_does_not_build_is_withheld_with_its_log, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_kernel_that_is_not_there_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_type_without_known_answers_is_withheld, setup, teardown),
+        cmocka_unit_test_setup_teardown(groups_shrink_to_what_the_device_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_works_without_shared_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_device_too_small_says_so, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_result_beyond_its_room_is_withheld, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_type_that_does_not_warm_is_withheld, setup, teardown),
+    };
+    int failed = cmocka_run_group_tests_name("executor/selftest", tests, NULL, NULL);
+    device_close(&device);
+    fixture_remove();
+    return failed;
+}
