@@ -1,0 +1,284 @@
+// The life of a connection, and what the application may do with it.
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "internal.h"
+#include "net/socket.h"
+#include "os/os.h"
+
+#define BIT(state) (1u << (state))
+
+static const uint32_t moves[CONN_STATES] = {
+    [CONN_NONE] = BIT(CONN_DIALING) | BIT(CONN_ARRIVED),
+    [CONN_DIALING] = BIT(CONN_OPEN) | BIT(CONN_ENDED),
+    [CONN_ARRIVED] = BIT(CONN_OPEN) | BIT(CONN_ENDED),
+    [CONN_OPEN] = BIT(CONN_FLUSHING) | BIT(CONN_ENDED),
+    [CONN_FLUSHING] = BIT(CONN_ENDED),
+};
+
+void p2_conn_move(struct conn *c, enum conn_state to) {
+    P2_CHECK(moves[c->state] & BIT(to));
+    c->state = to;
+}
+
+struct conn *p2_conn_find(const struct p2_loop *loop, p2_conn handle) {
+    return p2_slab_get(&loop->conns, handle);
+}
+
+struct conn *p2_conn_new(struct p2_loop *loop, enum conn_state state) {
+    p2_conn handle;
+    struct conn *c = p2_slab_alloc(&loop->conns, &handle);
+    if (!c) return NULL;
+    p2_ns now = p2_clock_now();
+    c->handle = handle;
+    c->message_bytes = MESSAGE_MAX;
+    c->born_ns = c->heard_ns = c->pinged_ns = c->moved_ns = now;
+    p2_list_init(&c->due_node);
+    p2_conn_move(c, state);
+    loop->stats.connections = loop->conns.live;
+    if (loop->stats.connections_peak < loop->conns.live) loop->stats.connections_peak = loop->conns.live;
+    return c;
+}
+
+void p2_conn_release(struct p2_loop *loop, struct conn *c) {
+    if (c->wsi) lws_set_opaque_user_data(c->wsi, NULL);
+    p2_queue_clear(loop, c);
+    p2_listen_forget(loop, c);
+    p2_list_remove(&c->due_node);
+    p2_slab_free(&loop->conns, c->handle);
+    loop->stats.connections = loop->conns.live;
+}
+
+// The handle is dead before the application hears of it: `closed` is the last call, whatever it does in there.
+static void release_and_tell(struct p2_loop *loop, struct conn *c, enum p2_err why) {
+    p2_conn handle = c->handle;
+    bool known = c->state != CONN_ARRIVED;
+    p2_conn_release(loop, c);
+    loop->served++;
+    if (known) loop->handlers.closed(loop->handlers.context, handle, why);
+}
+
+void p2_conn_gone(struct p2_loop *loop, struct conn *c) {
+    if (c->due & DUE_CUT) {
+        c->wsi = NULL; // the turn's end tells the application
+        return;
+    }
+    enum p2_err why = P2_ERR_CLOSED;
+    if (c->state == CONN_DIALING) {
+        why = P2_ERR_UNREACHABLE;
+    } else if (c->state == CONN_FLUSHING || c->state == CONN_ENDED) {
+        why = c->why;
+    } else if (c->goodbye_heard) {
+        why = P2_OK;
+    }
+    c->wsi = NULL;
+    release_and_tell(loop, c, why);
+}
+
+void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why) {
+    struct lws *wsi = c->wsi;
+    release_and_tell(loop, c, why);
+    if (!wsi) return;
+    int fd = lws_get_socket_fd(wsi);
+    if (fd >= 0) {
+        // lws would first wait for what it holds to be taken, which is what failed. A dead socket makes it let go.
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+        (void)shutdown(fd, SHUT_RDWR);
+    }
+    lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+}
+
+// ---- what is left for the end of the turn ----------------------------------------------------------------------------
+
+void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what) {
+    c->due |= (uint8_t)what;
+    if (!p2_list_linked(&c->due_node)) p2_list_push_back(&loop->due, &c->due_node);
+    if (!loop->turning) p2_loop_wake(loop);
+}
+
+static bool has_room(const struct p2_loop *loop, const struct conn *c) {
+    return c->queued_bytes <= loop->limits.room_bytes / 2;
+}
+
+void p2_conns_attend(struct p2_loop *loop) {
+    struct p2_list work;
+    p2_list_init(&work);
+    while (!p2_list_empty(&loop->due)) {
+        struct p2_list *node = p2_list_first(&loop->due);
+        p2_list_remove(node);
+        p2_list_push_back(&work, node);
+    }
+    while (!p2_list_empty(&work)) {
+        struct p2_list *node = p2_list_first(&work);
+        struct conn *c = P2_CONTAINER_OF(node, struct conn, due_node);
+        p2_list_remove(node);
+        if (c->due & DUE_CUT) {
+            p2_conn_cut(loop, c, c->why);
+            continue;
+        }
+        c->due = 0;
+        if (!c->room_wanted || c->state != CONN_OPEN || !has_room(loop, c)) continue;
+        if (c->room_turn == loop->turns) {
+            p2_conn_due(loop, c, DUE_ROOM); // asked in this very turn: answered in the next
+            continue;
+        }
+        c->room_wanted = false;
+        loop->served++;
+        loop->handlers.writable(loop->handlers.context, c->handle, p2_conn_room(loop, c->handle));
+    }
+}
+
+void p2_conns_discard(struct p2_loop *loop) {
+    for (uint32_t slot = 0; slot < loop->conns.capacity; slot++) {
+        p2_handle handle;
+        struct conn *c = p2_slab_at(&loop->conns, slot, &handle);
+        if (c) p2_conn_release(loop, c);
+    }
+}
+
+// ---- opening and writing ---------------------------------------------------------------------------------------------
+
+void p2_conn_ask_write(struct p2_loop *loop, struct conn *c) {
+    if (c->write_asked || !c->wsi || (c->state != CONN_OPEN && c->state != CONN_FLUSHING)) return;
+    c->write_asked = true;
+    loop->dirty = true;
+    lws_callback_on_writable(c->wsi);
+    if (loop->fd_lent && !loop->turning) p2_loop_wake(loop);
+}
+
+void p2_conn_opened(struct p2_loop *loop, struct conn *c, struct lws *wsi) {
+    char remote[INET6_ADDRSTRLEN];
+    c->wsi = wsi;
+    c->heard_ns = c->moved_ns = loop->now;
+    p2_conn_move(c, CONN_OPEN);
+    p2_socket_tune(lws_get_socket_fd(wsi), loop->limits.idle_ns);
+    p2_socket_remote(lws_get_socket_fd(wsi), remote);
+    if (c->queued_bytes > 0) p2_conn_ask_write(loop, c);
+    loop->handlers.opened(loop->handlers.context, c->handle, remote);
+}
+
+// A reader that takes whole messages gets larger ones again, step by step.
+static void fit_message(struct conn *c, bool taken_whole) {
+    if (!taken_whole) {
+        c->message_bytes = MESSAGE_MIN;
+    } else if (c->message_bytes < MESSAGE_MAX) {
+        c->message_bytes += MESSAGE_MIN / 4;
+    }
+}
+
+static int write_queue(struct p2_loop *loop, struct conn *c) {
+    for (unsigned i = 0; i < MESSAGES_PER_CALLBACK && c->queued_bytes > 0; i++) {
+        size_t size = p2_queue_gather(loop, c);
+        if (lws_write(c->wsi, loop->scratch + LWS_PRE, size, LWS_WRITE_BINARY) < 0) return -1;
+        loop->stats.messages_out++;
+        loop->stats.bytes_out += size;
+        // What the socket did not take lws has copied; it calls back when that is gone.
+        bool whole = !lws_partial_buffered(c->wsi);
+        fit_message(c, whole);
+        if (!whole || (c->queued_bytes > 0 && lws_send_pipe_choked(c->wsi))) break;
+    }
+    return 0;
+}
+
+// WebSocket close codes: 1000 when all is well, else from the range for private use, so a browser can tell why.
+static int say_goodbye(struct conn *c) {
+    unsigned code = c->why == P2_OK ? 1000u : 4000u + (unsigned)c->why;
+    const char *name = c->why == P2_OK ? "" : p2_err_name(c->why);
+    unsigned char reason[64];
+    size_t size = strlen(name) < sizeof reason ? strlen(name) : sizeof reason;
+    memcpy(reason, name, size);
+    lws_close_reason(c->wsi, (enum lws_close_status)code, reason, size);
+    p2_conn_move(c, CONN_ENDED);
+    return -1;
+}
+
+int p2_conn_flush(struct p2_loop *loop, struct conn *c) {
+    c->write_asked = false;
+    if (c->state != CONN_OPEN && c->state != CONN_FLUSHING) return 0;
+    c->moved_ns = loop->now;
+    if (c->ping_due) {
+        c->ping_due = false;
+        if (lws_write(c->wsi, loop->scratch + LWS_PRE, 0, LWS_WRITE_PING) < 0) return -1;
+    }
+    if (!lws_partial_buffered(c->wsi) && write_queue(loop, c) < 0) return -1;
+    bool all_taken = c->queued_bytes == 0 && !lws_partial_buffered(c->wsi);
+    if (all_taken && c->state == CONN_FLUSHING) return say_goodbye(c);
+    if (!all_taken) p2_conn_ask_write(loop, c);
+    if (c->room_wanted && has_room(loop, c)) p2_conn_due(loop, c, DUE_ROOM);
+    return 0;
+}
+
+// ---- public ----------------------------------------------------------------------------------------------------------
+
+enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, const uint8_t *head, size_t head_size,
+                         struct p2_slice payload) {
+    P2_CHECK(lane < P2_LANES);
+    struct conn *c = p2_conn_find(loop, handle);
+    if (!c || (c->state != CONN_OPEN && c->state != CONN_DIALING)) return P2_ERR_CLOSED;
+    if (head_size > MESSAGE_MAX || payload.size > MESSAGE_MAX - head_size) return P2_ERR_TOO_LARGE;
+    if (head_size + payload.size == 0) return P2_ERR_INVALID_ARGUMENT;
+    if (c->queued_bytes + head_size + payload.size > loop->limits.queue_bytes_max) {
+        p2_queue_clear(loop, c);
+        c->why = c->state == CONN_DIALING ? P2_ERR_UNREACHABLE : P2_ERR_SLOW_READER;
+        p2_conn_move(c, CONN_ENDED);
+        p2_conn_due(loop, c, DUE_CUT);
+        return P2_ERR_SLOW_READER;
+    }
+    struct record *r = p2_record_take(&loop->records, head, head_size, payload);
+    if (!r) return P2_ERR_NO_MEMORY;
+    if (c->queued_bytes == 0) c->moved_ns = loop->turning ? loop->now : p2_clock_now();
+    p2_queue_push(c, lane, r);
+    p2_conn_ask_write(loop, c);
+    return P2_OK;
+}
+
+uint64_t p2_conn_room(struct p2_loop *loop, p2_conn handle) {
+    const struct conn *c = p2_conn_find(loop, handle);
+    if (!c || (c->state != CONN_OPEN && c->state != CONN_DIALING)) return 0;
+    return c->queued_bytes < loop->limits.room_bytes ? loop->limits.room_bytes - c->queued_bytes : 0;
+}
+
+void p2_conn_want_room(struct p2_loop *loop, p2_conn handle) {
+    struct conn *c = p2_conn_find(loop, handle);
+    if (!c || c->room_wanted) return;
+    c->room_wanted = true;
+    c->room_turn = loop->turns;
+    if (c->state == CONN_OPEN && has_room(loop, c)) p2_conn_due(loop, c, DUE_ROOM);
+}
+
+void p2_conn_pause(struct p2_loop *loop, p2_conn handle, bool paused) {
+    struct conn *c = p2_conn_find(loop, handle);
+    if (!c || c->state != CONN_OPEN || c->paused == paused) return;
+    c->paused = paused;
+    if (!paused) c->heard_ns = loop->turning ? loop->now : p2_clock_now();
+    loop->dirty = true;
+    lws_rx_flow_control(c->wsi, !paused);
+    if (loop->fd_lent && !loop->turning) p2_loop_wake(loop);
+}
+
+void p2_conn_established(struct p2_loop *loop, p2_conn handle) {
+    struct conn *c = p2_conn_find(loop, handle);
+    if (!c) return;
+    c->established = true;
+    p2_listen_forget(loop, c);
+}
+
+void p2_conn_close(struct p2_loop *loop, p2_conn handle, enum p2_err why) {
+    struct conn *c = p2_conn_find(loop, handle);
+    if (!c || c->state == CONN_FLUSHING || c->state == CONN_ENDED) return;
+    c->why = why;
+    c->closing_ns = loop->turning ? loop->now : p2_clock_now();
+    if (c->state != CONN_OPEN) {
+        p2_conn_move(c, CONN_ENDED);
+        p2_conn_due(loop, c, DUE_CUT);
+        return;
+    }
+    if (c->paused) {
+        c->paused = false;
+        lws_rx_flow_control(c->wsi, 1); // else the remote's answer to our goodbye is never read
+    }
+    p2_conn_move(c, CONN_FLUSHING);
+    p2_conn_ask_write(loop, c);
+}

@@ -1,0 +1,174 @@
+// What the parts of common/net share: the loop, one connection, one queued record. Not for others.
+#ifndef P2_NET_INTERNAL_H
+#define P2_NET_INTERNAL_H
+
+#include <libwebsockets.h>
+#include <uv.h>
+
+#include "base/id.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/slab.h"
+#include "net/net.h"
+
+// One WebSocket message, and so one send, holds at most this much. Buffers of this size are per loop, not per
+// connection: they are what makes large payloads fast.
+#define MESSAGE_MAX (256u * 1024u)
+// A message to a slow reader shrinks to this, one chunk: an urgent record then waits for one chunk at most.
+#define MESSAGE_MIN (64u * 1024u)
+#define MESSAGES_PER_CALLBACK 4u // then other connections have their turn
+#define ROUTES_MAX 8u
+
+// ---- queued records (queue.c) ----------------------------------------------------------------------------------------
+
+struct record {
+    struct record *next;
+    struct p2_slice payload; // one reference
+    uint32_t head_size;
+    uint32_t size_class;
+    uint8_t head[];
+};
+
+struct lane {
+    struct record *first, *last;
+};
+
+#define RECORD_CLASSES 6u
+
+// Recycles records by size class, so steady traffic allocates nothing.
+struct record_pool {
+    struct record *free[RECORD_CLASSES];
+    size_t bytes_kept;
+};
+
+// ---- a connection (conn.c) -------------------------------------------------------------------------------------------
+
+//   DIALING --> OPEN --> FLUSHING --> ENDED        OPEN: records flow. FLUSHING: p2_conn_close was called and the
+//   ARRIVED --/   \------------------/             queue drains. ENDED: nothing more of ours leaves; lws says
+//      \-------------------------------/           goodbye, or the next turn cuts it. Then the handle dies.
+enum conn_state { CONN_NONE, CONN_DIALING, CONN_ARRIVED, CONN_OPEN, CONN_FLUSHING, CONN_ENDED, CONN_STATES };
+
+enum { DUE_CUT = 1, DUE_ROOM = 2 };
+
+struct conn {
+    p2_conn handle;
+    struct lws *wsi; // NULL when lws never made one or has let go of it
+    struct lane lanes[P2_LANES];
+    uint64_t queued_bytes;
+    struct p2_list due_node; // in loop->due
+    p2_ns born_ns;
+    p2_ns heard_ns;       // last byte or pong
+    p2_ns pinged_ns;      // last ping of ours
+    p2_ns moved_ns;       // the socket last took bytes, or the queue was last empty
+    p2_ns closing_ns;     // p2_conn_close was called
+    uint64_t acked_bytes; // by the remote's TCP, when last asked
+    uint64_t room_turn;   // p2_conn_want_room was called in this turn
+    struct p2_id address;
+    uint32_t records_sent;
+    uint32_t message_bytes; // present ceiling of a message, MESSAGE_MIN..MESSAGE_MAX
+    uint32_t passed_over;   // times a waiting lane got nothing into a message since one was last favoured
+    enum p2_err why;
+    enum conn_state state;
+    uint8_t due;      // DUE_ bits
+    uint8_t favoured; // the lane favoured last
+    bool counted;     // in loop->arriving
+    bool established; // by the application
+    bool paused;
+    bool write_asked;
+    bool ping_due;
+    bool room_wanted;
+    bool goodbye_heard; // the remote closed the WebSocket in order
+};
+
+// ---- the loop --------------------------------------------------------------------------------------------------------
+
+struct listener {
+    struct p2_list node;
+    struct p2_loop *loop;
+    uv_poll_t poll;
+    int fd;
+    bool resting; // no descriptor was left for a new connection; tried again at the next tick
+};
+
+struct watch {
+    struct p2_list node;
+    struct p2_loop *loop;
+    uv_poll_t poll;
+    p2_fd_ready *ready;
+    void *context;
+    int fd;
+};
+
+struct route {
+    char path[64];
+    p2_http_handler *handler;
+    void *context;
+};
+
+struct p2_loop {
+    struct p2_net_limits limits;
+    struct p2_net_handlers handlers;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    uv_loop_t uv;
+    uv_async_t wake;
+    struct p2_slab conns;
+    struct p2_map arriving; // connections not established yet, by remote address; set up by the first listen
+    bool arriving_ready;
+    bool turning, dirty, fd_lent, destroying;
+    struct p2_list due; // connections with something to be done at the end of this turn or the start of the next
+    struct p2_list listeners, watches;
+    struct record_pool records;
+    uint8_t *scratch; // LWS_PRE bytes, then room for a message
+    p2_ns now, ticked_ns, tick_every_ns;
+    uint64_t turns;
+    uint64_t served; // counts what a waiting turn returns for
+    p2_conn dialing; // inside p2_dial for this one
+    struct route routes[ROUTES_MAX];
+    uint32_t route_count;
+    struct p2_net_stats stats;
+};
+
+// callback.c
+int p2_net_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t size);
+
+// queue.c
+struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, size_t head_size, struct p2_slice payload);
+void p2_record_give(struct record_pool *pool, struct record *r);
+void p2_records_deinit(struct record_pool *pool);
+void p2_queue_push(struct conn *c, unsigned lane, struct record *r);
+void p2_queue_clear(struct p2_loop *loop, struct conn *c);
+// Moves whole records from the lanes into one message at scratch + LWS_PRE; returns its size.
+size_t p2_queue_gather(struct p2_loop *loop, struct conn *c);
+
+// conn.c
+struct conn *p2_conn_find(const struct p2_loop *loop, p2_conn handle); // NULL when dead
+struct conn *p2_conn_new(struct p2_loop *loop, enum conn_state state); // NULL when full
+void p2_conn_move(struct conn *c, enum conn_state to);
+void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what);
+void p2_conn_ask_write(struct p2_loop *loop, struct conn *c);
+void p2_conn_opened(struct p2_loop *loop, struct conn *c, struct lws *wsi);
+int p2_conn_flush(struct p2_loop *loop, struct conn *c);                 // -1: lws closes it
+void p2_conn_gone(struct p2_loop *loop, struct conn *c);                 // lws let go of it: tells the application
+void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why); // now, unsent bytes are dropped
+void p2_conn_release(struct p2_loop *loop, struct conn *c);
+void p2_conns_attend(struct p2_loop *loop);
+void p2_conns_discard(struct p2_loop *loop); // all of them, without a word
+
+// timers.c
+void p2_conns_tick(struct p2_loop *loop);
+
+// listen.c
+void p2_listen_resume(struct p2_loop *loop);
+void p2_listen_forget(struct p2_loop *loop, struct conn *c); // it no longer counts as arriving
+
+// http.c
+int p2_http_answer(struct p2_loop *loop, struct lws *wsi, const char *path, size_t size);
+bool p2_http_upgrade_allowed(struct p2_loop *loop, struct lws *wsi);
+
+// A lws callback knows a connection by its handle, so one that comes late finds nothing.
+_Static_assert(sizeof(void *) >= sizeof(p2_conn), "handles travel through lws as pointers");
+static inline void *handle_to_pointer(p2_conn h) { return (void *)(uintptr_t)h; }
+static inline p2_conn pointer_to_handle(const void *p) { return (p2_conn)(uintptr_t)p; }
+
+#endif

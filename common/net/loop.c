@@ -1,0 +1,246 @@
+// The loop: lws on our own libuv loop, turned by the caller.
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "internal.h"
+#include "os/log.h"
+#include "os/os.h"
+
+#define HEADER_BYTES_MAX 4096 // of one HTTP request
+#define PASSES_MAX 3          // of the loop in one turn, while what one pass queued can leave in the next
+#define TICK_NS_MIN (5 * P2_MS)
+#define TICK_NS_MAX (250 * P2_MS)
+
+static const struct lws_protocols protocols[] = {
+    // The first serves plain HTTP. No client can ask for it: upgrades to it are refused.
+    {.name = "http", .callback = p2_net_callback, .rx_buffer_size = MESSAGE_MAX, .tx_packet_size = MESSAGE_MAX},
+    {.name = P2_SUBPROTOCOL, .callback = p2_net_callback, .rx_buffer_size = MESSAGE_MAX, .tx_packet_size = MESSAGE_MAX},
+    {.name = NULL},
+};
+
+struct p2_net_limits p2_net_limits_default(void) {
+    return (struct p2_net_limits){
+        .connections_max = 16384,
+        .connections_per_address_max = 64,
+        .queue_bytes_max = UINT64_C(8) << 20,
+        .room_bytes = UINT64_C(1) << 20,
+        .handshake_ns = 5 * P2_SEC,
+        .idle_ns = 60 * P2_SEC,
+        .stall_ns = 10 * P2_SEC,
+        .ping_ns = 30 * P2_SEC,
+    };
+}
+
+// ---- creating --------------------------------------------------------------------------------------------------------
+
+static void lws_says(int level, const char *line) {
+    (void)level;
+    int size = (int)strcspn(line, "\n");
+    if (p2_log_on(P2_LOG_DEBUG)) p2_log(P2_LOG_DEBUG, "lws", "text=\"%.*s\"", size, line);
+}
+
+static bool create_context(struct p2_loop *loop) {
+    void *foreign[1] = {&loop->uv};
+    p2_ns longest = p2_ns_max(loop->limits.handshake_ns, loop->limits.stall_ns);
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = protocols,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
+                   LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+        .foreign_loops = foreign, // ours: with its own, lws takes over signals
+        .pcontext = &loop->context,
+        .user = loop,
+        .pt_serv_buf_size = MESSAGE_MAX,
+        .max_http_header_data = HEADER_BYTES_MAX,
+        .timeout_secs = (unsigned)(p2_ns_min(longest, 3600 * P2_SEC) / P2_SEC) + 2, // our own limits come first
+        .uid = -1,
+        .gid = -1,
+    };
+    lws_set_log_level(LLL_ERR | LLL_WARN, lws_says); // by default it prints
+    // lws ignores SIGPIPE for the whole process; that is for the process to decide. lws itself sends with MSG_NOSIGNAL.
+    struct sigaction before;
+    sigaction(SIGPIPE, NULL, &before);
+    loop->context = lws_create_context(&info);
+    sigaction(SIGPIPE, &before, NULL);
+    if (!loop->context) return false;
+    loop->vhost = lws_get_vhost_by_name(loop->context, "default");
+    return loop->vhost != NULL;
+}
+
+static void on_wake(uv_async_t *async) {
+    struct p2_loop *loop = async->data;
+    loop->served++;
+}
+
+static p2_ns tick_period(const struct p2_net_limits *l) {
+    p2_ns shortest = p2_ns_min(p2_ns_min(l->handshake_ns, l->idle_ns), p2_ns_min(l->stall_ns, l->ping_ns));
+    return p2_ns_max(TICK_NS_MIN, p2_ns_min(TICK_NS_MAX, shortest / 8));
+}
+
+struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct p2_net_handlers *handlers) {
+    P2_CHECK(limits->connections_max > 0 && limits->handshake_ns > 0 && limits->idle_ns > 0);
+    P2_CHECK(limits->stall_ns > 0 && limits->ping_ns > 0);
+    P2_CHECK(handlers->opened && handlers->received && handlers->writable && handlers->closed);
+    struct p2_loop *loop = calloc(1, sizeof *loop);
+    if (!loop) return NULL;
+    loop->limits = *limits;
+    loop->handlers = *handlers;
+    loop->now = loop->ticked_ns = p2_clock_now();
+    loop->tick_every_ns = tick_period(limits);
+    p2_list_init(&loop->due);
+    p2_list_init(&loop->listeners);
+    p2_list_init(&loop->watches);
+    if (uv_loop_init(&loop->uv) != 0) {
+        free(loop);
+        return NULL;
+    }
+    loop->wake.data = loop;
+    loop->scratch = malloc(LWS_PRE + MESSAGE_MAX);
+    bool ok = uv_async_init(&loop->uv, &loop->wake, on_wake) == 0 && loop->scratch &&
+              p2_slab_init(&loop->conns, sizeof(struct conn), limits->connections_max) && create_context(loop);
+    if (!ok) p2_loop_destroy(&loop);
+    return loop;
+}
+
+// ---- destroying ------------------------------------------------------------------------------------------------------
+
+static void close_own(uv_handle_t *handle, void *context) {
+    struct p2_loop *loop = context;
+    if (handle == (uv_handle_t *)&loop->wake && !uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+// lws gives up its handles over several passes, since libuv confirms each; then the context is destroyed a second time,
+// which frees it.
+static void destroy_context(struct p2_loop *loop) {
+    const int passes_max = 10000;
+    if (loop->context) lws_context_destroy(loop->context);
+    for (int i = 0; i < passes_max && uv_run(&loop->uv, UV_RUN_NOWAIT); i++) {
+    }
+    if (loop->context) lws_context_destroy(loop->context);
+    for (int i = 0; i < passes_max && uv_run(&loop->uv, UV_RUN_NOWAIT); i++) {
+    }
+}
+
+void p2_loop_destroy(struct p2_loop **loop_at) {
+    struct p2_loop *loop = *loop_at;
+    if (!loop) return;
+    P2_CHECK(!loop->turning);
+    *loop_at = NULL;
+    loop->destroying = true;
+    p2_conns_discard(loop);
+    p2_loop_stop_listening(loop);
+    while (!p2_list_empty(&loop->watches)) {
+        struct watch *w = P2_CONTAINER_OF(p2_list_first(&loop->watches), struct watch, node);
+        p2_loop_unwatch(loop, w->fd);
+    }
+    uv_walk(&loop->uv, close_own, loop);
+    destroy_context(loop);
+    P2_CHECK(uv_loop_close(&loop->uv) == 0);
+    if (loop->arriving_ready) p2_map_deinit(&loop->arriving);
+    p2_records_deinit(&loop->records);
+    p2_slab_deinit(&loop->conns);
+    free(loop->scratch);
+    free(loop);
+}
+
+// ---- turning ---------------------------------------------------------------------------------------------------------
+
+static void wait_ready(struct p2_loop *loop, p2_ns until) {
+    p2_ns wait = until == P2_NEVER ? P2_NEVER : p2_ns_max(until - loop->now, 0);
+    int timer_ms = uv_backend_timeout(&loop->uv); // -1: libuv waits for nothing
+    if (timer_ms >= 0) wait = p2_ns_min(wait, (p2_ns)timer_ms * P2_MS);
+    if (wait <= 0) return;
+    struct pollfd ready = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
+    struct timespec span = {.tv_sec = wait / P2_SEC, .tv_nsec = wait % P2_SEC};
+    (void)ppoll(&ready, 1, wait == P2_NEVER ? NULL : &span, NULL); // a signal just ends the wait
+}
+
+static p2_ns next_tick(const struct p2_loop *loop) {
+    bool needed = loop->conns.live > 0 || !p2_list_empty(&loop->listeners);
+    return needed ? p2_ns_add(loop->ticked_ns, loop->tick_every_ns) : P2_NEVER;
+}
+
+static void pass(struct p2_loop *loop) {
+    for (int i = 0; i < PASSES_MAX; i++) {
+        loop->dirty = false;
+        uv_run(&loop->uv, UV_RUN_NOWAIT);
+        if (!loop->dirty) break;
+    }
+    loop->now = p2_clock_now();
+    if (loop->now >= next_tick(loop)) p2_conns_tick(loop);
+    p2_conns_attend(loop);
+}
+
+void p2_loop_turn(struct p2_loop *loop, p2_ns timeout_ns) {
+    P2_CHECK(!loop->turning);
+    loop->turning = true;
+    loop->turns++;
+    loop->now = p2_clock_now();
+    if (loop->conns.live == 0) loop->ticked_ns = loop->now; // nothing was there to be late for
+    p2_ns deadline = timeout_ns > 0 ? p2_ns_add(loop->now, timeout_ns) : loop->now;
+    uint64_t served = loop->served;
+    p2_conns_attend(loop);
+    for (;;) {
+        pass(loop);
+        if (loop->served != served || loop->now >= deadline) break;
+        wait_ready(loop, p2_ns_min(deadline, next_tick(loop)));
+        loop->now = p2_clock_now();
+    }
+    loop->turning = false;
+    bool left_over = !p2_list_empty(&loop->due) || (loop->fd_lent && loop->dirty);
+    if (left_over) p2_loop_wake(loop);
+}
+
+void p2_loop_wake(struct p2_loop *loop) { uv_async_send(&loop->wake); }
+
+int p2_loop_fd(struct p2_loop *loop) {
+    loop->fd_lent = true;
+    return uv_backend_fd(&loop->uv);
+}
+
+void p2_loop_stats(const struct p2_loop *loop, struct p2_net_stats *out) { *out = loop->stats; }
+
+// ---- watching descriptors --------------------------------------------------------------------------------------------
+
+static void on_watched(uv_poll_t *poll, int status, int events) {
+    (void)status;
+    (void)events;
+    struct watch *w = poll->data;
+    w->loop->served++;
+    w->ready(w->context, w->fd);
+}
+
+static void free_watch(uv_handle_t *handle) { free(handle->data); }
+
+bool p2_loop_watch(struct p2_loop *loop, int fd, p2_fd_ready *ready, void *context) {
+    struct watch *w = calloc(1, sizeof *w);
+    if (!w) return false;
+    if (uv_poll_init(&loop->uv, &w->poll, fd) != 0) {
+        free(w);
+        return false;
+    }
+    w->loop = loop;
+    w->ready = ready;
+    w->context = context;
+    w->fd = fd;
+    w->poll.data = w;
+    p2_list_push_back(&loop->watches, &w->node);
+    loop->dirty = true;
+    if (uv_poll_start(&w->poll, UV_READABLE, on_watched) == 0) return true;
+    p2_loop_unwatch(loop, fd);
+    return false;
+}
+
+void p2_loop_unwatch(struct p2_loop *loop, int fd) {
+    P2_LIST_EACH (node, next, &loop->watches) {
+        struct watch *w = P2_CONTAINER_OF(node, struct watch, node);
+        if (w->fd != fd) continue;
+        p2_list_remove(node);
+        uv_poll_stop(&w->poll);
+        uv_close((uv_handle_t *)&w->poll, free_watch);
+        return;
+    }
+}

@@ -1,0 +1,142 @@
+// The records waiting on a connection, one queue per lane, and how they become a message.
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "internal.h"
+
+// A record of a class is this large as a whole. Nearly all heads (prefix and small header) fit the first two.
+static const uint32_t class_bytes[RECORD_CLASSES] = {128, 384, 1024, 4096, 16384, MESSAGE_MAX + 4096};
+
+#define KEPT_BYTES_MAX (4u * 1024u * 1024u)
+// A lane that got nothing in this many messages goes first once: strict priority must not be starvation.
+#define PASSED_OVER_MAX 8u
+
+static uint32_t class_of(size_t bytes) {
+    uint32_t c = 0;
+    while (class_bytes[c] < bytes) c++;
+    return c;
+}
+
+struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, size_t head_size,
+                              struct p2_slice payload) {
+    uint32_t c = class_of(sizeof(struct record) + head_size);
+    struct record *r = pool->free[c];
+    if (r) {
+        pool->free[c] = r->next;
+        pool->bytes_kept -= class_bytes[c];
+    } else if (c + 1 == RECORD_CLASSES) {
+        r = malloc(sizeof *r + head_size); // rare and large: not kept afterwards
+    } else {
+        r = malloc(class_bytes[c]);
+    }
+    if (!r) return NULL;
+    *r = (struct record){.head_size = (uint32_t)head_size, .size_class = c, .payload = payload};
+    if (payload.blob) p2_blob_ref(payload.blob);
+    memcpy(r->head, head, head_size);
+    return r;
+}
+
+void p2_record_give(struct record_pool *pool, struct record *r) {
+    p2_blob_unref(r->payload.blob);
+    uint32_t c = r->size_class;
+    if (c + 1 == RECORD_CLASSES || pool->bytes_kept + class_bytes[c] > KEPT_BYTES_MAX) {
+        free(r);
+        return;
+    }
+    r->next = pool->free[c];
+    pool->free[c] = r;
+    pool->bytes_kept += class_bytes[c];
+}
+
+void p2_records_deinit(struct record_pool *pool) {
+    for (uint32_t c = 0; c < RECORD_CLASSES; c++) {
+        while (pool->free[c]) {
+            struct record *r = pool->free[c];
+            pool->free[c] = r->next;
+            free(r);
+        }
+    }
+    pool->bytes_kept = 0;
+}
+
+static size_t record_bytes(const struct record *r) { return (size_t)r->head_size + r->payload.size; }
+
+void p2_queue_push(struct conn *c, unsigned lane, struct record *r) {
+    struct lane *l = &c->lanes[lane];
+    if (l->last) {
+        l->last->next = r;
+    } else {
+        l->first = r;
+    }
+    l->last = r;
+    c->queued_bytes += record_bytes(r);
+}
+
+static struct record *pop(struct conn *c, unsigned lane) {
+    struct lane *l = &c->lanes[lane];
+    struct record *r = l->first;
+    l->first = r->next;
+    if (!l->first) l->last = NULL;
+    c->queued_bytes -= record_bytes(r);
+    return r;
+}
+
+void p2_queue_clear(struct p2_loop *loop, struct conn *c) {
+    for (unsigned lane = 0; lane < P2_LANES; lane++) {
+        while (c->lanes[lane].first) p2_record_give(&loop->records, pop(c, lane));
+    }
+}
+
+// Appends the lane's first record at `used` if it fits; returns its size or 0.
+static size_t append(struct p2_loop *loop, struct conn *c, unsigned lane, size_t used) {
+    const struct record *waiting = c->lanes[lane].first;
+    if (!waiting || used + record_bytes(waiting) > MESSAGE_MAX) return 0;
+    struct record *r = pop(c, lane);
+    size_t size = record_bytes(r);
+    uint8_t *out = loop->scratch + LWS_PRE + used;
+    memcpy(out, r->head, r->head_size);
+    if (r->payload.size > 0) memcpy(out + r->head_size, p2_slice_data(&r->payload), r->payload.size);
+    if (loop->handlers.stamp) {
+        loop->handlers.stamp(loop->handlers.context, c->handle, c->records_sent, out, r->head_size);
+    }
+    c->records_sent++;
+    loop->stats.records_out++;
+    p2_record_give(&loop->records, r);
+    return size;
+}
+
+// One record of a lane that was passed over too often, of another lane each time.
+static size_t append_favoured(struct p2_loop *loop, struct conn *c) {
+    for (unsigned i = 0; i < P2_LANES; i++) {
+        c->favoured = (uint8_t)((c->favoured + 1) % P2_LANES);
+        if (c->lanes[c->favoured].first) return append(loop, c, c->favoured, 0);
+    }
+    return 0;
+}
+
+// Everything is copied, once: a second send for a large payload would cost as much as the copy of a 64 KiB chunk, and as
+// a client lws masks in place, which shared bytes must not see.
+size_t p2_queue_gather(struct p2_loop *loop, struct conn *c) {
+    size_t used = 0;
+    bool waited = false;
+    if (c->passed_over >= PASSED_OVER_MAX) {
+        used = append_favoured(loop, c);
+        c->passed_over = 0;
+    }
+    for (unsigned lane = 0; lane < P2_LANES; lane++) {
+        bool served = false;
+        while (used < c->message_bytes && !waited) {
+            size_t size = append(loop, c, lane, used);
+            if (size == 0) break;
+            served = true;
+            used += size;
+        }
+        // What does not fit waits for the next message, and nothing of a later lane overtakes it.
+        if (c->lanes[lane].first) {
+            if (waited && !served) c->passed_over++;
+            waited = true;
+        }
+    }
+    return used;
+}
