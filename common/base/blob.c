@@ -1,0 +1,95 @@
+#include "blob.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+
+#define CLASS_MIN 6u  // 64 bytes: smaller ones would cost more in headers than they save
+#define CLASS_MAX 26u // 64 MiB
+#define DATA_OFFSET ((sizeof(struct p2_blob) + 15) / 16 * 16 + P2_BLOB_HEADROOM)
+
+void p2_blob_pool_init(struct p2_blob_pool *p, uint64_t bytes_live_max, uint64_t bytes_kept_max) {
+    *p = (struct p2_blob_pool){.bytes_live_max = bytes_live_max, .bytes_kept_max = bytes_kept_max};
+}
+
+static uint32_t class_of(uint32_t size) {
+    uint32_t c = CLASS_MIN;
+    while ((UINT32_C(1) << c) < size) c++;
+    return c;
+}
+
+static struct p2_blob *take_kept(struct p2_blob_pool *p, uint32_t size_class) {
+    struct p2_blob *b = p->free[size_class];
+    if (b) {
+        p->free[size_class] = b->next_free;
+        p->bytes_kept -= b->capacity;
+    }
+    return b;
+}
+
+// Gives kept blobs of other classes back to the system, largest first, until `room` more bytes may be kept.
+static void evict(struct p2_blob_pool *p, uint32_t room, uint32_t size_class) {
+    for (uint32_t c = CLASS_MAX; c >= CLASS_MIN; c--) {
+        while (c != size_class && p->free[c] && p->bytes_kept + room > p->bytes_kept_max) free(take_kept(p, c));
+    }
+}
+
+static void release_kept(struct p2_blob_pool *p) {
+    for (uint32_t c = CLASS_MIN; c <= CLASS_MAX; c++) {
+        while (p->free[c]) free(take_kept(p, c));
+    }
+}
+
+void p2_blob_pool_deinit(struct p2_blob_pool *p) {
+    P2_CHECK(p->bytes_live == 0);
+    release_kept(p);
+    P2_CHECK(p->bytes_kept == 0);
+}
+
+static struct p2_blob *allocate(struct p2_blob_pool *p, uint32_t capacity) {
+    struct p2_blob *b = malloc(DATA_OFFSET + capacity);
+    if (!b) {
+        release_kept(p); // what waits for reuse may be what is missing
+        b = malloc(DATA_OFFSET + capacity);
+        if (!b) return NULL;
+    }
+    p->allocations++;
+    return b;
+}
+
+struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size) {
+    if (size > UINT32_C(1) << CLASS_MAX) return NULL;
+    uint32_t size_class = class_of(size);
+    uint32_t capacity = UINT32_C(1) << size_class;
+    if (p->bytes_live_max < capacity || p->bytes_live > p->bytes_live_max - capacity) return NULL;
+    struct p2_blob *b = take_kept(p, size_class);
+    if (!b) b = allocate(p, capacity);
+    if (!b) return NULL;
+    *b = (struct p2_blob){.pool = p, .refs = 1, .size = size, .capacity = capacity, .size_class = size_class};
+    b->data = (uint8_t *)b + DATA_OFFSET;
+    p->bytes_live += capacity;
+    return b;
+}
+
+struct p2_blob *p2_blob_ref(struct p2_blob *b) {
+    P2_CHECK(b->refs > 0 && b->refs < UINT32_MAX);
+    b->refs++;
+    return b;
+}
+
+void p2_blob_unref(struct p2_blob *b) {
+    if (!b) return;
+    P2_CHECK(b->refs > 0);
+    if (--b->refs > 0) return;
+    struct p2_blob_pool *p = b->pool;
+    p->bytes_live -= b->capacity;
+    // The blob just used is the likeliest to be wanted again, so room is made for it at the cost of other classes.
+    if (b->capacity <= p->bytes_kept_max) evict(p, b->capacity, b->size_class);
+    if (p->bytes_kept + b->capacity > p->bytes_kept_max) {
+        free(b);
+        return;
+    }
+    b->next_free = p->free[b->size_class];
+    p->free[b->size_class] = b;
+    p->bytes_kept += b->capacity;
+}
