@@ -36,7 +36,7 @@ enum word_kind {
 
 struct word_setup {
     uint32_t version;
-    uint32_t cells, slots; // slots run at once; further cells wait in order of deadline
+    uint32_t cells, slots;        // slots run at once; further cells wait in order of deadline
     uint64_t in_bytes, out_bytes; // of each cell
 };
 
@@ -45,7 +45,7 @@ struct word_job {
     uint32_t type_version;
     char type[32];
     uint64_t payload_size;
-    p2_ns deadline_ns; // monotonic: both processes share the clock; an expired job is dropped unstarted
+    p2_ns deadline_ns;           // monotonic: both processes share the clock; an expired job is dropped unstarted
     uint8_t block[P2_BLOCK_MAX]; // from the type's prepare()
 };
 

@@ -37,40 +37,40 @@ struct worker_device {
 };
 
 struct worker_config {
-    uint64_t seed; // of back-off jitter and of the job table's hash
+    uint64_t seed;                           // of back-off jitter and of the job table's hash
     const struct p2_task_type *const *types; // borrows for the worker's life
     uint32_t type_count;
-    const char *agent; // HELLO's; borrows for the worker's life
+    const char *agent;                            // HELLO's; borrows for the worker's life
     struct worker_device devices[P2_DEVICES_MAX]; // one executor each; a device keeps its index for good
     uint32_t device_count;                        // 1..P2_DEVICES_MAX
     uint32_t cpu_cores;
     uint64_t memory_bytes;
-    uint32_t queue_depth;      // jobs held ready per slot beyond the one it runs: 0..8
-    uint64_t cell_bytes;       // largest payload, and largest result, in bytes: 64 KiB..P2_TASK_PAYLOAD_MAX
-    uint64_t window_bytes;     // granted ahead of what is stored: P2_STREAM_WINDOW..P2_TASK_PAYLOAD_MAX
-    p2_ns watchdog_ns;         // past its deadline a job may hold its executor this long
-    p2_ns cancel_ns;           // a cancelled job may go on this long, then watchdog_ns counts
-    p2_ns job_ns_max;          // no job may have more time than this, whatever its deadline
-    p2_ns build_silence_ns;    // an executor that builds says something at least this often
-    p2_ns handshake_ns;        // a coordinator answers HELLO and PEER_REGISTER within this
-    p2_ns drain_ns;            // jobs may go on this long after DRAIN
-    p2_ns quit_ns;             // executors have this long to exit when asked to
-    p2_ns restart_ns_max;      // ceiling of the back-off between starts of an executor that keeps failing
+    uint32_t queue_depth;   // jobs held ready per slot beyond the one it runs: 0..8
+    uint64_t cell_bytes;    // largest payload, and largest result, in bytes: 64 KiB..P2_TASK_PAYLOAD_MAX
+    uint64_t window_bytes;  // granted ahead of what is stored: P2_STREAM_WINDOW..P2_TASK_PAYLOAD_MAX
+    p2_ns watchdog_ns;      // past its deadline a job may hold its executor this long
+    p2_ns cancel_ns;        // a cancelled job may go on this long, then watchdog_ns counts
+    p2_ns job_ns_max;       // no job may have more time than this, whatever its deadline
+    p2_ns build_silence_ns; // an executor that builds says something at least this often
+    p2_ns handshake_ns;     // a coordinator answers HELLO and PEER_REGISTER within this
+    p2_ns drain_ns;         // jobs may go on this long after DRAIN
+    p2_ns quit_ns;          // executors have this long to exit when asked to
+    p2_ns restart_ns_max;   // ceiling of the back-off between starts of an executor that keeps failing
 };
 
 // Everything but types, devices, seed, agent and the machine's facts.
 struct worker_config worker_config_default(void);
 
 enum worker_event_kind {
-    WORKER_LINK_UP = 1, // the DIAL succeeded; room
-    WORKER_MSG,         // msg
-    WORKER_WRITABLE,    // answers WANT_ROOM; room
-    WORKER_LINK_FAULT,  // what arrives is not of the protocol: why. The core says so and closes
-    WORKER_LINK_DOWN,   // exactly once for each DIAL, also after CLOSE; why
+    WORKER_LINK_UP = 1,  // the DIAL succeeded; room
+    WORKER_MSG,          // msg
+    WORKER_WRITABLE,     // answers WANT_ROOM; room
+    WORKER_LINK_FAULT,   // what arrives is not of the protocol: why. The core says so and closes
+    WORKER_LINK_DOWN,    // exactly once for each DIAL, also after CLOSE; why
     WORKER_EXEC_STARTED, // exec: its process runs and hears words
     WORKER_EXEC_WORD,    // exec, word; a word of kind 0 stands for a datagram that was none
-    WORKER_EXEC_GONE,    // exec: its process is dead and reaped, or never came to be; text says how. Last of that process
-    WORKER_STORED,       // job, why: the STORE of these bytes is done (P2_OK) or the bytes are broken
+    WORKER_EXEC_GONE, // exec: its process is dead and reaped, or never came to be; text says how. Last of that process
+    WORKER_STORED,    // job, why: the STORE of these bytes is done (P2_OK) or the bytes are broken
     WORKER_TICK,
     WORKER_DRAIN, // leave in order; a second one: leave at once
 };
@@ -80,9 +80,9 @@ struct worker_event {
     p2_ns now_ns; // never goes back
     uint32_t exec;
     enum p2_err why;
-    p2_handle job;           // STORED
-    uint64_t room;           // bytes: LINK_UP, WRITABLE
-    uint32_t stored;         // bytes: STORED
+    p2_handle job;   // STORED
+    uint64_t room;   // bytes: LINK_UP, WRITABLE
+    uint32_t stored; // bytes: STORED
     const struct p2_msg *msg;
     const struct word *word;
     const char *text;
@@ -164,10 +164,10 @@ struct worker_actions {
 struct worker_stats {
     uint64_t completed, failed, cancelled, expired, refused, dropped; // jobs, by how they ended
     uint64_t payload_bytes, result_bytes;
-    uint64_t kills, exec_exits;    // executors killed by the watchdog or for a bad word; processes ended in all
-    uint64_t late_messages;        // about streams that are no more
-    uint32_t slots_ready, jobs;    // now
-    uint64_t allocations;          // last said by executors, all together
+    uint64_t kills, exec_exits; // executors killed by the watchdog or for a bad word; processes ended in all
+    uint64_t late_messages;     // about streams that are no more
+    uint32_t slots_ready, jobs; // now
+    uint64_t allocations;       // last said by executors, all together
 };
 
 // Takes all memory now. NULL when memory is short or the configuration is out of range. The worker starts its
