@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "peer/executor/sweep.h"
 
 #define PLATFORMS_MAX 16
+#define TEMPORARIES_MAX 64 // of PoCL, which leaves one behind in every process; a few may be in use
 
 enum p2_err device_prepare_cache(const char *cache_dir) {
     if (getenv("POCL_CACHE_DIR")) return P2_OK;
@@ -15,6 +17,7 @@ enum p2_err device_prepare_cache(const char *cache_dir) {
     int n = snprintf(path, sizeof path, "%s/pocl", cache_dir);
     if (n < 0 || (size_t)n >= sizeof path) return P2_ERR_IO;
     if (p2_dir_make(path) != P2_OK || access(path, W_OK | X_OK) != 0) return P2_ERR_IO;
+    sweep_oldest(path, "tempfile_", "", TEMPORARIES_MAX);
     return setenv("POCL_CACHE_DIR", path, 0) == 0 ? P2_OK : P2_ERR_NO_MEMORY;
 }
 

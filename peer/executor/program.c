@@ -1,15 +1,14 @@
 #include "peer/executor/program.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/os.h"
+#include "peer/executor/sweep.h"
 
 #define FORMAT 1u // of the cache file; part of the key
 #define BINARY_MAX ((size_t)64 << 20)
@@ -135,35 +134,6 @@ static void store(cl_program program, const char *path, const struct p2_digest *
     free(bytes);
 }
 
-// Removes what a killed writer left and, beyond FILES_MAX, the binary not written for longest. Under the lock.
-static void sweep(const struct program_cache *c) {
-    DIR *dir = opendir(c->folder);
-    if (!dir) return;
-    char oldest[256] = "";
-    struct timespec oldest_at = {0};
-    uint32_t count = 0;
-    struct dirent *entry;
-    while ((entry = readdir(dir))) {
-        struct stat st;
-        size_t n = strlen(entry->d_name), suffix = strlen(SUFFIX);
-        if (!strcmp(entry->d_name, "lock") || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        if (!S_ISREG(st.st_mode)) continue;
-        if (n <= suffix || strcmp(entry->d_name + n - suffix, SUFFIX) != 0) {
-            unlinkat(dirfd(dir), entry->d_name, 0);
-            continue;
-        }
-        count++;
-        bool older = st.st_mtim.tv_sec < oldest_at.tv_sec ||
-                     (st.st_mtim.tv_sec == oldest_at.tv_sec && st.st_mtim.tv_nsec < oldest_at.tv_nsec);
-        if (oldest[0] && !older) continue;
-        snprintf(oldest, sizeof oldest, "%s", entry->d_name);
-        oldest_at = st.st_mtim;
-    }
-    if (count > FILES_MAX) unlinkat(dirfd(dir), oldest, 0);
-    closedir(dir);
-}
-
 // Open and locked, or -1; closing it unlocks, and so does the end of the process.
 static int lock_cache(const struct program_cache *c) {
     char path[4096];
@@ -186,7 +156,9 @@ enum p2_err program_build(const struct device *d, const struct program_cache *c,
     enum p2_err e = P2_OK;
     *hit_out = load(d, path, &key, out);
     if (!*hit_out) {
-        sweep(c);
+        // Under the lock nobody is writing here: what is no binary was left by a killed writer.
+        sweep_strangers(c->folder, SUFFIX, "lock");
+        sweep_oldest(c->folder, "", SUFFIX, FILES_MAX);
         e = build_source(d, source, out, why);
         if (e == P2_OK) store(*out, path, &key);
     }

@@ -158,7 +158,7 @@ static void the_oldest_binaries_go(void **state) {
         assert_int_equal(p2_file_write(path, "old", 3), P2_OK);
     }
     build(source, false);
-    assert_true(files(".bin") < 71);
+    assert_int_equal(files(".bin"), 65);
     build(source, true);
 }
 
@@ -186,6 +186,33 @@ static void a_failure_gives_the_log(void **state) {
     assert_int_equal(files(".bin"), 0);
 }
 
+static void what_pocl_leaves_is_bounded(void **state) {
+    (void)state;
+    char folder[4200], path[4300];
+    snprintf(folder, sizeof folder, "%.4000s/new", cache.folder);
+    for (int i = 0; i < 80; i++) {
+        snprintf(path, sizeof path, "%s/pocl/tempfile_%06d", folder, i);
+        if (i == 0) {
+            char pocl[4300];
+            snprintf(pocl, sizeof pocl, "%s/pocl", folder);
+            assert_int_equal(p2_dir_make(pocl), P2_OK);
+        }
+        assert_int_equal(p2_file_write(path, "", 0), P2_OK);
+    }
+    char before[4200];
+    snprintf(before, sizeof before, "%s", getenv("POCL_CACHE_DIR"));
+    unsetenv("POCL_CACHE_DIR");
+    assert_int_equal(device_prepare_cache(folder), P2_OK);
+    assert_int_not_equal(strcmp(getenv("POCL_CACHE_DIR"), before), 0);
+    setenv("POCL_CACHE_DIR", before, 1);
+    uint32_t left = 0;
+    for (int i = 0; i < 80; i++) {
+        snprintf(path, sizeof path, "%s/pocl/tempfile_%06d", folder, i);
+        left += access(path, F_OK) == 0;
+    }
+    assert_int_equal(left, 64);
+}
+
 int main(void) {
     if (!fixture_open(&device)) return TEST_SKIPPED;
     const struct CMUnitTest tests[] = {
@@ -196,6 +223,7 @@ int main(void) {
         cmocka_unit_test_setup(what_a_killed_writer_left_is_swept, start_empty),
         cmocka_unit_test_setup(the_oldest_binaries_go, start_empty),
         cmocka_unit_test_setup(without_a_folder_it_builds, start_empty),
+        cmocka_unit_test_setup(what_pocl_leaves_is_bounded, start_empty),
         cmocka_unit_test_setup(a_failure_gives_the_log, start_empty),
     };
     int failed = cmocka_run_group_tests_name("executor/program", tests, NULL, NULL);

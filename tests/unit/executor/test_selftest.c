@@ -91,6 +91,7 @@ static void prove_on(struct device *d) {
     proof_make(&proof, exec_types[TYPE_ADD], TYPE_ADD, &other, &cache);
     assert_string_equal(proof.why, "");
     assert_true(proof.offered);
+    proof_drop(&proof);
     slot_deinit(&other);
 }
 
