@@ -1,0 +1,44 @@
+#include "msg.h"
+
+#include <string.h>
+
+struct p2_slice *p2_msg_payload(struct p2_msg *m) {
+    switch (m->kind) {
+    case P2_MSG_TASK_SUBMIT: return &m->u.submit.payload;
+    case P2_MSG_TASK_ASSIGN: return &m->u.assign.payload;
+    case P2_MSG_TASK_RESULT: return &m->u.result.payload;
+    case P2_MSG_RESULT_DELIVERY: return &m->u.delivery.payload;
+    case P2_MSG_CHUNK: return &m->u.chunk.payload;
+    case P2_MSG_BLOB_PUT: return &m->u.blob_put.payload;
+    default: return NULL;
+    }
+}
+
+static struct p2_str keep_text(char **end, struct p2_str text) {
+    if (text.n == 0) return (struct p2_str){0};
+    struct p2_str kept = {*end, text.n};
+    memcpy(*end, text.p, text.n);
+    *end += text.n;
+    return kept;
+}
+
+struct p2_blob *p2_params_keep(struct p2_blob_pool *pool, const struct p2_params *ps, struct p2_params *out) {
+    *out = (struct p2_params){0};
+    if (ps->count == 0) return NULL;
+    uint64_t items_size = (uint64_t)ps->count * sizeof(struct p2_param), size = items_size;
+    for (uint32_t i = 0; i < ps->count; i++) {
+        const struct p2_param *p = &ps->items[i];
+        size += p->name.n + (p->kind == P2_PARAM_TEXT ? (uint64_t)p->value.text.n : 0);
+    }
+    struct p2_blob *b = size <= UINT32_MAX ? p2_blob_new(pool, (uint32_t)size) : NULL;
+    if (!b) return NULL;
+    struct p2_param *items = (struct p2_param *)(void *)b->data;
+    char *end = (char *)b->data + items_size;
+    memcpy(items, ps->items, items_size);
+    for (uint32_t i = 0; i < ps->count; i++) {
+        items[i].name = keep_text(&end, ps->items[i].name);
+        if (items[i].kind == P2_PARAM_TEXT) items[i].value.text = keep_text(&end, ps->items[i].value.text);
+    }
+    *out = (struct p2_params){items, ps->count};
+    return b;
+}
