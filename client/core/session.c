@@ -166,7 +166,7 @@ void p2_link_fault(struct session *s, enum p2_err code) {
     if (s->link != LINK_GREETING && s->link != LINK_UP) return;
     p2_session_act_note(s, NOTE_FAULT, code, 0);
     struct p2_msg_error *e = &p2_session_act_send(s, 0, P2_MSG_ERROR, 0)->u.error;
-    e->code = code;
+    e->code = code < P2_ERR_AGAIN ? code : P2_ERR_INTERNAL; // what is local stays here
     e->sentence = p2_str(p2_err_sentence(code));
     link_close(s, code);
     snprintf(s->why, sizeof s->why, "the coordinator sent something unreadable: %s", p2_err_sentence(code));
