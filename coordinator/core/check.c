@@ -1,0 +1,177 @@
+// Every invariant of the whole state, for simulators, fuzzers and tests.
+#include <string.h>
+
+#include "coordinator/core/state.h"
+
+static bool in_map(const struct p2_map *m, struct p2_id key, p2_handle h) { return p2_map_get(m, &key) == h; }
+
+static void check_payload(const struct task *t) {
+    spool_check(&t->payload);
+    P2_CHECK(t->in.have <= t->in.size && t->in.have <= t->in.granted);
+    P2_CHECK(t->payload.bytes + t->dropped == t->in.have);
+    P2_CHECK(!t->keep || t->dropped == 0);
+    const struct piece *first = spool_at(&t->payload, 0);
+    P2_CHECK(!first || first->offset == t->dropped);
+}
+
+static void check_result(const struct task *t, const struct replica *r) {
+    spool_check(&t->result);
+    if (t->state != TASK_RETURNING) {
+        P2_CHECK(t->result.count == 0 && !p2_list_linked(&t->outlet.link) && !t->delivery_begun);
+        return;
+    }
+    P2_CHECK(t->result_in.have == t->result_out.sent + t->result.bytes);
+    P2_CHECK((r != NULL) == !p2_inflow_whole(&t->result_in));
+    P2_CHECK(!(t->delivery_begun && p2_outflow_done(&t->result_out))); // that one is DONE
+    P2_CHECK(t->result_in.size <= t->cost.result_bytes_max);
+}
+
+static void check_task(const struct coord *c, const struct task *t) {
+    const struct client *cl = p2_slab_get(&c->clients, t->client);
+    const struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    bool queued = t->state == TASK_QUEUED;
+    P2_CHECK(cl && p2_list_linked(&t->in_client));
+    P2_CHECK(queued || t->state == TASK_PLACED || t->state == TASK_RETURNING);
+    P2_CHECK((p2_heap_in(&t->queued) || p2_list_linked(&t->stranded)) == queued);
+    P2_CHECK(!(p2_heap_in(&t->queued) && p2_list_linked(&t->stranded)));
+    P2_CHECK(p2_heap_in(&t->deadline) && t->deadline.key == t->deadline_ns);
+    P2_CHECK(task_by_id(c, cl, &t->id) == t && task_by_stream(c, cl, t->stream) == t && t->stream <= cl->stream_max);
+    P2_CHECK(!task_recent(c, cl, &t->id));
+    P2_CHECK(queued ? r == NULL : t->state == TASK_RETURNING || r != NULL);
+    P2_CHECK(!r || (r->task == t->self && r->attempt == t->attempt && p2_id_equal(&r->id, &t->id)));
+    P2_CHECK(t->attempt <= c->limits.attempts_max && (!queued || t->attempt < c->limits.attempts_max));
+    check_payload(t);
+    check_result(t, r);
+    P2_CHECK(t->payload.bytes + t->result.bytes <= t->reserved_bytes);
+}
+
+static void check_tasks(const struct coord *c) {
+    uint64_t reserved = 0;
+    uint32_t in_class[P2_CLASSES] = {0}, queued = 0;
+    for (uint32_t i = 0; i < c->tasks.capacity; i++) {
+        const struct task *t = coord_at(&c->tasks, i);
+        if (!t) continue;
+        check_task(c, t);
+        reserved += t->reserved_bytes;
+        if (t->state != TASK_QUEUED) continue;
+        in_class[t->class_]++;
+        queued++;
+    }
+    const struct coord_stats *s = &c->stats;
+    P2_CHECK(reserved == c->reserved_bytes && reserved <= c->limits.payload_budget_bytes);
+    P2_CHECK(memcmp(in_class, c->queued_in_class, sizeof in_class) == 0);
+    P2_CHECK(s->tasks_queued == queued && s->tasks_running == c->tasks.live - queued);
+    P2_CHECK(c->by_id.count == c->tasks.live && c->by_stream.count == c->tasks.live);
+    P2_CHECK(c->deadlines.count == c->tasks.live);
+    P2_CHECK(s->tasks_accepted ==
+             s->tasks_completed + s->tasks_failed + s->tasks_expired + s->tasks_cancelled + c->tasks.live);
+}
+
+static void check_types(const struct coord *c) {
+    uint32_t queued = 0, offers = 0;
+    for (uint32_t i = 0; i < c->type_count; i++) {
+        const struct type_state *ts = &c->types[i];
+        uint32_t stranded = 0, free = 0;
+        P2_LIST_EACH (it, next, &ts->queue.stranded) stranded++;
+        P2_CHECK(queue_size(&ts->queue) == stranded + ts->queue.waiting.count);
+        queued += queue_size(&ts->queue);
+        P2_LIST_EACH (it, next, &ts->offers) {
+            const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
+            P2_CHECK(o->type == i && o->peer->devices[o->device].memory_bytes <= ts->device_bytes_max);
+            P2_CHECK(p2_heap_in(&o->free) == peer_device_free(o->peer, o->device));
+            free += p2_heap_in(&o->free);
+            offers++;
+        }
+        P2_CHECK(free == ts->free_offers.count);
+    }
+    P2_CHECK(queued == c->stats.tasks_queued && offers == c->offers.live);
+}
+
+static void check_replica(const struct coord *c, const struct replica *r) {
+    const struct peer *p = p2_slab_get(&c->peers, r->peer);
+    const struct task *t = p2_slab_get(&c->tasks, r->task);
+    P2_CHECK(p && p2_list_linked(&r->in_peer) && in_map(&c->by_job, coord_pair_key(r->peer, r->stream), r->self));
+    P2_CHECK((r->state == REPLICA_CANCELLING) == (t == NULL));
+    P2_CHECK((r->state == REPLICA_CANCELLING) == p2_list_linked(&r->lingering));
+    if (!t) return;
+    P2_CHECK(t->replica == r->self && r->state != REPLICA_ENDED);
+    P2_CHECK((r->state == REPLICA_RETURNING) == (t->state == TASK_RETURNING));
+    P2_CHECK(r->out.size == t->in.size && r->out.sent <= r->out.limit && r->out.sent <= t->in.have);
+    P2_CHECK(t->keep || r->out.sent == t->dropped || r->state == REPLICA_RETURNING);
+}
+
+static void check_peer(const struct coord *c, const struct peer *p) {
+    uint32_t jobs[P2_DEVICES_MAX] = {0}, all = 0, offers = 0;
+    p2_ns load[P2_DEVICES_MAX] = {0};
+    P2_LIST_EACH (it, next, &p->replicas) {
+        const struct replica *r = P2_CONTAINER_OF(it, struct replica, in_peer);
+        check_replica(c, r);
+        jobs[r->device]++;
+        load[r->device] += r->estimate_ns;
+        all++;
+    }
+    for (unsigned i = 0; i < P2_DEVICES_MAX; i++) {
+        P2_CHECK(jobs[i] == p->devices[i].jobs && load[i] == p->devices[i].load_ns);
+    }
+    P2_LIST_EACH (it, next, &p->offers) offers++;
+    P2_CHECK(all == p->jobs && offers == p->offer_count && (!p->draining || offers == 0));
+}
+
+static void check_peers(const struct coord *c) {
+    uint32_t jobs = 0, lingering = 0;
+    for (uint32_t i = 0; i < c->peers.capacity; i++) {
+        const struct peer *p = coord_at(&c->peers, i);
+        if (!p) continue;
+        check_peer(c, p);
+        jobs += p->jobs;
+    }
+    P2_CHECK(jobs == c->replicas.live && jobs == c->by_job.count);
+    p2_ns before = 0;
+    P2_LIST_EACH (it, next, &c->lingering) {
+        const struct replica *r = P2_CONTAINER_OF(it, struct replica, lingering);
+        P2_CHECK(r->state == REPLICA_CANCELLING && r->linger_until_ns >= before);
+        before = r->linger_until_ns;
+        lingering++;
+    }
+    P2_CHECK(lingering <= c->replicas.live);
+}
+
+static void check_clients(const struct coord *c) {
+    uint32_t tasks = 0;
+    for (uint32_t i = 0; i < c->clients.capacity; i++) {
+        const struct client *cl = coord_at(&c->clients, i);
+        if (!cl) continue;
+        uint32_t listed = 0;
+        P2_LIST_EACH (it, next, &cl->tasks) listed++;
+        P2_CHECK(listed == cl->task_count && listed <= c->limits.tasks_per_client_max);
+        tasks += listed;
+    }
+    P2_CHECK(tasks == c->tasks.live);
+}
+
+static void check_sessions(const struct coord *c) {
+    uint32_t strangers = 0, peers = 0, clients = 0;
+    for (uint32_t i = 0; i < c->sessions.capacity; i++) {
+        const struct session *s = coord_at(&c->sessions, i);
+        if (!s) continue;
+        P2_CHECK(s->state != SESSION_GONE && p2_heap_in(&s->timer) && session_find(c, s->conn) == s);
+        strangers += s->state == SESSION_STRANGER || s->state == SESSION_GREETED;
+        peers += s->state == SESSION_PEER;
+        clients += s->state == SESSION_CLIENT;
+        P2_CHECK(s->state != SESSION_PEER || peer_of(c, s)->session == s->self);
+        P2_CHECK(s->state != SESSION_CLIENT || client_of(c, s)->session == s->self);
+    }
+    P2_CHECK(strangers == c->strangers && strangers <= c->limits.strangers_max);
+    P2_CHECK(peers == c->peers.live && clients == c->clients.live);
+    P2_CHECK(c->by_conn.count == c->sessions.live && c->timers.count == c->sessions.live);
+    P2_CHECK(c->again || p2_list_empty(&c->pumping));
+}
+
+void coord_check(const struct coord *c) {
+    check_tasks(c);
+    check_types(c);
+    check_peers(c);
+    check_clients(c);
+    check_sessions(c);
+    P2_CHECK(!c->drained || (c->draining && c->sessions.live == 0));
+}

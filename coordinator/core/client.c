@@ -1,0 +1,130 @@
+#include "client.h"
+
+#include "coordinator/core/state.h"
+#include "coordinator/core/submit.h"
+
+struct client *client_of(const struct coord *c, const struct session *s) {
+    return p2_slab_get(&c->clients, s->who);
+}
+
+void client_on_register(struct coord *c, struct session *s, const struct p2_msg *m) {
+    (void)m; // resuming an earlier session is not offered yet: every connection gets a new one
+    p2_handle h;
+    struct client *cl = p2_slab_alloc(&c->clients, &h);
+    if (!cl) {
+        session_end(c, s, WHY_LIMIT, P2_ERR_TOO_MANY_CONNECTIONS, "as many clients as this coordinator takes are here");
+        return;
+    }
+    cl->self = h;
+    cl->session = s->self;
+    p2_list_init(&cl->tasks);
+    const uint64_t salt[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
+    memcpy(cl->salt.b, salt, sizeof salt);
+    s->who = h;
+    session_move(c, s, SESSION_CLIENT);
+
+    struct p2_msg answer = {.kind = P2_MSG_GAMER_REGISTERED};
+    answer.u.gamer_registered.session = s->id;
+    answer.u.gamer_registered.tasks_in_flight_max = c->limits.tasks_per_client_max;
+    answer.u.gamer_registered.payload_bytes_max = P2_TASK_PAYLOAD_MAX;
+    session_send(c, s, 0, &answer);
+    struct coord_note *n = coord_note_add(c, NOTE_CLIENT_JOINED);
+    n->conn = s->conn;
+    s->pinged_ns = c->now - c->limits.ping_ns; // the first ping goes out with this step's timers
+    session_rearm(c, s);
+}
+
+void client_on_submit(struct coord *c, struct session *s, const struct p2_msg *m) {
+    submit_one(c, s, m->stream, &m->u.submit, false);
+}
+
+void client_on_submit_batch(struct coord *c, struct session *s, const struct p2_msg *m) {
+    const struct p2_msg_task_submit_batch *b = &m->u.submit_batch;
+    if (b->task_count == 0 || b->task_count > P2_BATCH_MAX || m->stream > UINT32_MAX - b->task_count) {
+        session_end(c, s, WHY_NONE, P2_ERR_BAD_MESSAGE, "a batch holds 1 to 256 tasks");
+        return;
+    }
+    for (uint32_t i = 0; i < b->task_count; i++) {
+        if (!submit_one(c, s, m->stream + i, &b->tasks[i], true)) return;
+    }
+}
+
+static void tell_unknown(struct coord *c, const struct session *s, const struct p2_msg *m) {
+    struct p2_msg answer = {.kind = P2_MSG_TASK_ENDED, .stream = m->stream};
+    answer.u.ended.id = m->u.cancel.id;
+    answer.u.ended.code = P2_ERR_UNKNOWN_TASK;
+    answer.u.ended.sentence = p2_str(p2_err_sentence(P2_ERR_UNKNOWN_TASK));
+    session_send(c, s, 0, &answer);
+}
+
+void client_on_cancel(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct client *cl = client_of(c, s);
+    struct task *t = task_by_id(c, cl, &m->u.cancel.id);
+    if (t) {
+        const struct task_end end = {.last = TASK_CANCELLED,
+                                     .why = WHY_CLIENT_ASKED,
+                                     .code = P2_ERR_CANCELLED,
+                                     .text = p2_str(p2_err_sentence(P2_ERR_CANCELLED))};
+        task_end(c, t, &end);
+    } else if (!task_recent(c, cl, &m->u.cancel.id)) { // one that ended a moment ago has had its answer
+        tell_unknown(c, s, m);
+    }
+}
+
+// NULL when there is none; a stream never used ends the session.
+static struct task *find_stream(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct client *cl = client_of(c, s);
+    struct task *t = task_by_stream(c, cl, m->stream);
+    if (t) return t;
+    if (m->stream == 0 || m->stream > cl->stream_max) {
+        session_end(c, s, WHY_NONE, P2_ERR_UNEXPECTED_MESSAGE, "about a stream on which no task was submitted");
+    }
+    return NULL;
+}
+
+void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m) {
+    const struct p2_msg_chunk *chunk = &m->u.chunk;
+    struct task *t = find_stream(c, s, m);
+    if (!t) return;
+    enum p2_err e = relay_piece_wrong(&chunk->payload, chunk->raw_size, chunk->payload_zstd);
+    if (e == P2_OK) e = p2_inflow_take(&t->in, chunk->attempt, chunk->offset, chunk->raw_size);
+    if (e == P2_ERR_NOT_FOUND) return; // of an attempt before a RESEND
+    const struct piece piece = {chunk->payload, chunk->offset, chunk->raw_size, chunk->payload_zstd};
+    if (e == P2_OK) e = spool_push(&t->payload, c->pool, &piece);
+    if (e == P2_OK)
+        relay_wake_payload(c, p2_slab_get(&c->replicas, t->replica));
+    else if (e == P2_ERR_NO_MEMORY)
+        task_fail(c, t, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this payload");
+    else
+        session_end(c, s, WHY_NONE, e, "a chunk that does not continue its payload or passes its window");
+}
+
+void client_on_window(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct task *t = find_stream(c, s, m);
+    if (!t || t->state != TASK_RETURNING) return; // of a result that has been let go
+    p2_outflow_window(&t->result_out, m->u.window.attempt, m->u.window.limit);
+    relay_wake_result(c, t);
+}
+
+void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct task *t = task_by_stream(c, client_of(c, s), m->stream);
+    if (!t) return;
+    const struct task_end end = {.last = TASK_CANCELLED,
+                                 .why = WHY_CLIENT_ASKED,
+                                 .code = P2_ERR_CANCELLED,
+                                 .text = p2_str(p2_err_sentence(P2_ERR_CANCELLED))};
+    task_end(c, t, &end);
+}
+
+void client_gone(struct coord *c, struct client *cl, enum p2_err code) {
+    struct session *s = p2_slab_get(&c->sessions, cl->session);
+    struct coord_note *n = coord_note_add(c, NOTE_CLIENT_LOST);
+    n->conn = s->conn;
+    n->code = code;
+    n->count = cl->task_count;
+    P2_LIST_EACH (it, next, &cl->tasks) {
+        const struct task_end end = {.last = TASK_CANCELLED, .why = WHY_CLIENT_LOST, .code = P2_ERR_CONNECTION_LOST};
+        task_end(c, P2_CONTAINER_OF(it, struct task, in_client), &end);
+    }
+    p2_slab_free(&c->clients, cl->self);
+}

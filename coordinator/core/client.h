@@ -1,0 +1,33 @@
+// A client: who submits. Its messages, and what is left to do when it is gone.
+#ifndef COORDINATOR_CORE_CLIENT_H
+#define COORDINATOR_CORE_CLIENT_H
+
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "msg/msg.h"
+
+struct coord;
+struct session;
+
+struct client {
+    p2_handle self, session;
+    struct p2_list tasks; // open ones
+    uint32_t task_count;
+    uint32_t stream_max; // highest it has used: what is below and not open has ended
+    struct p2_id salt;   // makes its task ids its own in the tables
+};
+
+void client_on_register(struct coord *c, struct session *s, const struct p2_msg *m);
+void client_on_submit(struct coord *c, struct session *s, const struct p2_msg *m);
+void client_on_submit_batch(struct coord *c, struct session *s, const struct p2_msg *m);
+void client_on_cancel(struct coord *c, struct session *s, const struct p2_msg *m);
+void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m);
+void client_on_window(struct coord *c, struct session *s, const struct p2_msg *m);
+void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m); // about one stream
+void client_gone(struct coord *c, struct client *cl, enum p2_err code);
+
+struct client *client_of(const struct coord *c, const struct session *s);
+
+#endif

@@ -1,0 +1,102 @@
+// All memory is taken here, for the limits.
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/core/state.h"
+
+static uint32_t sessions_max(const struct coord_limits *l) { return l->clients_max + l->peers_max + l->strangers_max; }
+
+static bool make_types(struct coord *c, const struct coord_config *config) {
+    c->types = calloc(config->type_count ? config->type_count : 1, sizeof *c->types);
+    if (!c->types) return false;
+    for (; c->type_count < config->type_count; c->type_count++) {
+        struct type_state *ts = &c->types[c->type_count];
+        ts->type = config->types[c->type_count];
+        p2_list_init(&ts->offers);
+        if (!queue_init(&ts->queue, c->limits.tasks_max)) return false;
+        if (!p2_heap_init(&ts->free_offers, c->limits.offers_max)) {
+            queue_deinit(&ts->queue);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool map(struct coord *c, struct p2_map *m, uint32_t capacity) {
+    const uint64_t seed[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
+    return p2_map_init(m, capacity, seed);
+}
+
+static bool make_tables(struct coord *c) {
+    const struct coord_limits *l = &c->limits;
+    return p2_slab_init(&c->sessions, sizeof(struct session), sessions_max(l)) &&
+           p2_slab_init(&c->clients, sizeof(struct client), l->clients_max) &&
+           p2_slab_init(&c->peers, sizeof(struct peer), l->peers_max) &&
+           p2_slab_init(&c->offers, sizeof(struct offer), l->offers_max) &&
+           p2_slab_init(&c->tasks, sizeof(struct task), l->tasks_max) &&
+           p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
+           map(c, &c->by_id, l->tasks_max) && map(c, &c->by_stream, l->tasks_max) && map(c, &c->by_job, l->tasks_max) &&
+           map(c, &c->recent_map, l->recent_max) && p2_heap_init(&c->timers, sessions_max(l)) &&
+           p2_heap_init(&c->deadlines, l->tasks_max) && (c->recent = calloc(l->recent_max, sizeof *c->recent));
+}
+
+struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
+    if (coord_limits_wrong(&config->limits)) return NULL;
+    struct coord *c = calloc(1, sizeof *c);
+    if (!c) return NULL;
+    c->limits = config->limits;
+    c->pool = config->pool;
+    c->start_ns = c->now = c->excused_ns = now_ns;
+    c->planned_ns = P2_NEVER;
+    p2_rng_init(&c->rng, config->seed);
+    p2_list_init(&c->pumping);
+    p2_list_init(&c->lingering);
+    if (!make_types(c, config) || !make_tables(c)) coord_destroy(&c);
+    return c;
+}
+
+static void drop_tasks(struct coord *c) {
+    for (uint32_t i = 0; i < c->tasks.capacity; i++) {
+        struct task *t = coord_at(&c->tasks, i);
+        if (!t) continue;
+        spool_clear(&t->payload);
+        spool_clear(&t->result);
+        p2_blob_unref(t->params_blob);
+    }
+}
+
+void coord_destroy(struct coord **at) {
+    struct coord *c = *at;
+    if (!c) return;
+    *at = NULL;
+    if (c->tasks.objects) drop_tasks(c);
+    struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
+    for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
+    struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
+    for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) p2_map_deinit(maps[i]);
+    for (uint32_t i = 0; i < c->type_count; i++) {
+        queue_deinit(&c->types[i].queue);
+        p2_heap_deinit(&c->types[i].free_offers);
+    }
+    p2_heap_deinit(&c->timers);
+    p2_heap_deinit(&c->deadlines);
+    free(c->types);
+    free(c->recent);
+    free(c);
+}
+
+static size_t map_bytes(const struct p2_map *m) { return ((size_t)m->mask + 1) * sizeof *m->entries; }
+static size_t heap_bytes(const struct p2_heap *h) { return h->capacity * sizeof(struct p2_heap_node *); }
+
+size_t coord_memory_bytes(const struct coord *c) {
+    const struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
+    const struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
+    size_t sum =
+        sizeof *c + c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
+    for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
+    for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
+    for (uint32_t i = 0; i < c->type_count; i++) {
+        sum += sizeof c->types[i] + heap_bytes(&c->types[i].queue.waiting) + heap_bytes(&c->types[i].free_offers);
+    }
+    return sum;
+}

@@ -1,0 +1,57 @@
+#include "limits.h"
+
+#include <stddef.h>
+
+#include "msg/msg.h"
+
+struct coord_limits coord_limits_default(void) {
+    return (struct coord_limits){
+        .clients_max = 1024,
+        .peers_max = 1024,
+        .strangers_max = 256,
+        .tasks_max = 65536,
+        .tasks_per_client_max = 4096,
+        .queue_per_class_max = 65536,
+        .recent_max = 65536,
+        .offers_max = 16384,
+        .jobs_per_peer_max = 256,
+        .attempts_max = 3,
+        .payload_budget_bytes = UINT64_C(512) << 20,
+        .stream_window_bytes = UINT64_C(1) << 20,
+        .heartbeat_ns = P2_SEC,
+        .heartbeats_missed_max = 3,
+        .ping_ns = 5 * P2_SEC,
+        .ping_busy_ns = P2_SEC,
+        .handshake_ns = 5 * P2_SEC,
+        .no_peer_grace_ns = 2 * P2_SEC,
+        .cancel_linger_ns = P2_SEC,
+        .deadline_ns_max = 3600 * P2_SEC,
+        .retry_after_ns = 100 * P2_MS,
+        .drain_grace_ns = 30 * P2_SEC,
+    };
+}
+
+const char *coord_limits_wrong(const struct coord_limits *l) {
+    const uint32_t most = 1u << 24;
+    if (!l->clients_max || l->clients_max > most) return "clients_max is not in 1..16777216";
+    if (!l->peers_max || l->peers_max > most) return "peers_max is not in 1..16777216";
+    if (!l->strangers_max || l->strangers_max > most) return "strangers_max is not in 1..16777216";
+    if (!l->tasks_max || l->tasks_max > most) return "tasks_max is not in 1..16777216";
+    if (!l->tasks_per_client_max) return "tasks_per_client_max is 0";
+    if (!l->queue_per_class_max) return "queue_per_class_max is 0";
+    if (!l->recent_max || l->recent_max > most) return "recent_max is not in 1..16777216";
+    if (!l->offers_max || l->offers_max > most) return "offers_max is not in 1..16777216";
+    if (!l->jobs_per_peer_max) return "jobs_per_peer_max is 0";
+    if (!l->attempts_max || l->attempts_max > COORD_ATTEMPTS_CEILING) return "attempts_max is not in 1..8";
+    if (l->stream_window_bytes < P2_STREAM_WINDOW) return "stream_window_bytes is less than 256 KiB";
+    if (l->stream_window_bytes > P2_TASK_PAYLOAD_MAX) return "stream_window_bytes is more than 64 MiB";
+    if (l->payload_budget_bytes < 2 * l->stream_window_bytes)
+        return "payload_budget_bytes has no room for one task's payload and result";
+    if (l->heartbeat_ns <= 0 || !l->heartbeats_missed_max) return "heartbeat_ns or heartbeats_missed_max is 0";
+    if (l->ping_ns <= 0 || l->ping_busy_ns <= 0) return "ping_ns or ping_busy_ns is 0";
+    if (l->handshake_ns <= 0 || l->cancel_linger_ns <= 0) return "handshake_ns or cancel_linger_ns is 0";
+    if (l->no_peer_grace_ns < 0 || l->deadline_ns_max <= 0)
+        return "no_peer_grace_ns or deadline_ns_max is out of range";
+    if (l->retry_after_ns < 0 || l->drain_grace_ns < 0) return "retry_after_ns or drain_grace_ns is negative";
+    return NULL;
+}

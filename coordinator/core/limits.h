@@ -1,0 +1,42 @@
+// Every number that bounds the coordinator. Tables are allocated for them at create; full means a refusal.
+#ifndef COORDINATOR_CORE_LIMITS_H
+#define COORDINATOR_CORE_LIMITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ns.h"
+
+#define COORD_ATTEMPTS_CEILING 8u // attempts_max may not pass it: a task remembers that many tried peers
+
+struct coord_limits {
+    uint32_t clients_max, peers_max; // registered connections
+    uint32_t strangers_max;          // connections that have not registered yet
+    uint32_t tasks_max;              // open at once, all clients
+    uint32_t tasks_per_client_max;
+    uint32_t queue_per_class_max; // tasks waiting for a peer in one class
+    uint32_t recent_max;          // ended tasks remembered, so that their ids are not taken twice
+    uint32_t offers_max;          // (peer, device, type) triples, all peers
+    uint32_t jobs_per_peer_max;   // a peer's slots + queue_depth count up to here
+    uint32_t attempts_max;        // peers a task is given to, at most COORD_ATTEMPTS_CEILING
+
+    uint64_t payload_budget_bytes; // raw bytes of payloads and results that open tasks may keep here
+    uint64_t stream_window_bytes;  // of one stream kept here at once; at least P2_STREAM_WINDOW
+
+    p2_ns heartbeat_ns;             // announced to peers
+    uint32_t heartbeats_missed_max; // silent that long, a peer is lost
+    p2_ns ping_ns, ping_busy_ns;    // between round-trip measurements; of a peer with jobs
+    p2_ns handshake_ns;             // from opened to registered
+    p2_ns no_peer_grace_ns;         // tasks wait that long for a peer when the last capable one has left
+    p2_ns cancel_linger_ns;         // a cancelled job keeps its slot until the peer answers, at most that long
+    p2_ns deadline_ns_max;          // longer deadlines are shortened to it
+    p2_ns retry_after_ns;           // told with OVERLOADED
+    p2_ns drain_grace_ns;           // told with DRAIN
+};
+
+struct coord_limits coord_limits_default(void);
+
+// NULL when they make sense together, else one sentence naming what does not. Static storage.
+const char *coord_limits_wrong(const struct coord_limits *l);
+
+#endif

@@ -1,0 +1,99 @@
+// What happened and why. The core never logs: the shell prints notes, traces compare them, statistics count them.
+#ifndef COORDINATOR_CORE_NOTE_H
+#define COORDINATOR_CORE_NOTE_H
+
+#include "base/err.h"
+#include "base/id.h"
+#include "base/ns.h"
+#include "base/slab.h"
+#include "base/str.h"
+#include "base/strbuf.h"
+#include "msg/msg.h"
+
+// Life of a task.
+//
+//   NEW --> QUEUED --> PLACED --> RETURNING --> DONE
+//    |        ^ |        | |          | |
+//    |        +-|--------+-|----------+ |          peer lost or failed: again elsewhere
+//    v          v          v            v
+//  REFUSED    FAILED, EXPIRED or CANCELLED
+//
+// REFUSED was never accepted. Of the others each task has exactly one as its last.
+enum task_state {
+    TASK_NEW,
+    TASK_QUEUED,    // waits for a peer
+    TASK_PLACED,    // a peer has it
+    TASK_RETURNING, // its result flows back
+    TASK_DONE,
+    TASK_FAILED,
+    TASK_EXPIRED,
+    TASK_CANCELLED,
+    TASK_REFUSED,
+    TASK_STATES
+};
+
+enum coord_why {
+    WHY_NONE,
+    WHY_SUBMITTED,
+    WHY_PICKED,      // by the scheduler
+    WHY_RESULT,      // the peer has a result
+    WHY_DELIVERED,   // the whole result went to the client's connection
+    WHY_PEER_LOST,   // its connection ended
+    WHY_PEER_FAILED, // it reported a failure
+    WHY_PEER_BROKE,  // it sent what is not allowed
+    WHY_CLIENT_ASKED,
+    WHY_CLIENT_LOST,
+    WHY_DEADLINE,
+    WHY_NO_PEER,     // nobody offers it any more
+    WHY_ATTEMPTS,    // no attempt left
+    WHY_MEMORY,      // no memory to keep its bytes
+    WHY_BAD_REQUEST, // unknown type, bad parameter, too large
+    WHY_DUPLICATE,
+    WHY_LIMIT, // a limit of ours is reached
+    WHY_DRAINING,
+    WHY_SILENT, // no sign of life
+    WHY_LEFT,   // said goodbye
+    WHY_CODES
+};
+
+enum coord_note_kind {
+    NOTE_TASK,         // moved to `to` because of `why`
+    NOTE_TASK_RESEND,  // its payload is asked for again
+    NOTE_PEER_JOINED,  // count: slots
+    NOTE_PEER_CHANGED, // registered anew: count: slots
+    NOTE_PEER_DRAINING,
+    NOTE_PEER_LOST,     // why, code; count: jobs it had
+    NOTE_OFFER_IGNORED, // text: the type; code says why
+    NOTE_CLIENT_JOINED,
+    NOTE_CLIENT_LOST,  // code; count: tasks it had open
+    NOTE_CONN_REFUSED, // code
+    NOTE_CONN_ERROR,   // it broke a rule: code, text
+    NOTE_REMOTE_ERROR, // it says so of us: code
+    NOTE_LATE,         // a message about a job or task already ended was dropped; text: which message
+    NOTE_STALL,        // this process did not run for span_ns; peers get a fresh chance
+    NOTE_DRAIN,        // count: tasks still open
+    NOTE_DRAINED,
+    NOTE_KINDS
+};
+
+// Fields not meant by a kind are zero.
+struct coord_note {
+    enum coord_note_kind kind;
+    enum task_state to;
+    enum coord_why why;
+    enum p2_err code;
+    enum p2_class class_;
+    p2_handle conn;
+    struct p2_id task, peer; // a client has no name here: its session is a secret, conn tells it apart
+    uint32_t attempt;
+    uint64_t count;
+    p2_ns span_ns;      // NOTE_TASK: time since accepted
+    struct p2_str text; // valid as long as the action
+};
+
+const char *task_state_name(enum task_state s);                          // "queued"
+const char *coord_why_name(enum coord_why w);                            // "peer lost"
+const char *coord_note_name(enum coord_note_kind k);                     // "peer_joined"
+void coord_note_text(const struct coord_note *n, struct p2_strbuf *out); // one line, "key=value" after the name
+
+#endif

@@ -1,0 +1,209 @@
+#include "peer.h"
+
+#include "coordinator/core/state.h"
+
+struct peer *peer_of(const struct coord *c, const struct session *s) {
+    return p2_slab_get(&c->peers, s->who);
+}
+
+struct session *peer_session(const struct coord *c, const struct peer *p) {
+    return p2_slab_get(&c->sessions, p->session);
+}
+
+bool peer_device_free(const struct peer *p, uint32_t device) {
+    return p->jobs < p->jobs_max && p->devices[device].jobs < p->devices[device].jobs_max;
+}
+
+// ---- registering --------------------------------------------------------------------------------------------------
+
+static bool well_formed(const struct p2_msg_peer_register *m) {
+    if (m->device_count > P2_DEVICES_MAX || m->offer_count > P2_DEVICES_MAX * P2_TYPES_MAX) return false;
+    for (uint32_t i = 0; i < m->offer_count; i++) {
+        if (m->offers[i].device >= m->device_count) return false;
+    }
+    return true;
+}
+
+static uint32_t clamp(uint64_t value, uint32_t ceiling) { return value < ceiling ? (uint32_t)value : ceiling; }
+
+// Jobs in hand stay counted on their device, whatever the peer says of it now.
+static void set_devices(const struct coord *c, struct peer *p, const struct p2_msg_peer_register *m) {
+    uint32_t most = c->limits.jobs_per_peer_max;
+    p->slots = clamp(m->slots, most);
+    p->jobs_max = clamp((uint64_t)m->slots + m->queue_depth, most);
+    for (uint32_t i = 0; i < P2_DEVICES_MAX; i++) {
+        struct peer_device *d = &p->devices[i];
+        d->slots = d->jobs_max = 0;
+        if (i >= m->device_count) continue;
+        const struct p2_msg_device *said = &m->devices[i];
+        d->slots = clamp(said->slots, most);
+        // Its share of the jobs accepted ahead, rounded up.
+        uint64_t ahead = m->slots ? ((uint64_t)m->queue_depth * d->slots + m->slots - 1) / m->slots : 0;
+        d->jobs_max = clamp(d->slots + ahead, most);
+        d->memory_bytes = said->memory_bytes ? said->memory_bytes : UINT64_MAX;
+    }
+}
+
+static void note_ignored(struct coord *c, const struct session *s, const struct p2_msg_offer *o, enum p2_err code) {
+    struct coord_note *n = coord_note_add(c, NOTE_OFFER_IGNORED);
+    n->conn = s->conn;
+    n->peer = s->id;
+    n->code = code;
+    n->text = p2_str(coord_text(c, o->type));
+}
+
+static bool has_offer(const struct peer *p, uint32_t type, uint32_t device) {
+    P2_LIST_EACH (it, next, &p->offers) {
+        const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
+        if (o->type == type && o->device == device) return true;
+    }
+    return false;
+}
+
+static enum p2_err add_offer(struct coord *c, struct peer *p, const struct p2_msg_offer *m) {
+    uint32_t type = 0;
+    while (type < c->type_count && !p2_str_is(m->type, c->types[type].type->name)) type++;
+    if (type == c->type_count) return P2_ERR_UNKNOWN_TYPE;
+    if (m->version != c->types[type].type->version) return P2_ERR_UNSUPPORTED_VERSION;
+    if (has_offer(p, type, m->device)) return P2_ERR_BAD_PARAMETER;
+    p2_handle h;
+    struct offer *o = p2_slab_alloc(&c->offers, &h);
+    if (!o) return P2_ERR_OVERLOADED;
+    o->self = h;
+    o->peer = p;
+    o->type = type;
+    o->device = m->device;
+    o->units_per_second = m->units_per_second;
+    p2_list_init(&o->in_peer);
+    p2_list_init(&o->in_type);
+    p2_heap_node_init(&o->free);
+    p2_list_push_back(&p->offers, &o->in_peer);
+    p->offer_count++;
+    sched_offer_added(c, o);
+    return P2_OK;
+}
+
+static void drop_offers(struct coord *c, struct peer *p) {
+    P2_LIST_EACH (it, next, &p->offers) {
+        struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
+        p2_list_remove(it);
+        p->offer_count--;
+        sched_offer_removed(c, o);
+        p2_slab_free(&c->offers, o->self);
+    }
+}
+
+static struct peer *join(struct coord *c, struct session *s) {
+    p2_handle h;
+    struct peer *p = p2_slab_alloc(&c->peers, &h);
+    if (!p) {
+        session_end(c, s, WHY_LIMIT, P2_ERR_TOO_MANY_CONNECTIONS, "as many peers as this coordinator takes are here");
+        return NULL;
+    }
+    p->self = h;
+    p->session = s->self;
+    p->id = s->id;
+    p->idle_since_ns = c->now;
+    p->stream_next = 1;
+    p2_list_init(&p->offers);
+    p2_list_init(&p->replicas);
+    s->who = h;
+    s->pinged_ns = c->now - c->limits.ping_ns; // the first ping goes out with this step's timers
+    session_move(c, s, SESSION_PEER);
+    session_rearm(c, s);
+    return p;
+}
+
+void peer_on_register(struct coord *c, struct session *s, const struct p2_msg *m) {
+    const struct p2_msg_peer_register *said = &m->u.peer_register;
+    if (!well_formed(said)) {
+        session_end(c, s, WHY_PEER_BROKE, P2_ERR_BAD_MESSAGE, "an offer names a device that is not listed");
+        return;
+    }
+    bool first = s->state == SESSION_GREETED;
+    struct peer *p = first ? join(c, s) : peer_of(c, s);
+    if (!p) return;
+    drop_offers(c, p);
+    set_devices(c, p, said);
+    struct coord_note *n = coord_note_add(c, first ? NOTE_PEER_JOINED : NOTE_PEER_CHANGED);
+    n->conn = s->conn;
+    n->peer = s->id;
+    n->count = p->slots;
+    for (uint32_t i = 0; !p->draining && i < said->offer_count; i++) {
+        enum p2_err e = add_offer(c, p, &said->offers[i]);
+        if (e != P2_OK) note_ignored(c, s, &said->offers[i], e);
+    }
+    struct p2_msg answer = {.kind = P2_MSG_PEER_REGISTERED};
+    answer.u.peer_registered.peer = s->id;
+    answer.u.peer_registered.heartbeat_interval_ns = c->limits.heartbeat_ns;
+    session_send(c, s, 0, &answer);
+}
+
+// ---- jobs ---------------------------------------------------------------------------------------------------------
+
+static void load_changed(struct coord *c, struct peer *p) {
+    P2_LIST_EACH (it, next, &p->offers) {
+        sched_offer_update(c, P2_CONTAINER_OF(it, struct offer, in_peer));
+    }
+}
+
+void peer_take_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estimate_ns) {
+    p->jobs++;
+    p->devices[device].jobs++;
+    p->devices[device].load_ns += estimate_ns;
+    load_changed(c, p);
+    if (p->jobs == 1) session_rearm(c, peer_session(c, p)); // a busy peer is pinged more often
+}
+
+void peer_drop_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estimate_ns) {
+    struct peer_device *d = &p->devices[device];
+    P2_CHECK(p->jobs > 0 && d->jobs > 0 && d->load_ns >= estimate_ns);
+    p->jobs--;
+    d->jobs--;
+    d->load_ns -= estimate_ns;
+    if (p->jobs == 0) p->idle_since_ns = c->now;
+    load_changed(c, p);
+}
+
+// ---- the rest of its life -----------------------------------------------------------------------------------------
+
+void peer_on_heartbeat(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct peer *p = peer_of(c, s);
+    p->load = m->u.heartbeat.load;
+    p->running = m->u.heartbeat.running;
+    p->waiting = m->u.heartbeat.waiting;
+}
+
+void peer_on_drain(struct coord *c, struct session *s, const struct p2_msg *m) {
+    (void)m;
+    struct peer *p = peer_of(c, s);
+    if (p->draining) return;
+    p->draining = true;
+    drop_offers(c, p);
+    struct coord_note *n = coord_note_add(c, NOTE_PEER_DRAINING);
+    n->conn = s->conn;
+    n->peer = s->id;
+}
+
+void peer_on_disconnect(struct coord *c, struct session *s, const struct p2_msg *m) {
+    (void)m;
+    session_end(c, s, WHY_LEFT, P2_OK, "");
+}
+
+void peer_gone(struct coord *c, struct peer *p, enum coord_why why, enum p2_err code) {
+    struct coord_note *n = coord_note_add(c, NOTE_PEER_LOST);
+    n->conn = peer_session(c, p)->conn;
+    n->peer = p->id;
+    n->why = why;
+    n->code = code;
+    n->count = p->jobs;
+    drop_offers(c, p);
+    P2_LIST_EACH (it, next, &p->replicas) {
+        struct replica *r = P2_CONTAINER_OF(it, struct replica, in_peer);
+        struct task *t = p2_slab_get(&c->tasks, r->task);
+        replica_end(c, r, true);
+        if (t) task_retry(c, t, why, P2_ERR_PEER_LOST, P2_NO_HANDLE);
+    }
+    P2_CHECK(p->jobs == 0);
+    p2_slab_free(&c->peers, p->self);
+}

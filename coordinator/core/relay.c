@@ -1,0 +1,240 @@
+#include "relay.h"
+
+#include "coordinator/core/state.h"
+
+void outlet_init(struct outlet *o, enum outlet_kind kind) {
+    p2_list_init(&o->link);
+    o->kind = kind;
+}
+
+void outlet_close(struct outlet *o) { p2_list_remove(&o->link); }
+
+enum p2_err relay_piece_wrong(const struct p2_slice *payload, uint32_t raw_size, bool zstd) {
+    bool sizes = zstd ? payload->size > 0 && payload->size <= P2_RECORD_PAYLOAD_MAX : payload->size == raw_size;
+    return payload->blob && raw_size > 0 && raw_size <= P2_RECORD_PAYLOAD_MAX && sizes ? P2_OK : P2_ERR_BAD_MESSAGE;
+}
+
+// ---- what an outlet would send next -------------------------------------------------------------------------------
+
+// The next piece a stream may send: there, and within the receiver's window.
+static const struct piece *sendable(const struct spool *from, uint32_t index, const struct p2_outflow *flow) {
+    const struct piece *p = spool_at(from, index);
+    return p && p->raw_size <= flow->limit - flow->sent ? p : NULL;
+}
+
+// Has it something to send? *piece is then what, or NULL for a header alone.
+static bool payload_ready(const struct coord *c, const struct replica *r, const struct piece **piece) {
+    const struct task *t = p2_slab_get(&c->tasks, r->task);
+    *piece = NULL;
+    if (!t || p2_outflow_done(&r->out)) return t && r->state == REPLICA_WAITING;
+    *piece = sendable(&t->payload, r->next_piece, &r->out);
+    return *piece != NULL;
+}
+
+static bool result_ready(const struct task *t, const struct piece **piece) {
+    *piece = NULL;
+    if (t->state != TASK_RETURNING) return false;
+    if (p2_outflow_done(&t->result_out)) return !t->delivery_begun;
+    *piece = sendable(&t->result, 0, &t->result_out);
+    return *piece != NULL;
+}
+
+static void wake(struct coord *c, struct session *s, struct outlet *o, enum p2_class class_) {
+    if (!p2_list_linked(&o->link)) p2_list_push_back(&s->lanes[class_], &o->link);
+    if (!p2_list_linked(&s->pumping)) p2_list_push_back(&c->pumping, &s->pumping);
+}
+
+void relay_wake_payload(struct coord *c, struct replica *r) {
+    const struct piece *piece;
+    if (!r || !payload_ready(c, r, &piece)) return;
+    struct peer *p = p2_slab_get(&c->peers, r->peer);
+    wake(c, peer_session(c, p), &r->outlet, r->class_);
+}
+
+static struct session *client_session(const struct coord *c, const struct task *t) {
+    struct client *cl = p2_slab_get(&c->clients, t->client);
+    return p2_slab_get(&c->sessions, cl->session);
+}
+
+void relay_wake_result(struct coord *c, struct task *t) {
+    const struct piece *piece;
+    if (result_ready(t, &piece)) wake(c, client_session(c, t), &t->outlet, t->class_);
+}
+
+// ---- windows ------------------------------------------------------------------------------------------------------
+
+static void send_window(struct coord *c, const struct session *s, uint32_t stream, const struct p2_inflow *f,
+                        uint64_t limit) {
+    struct p2_msg m = {.kind = P2_MSG_WINDOW, .stream = stream};
+    m.u.window.limit = limit;
+    m.u.window.attempt = f->attempt;
+    session_send(c, s, 0, &m);
+}
+
+void relay_grant_payload(struct coord *c, struct task *t) {
+    uint64_t limit = p2_inflow_grant(&t->in, t->dropped, c->limits.stream_window_bytes);
+    if (limit) send_window(c, client_session(c, t), t->stream, &t->in, limit);
+}
+
+void relay_grant_result(struct coord *c, struct task *t) {
+    struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    if (!r) return; // all of it is here
+    uint64_t limit = p2_inflow_grant(&t->result_in, t->result_out.sent, c->limits.stream_window_bytes);
+    struct peer *p = p2_slab_get(&c->peers, r->peer);
+    if (limit) send_window(c, peer_session(c, p), r->stream, &t->result_in, limit);
+}
+
+// ---- sending ------------------------------------------------------------------------------------------------------
+
+static void fill_chunk(struct p2_msg *m, const struct piece *piece, uint32_t attempt) {
+    m->kind = P2_MSG_CHUNK;
+    m->u.chunk.offset = piece->offset;
+    m->u.chunk.attempt = attempt;
+    m->u.chunk.raw_size = piece->raw_size;
+    m->u.chunk.payload_zstd = piece->zstd;
+    m->u.chunk.payload = piece->slice;
+}
+
+static void fill_assign(const struct coord *c, struct p2_msg *m, const struct task *t, const struct replica *r,
+                        const struct piece *piece) {
+    const struct p2_task_type *type = c->types[t->type].type;
+    m->kind = P2_MSG_TASK_ASSIGN;
+    m->u.assign = (struct p2_msg_task_assign){.id = t->id,
+                                              .attempt = r->attempt,
+                                              .type = p2_str(type->name),
+                                              .version = type->version,
+                                              .device = r->device,
+                                              .class_ = t->class_,
+                                              .deadline_ns = p2_ns_max(t->deadline_ns - c->now, 1),
+                                              .payload_size = t->in.size,
+                                              .params = t->params};
+    if (!piece) return;
+    m->u.assign.raw_size = piece->raw_size;
+    m->u.assign.payload_zstd = piece->zstd;
+    m->u.assign.payload = piece->slice;
+}
+
+static void fill_delivery(struct p2_msg *m, const struct task *t, const struct piece *piece) {
+    m->kind = P2_MSG_RESULT_DELIVERY;
+    m->u.delivery = (struct p2_msg_result_delivery){.id = t->id,
+                                                    .attempt = t->attempt,
+                                                    .peer = t->peer,
+                                                    .queue_ns = t->placed_ns - t->accepted_ns,
+                                                    .latency_ns = t->latency_ns,
+                                                    .peer_rtt_ns = t->peer_rtt_ns,
+                                                    .times = t->times,
+                                                    .payload_size = t->result_in.size};
+    if (!piece) return;
+    m->u.delivery.raw_size = piece->raw_size;
+    m->u.delivery.payload_zstd = piece->zstd;
+    m->u.delivery.payload = piece->slice;
+}
+
+static void count_room(struct session *s, const struct piece *piece) {
+    s->room -= RELAY_RECORD_OVERHEAD + (int64_t)(piece ? piece->slice.size : 0);
+}
+
+static void send_payload(struct coord *c, struct session *s, struct replica *r, const struct piece *piece) {
+    struct task *t = p2_slab_get(&c->tasks, r->task);
+    struct p2_msg m = {.stream = r->stream};
+    bool first = r->state == REPLICA_WAITING;
+    if (first)
+        fill_assign(c, &m, t, r, piece);
+    else
+        fill_chunk(&m, piece, r->attempt);
+    session_send(c, s, 1 + (unsigned)r->class_, &m);
+    if (first && t->params_blob) c->out->items[c->out->count - 1].params_held = p2_blob_ref(t->params_blob);
+    if (first) replica_move(c, r, REPLICA_SENT);
+    count_room(s, piece);
+    if (!piece) return;
+    r->out.sent += piece->raw_size;
+    if (t->keep) {
+        r->next_piece++;
+        return;
+    }
+    t->dropped += piece->raw_size;
+    spool_drop_first(&t->payload);
+    relay_grant_payload(c, t);
+}
+
+static void send_result(struct coord *c, struct session *s, struct task *t, const struct piece *piece) {
+    struct p2_msg m = {.stream = t->stream};
+    if (t->delivery_begun)
+        fill_chunk(&m, piece, t->attempt);
+    else
+        fill_delivery(&m, t, piece);
+    t->delivery_begun = true;
+    session_send(c, s, 1 + (unsigned)t->class_, &m);
+    count_room(s, piece);
+    if (piece) {
+        t->result_out.sent += piece->raw_size;
+        spool_drop_first(&t->result);
+        relay_grant_result(c, t);
+    }
+    if (p2_outflow_done(&t->result_out)) {
+        const struct task_end end = {.last = TASK_DONE, .why = WHY_DELIVERED};
+        task_end(c, t, &end);
+    }
+}
+
+// ---- the pump -----------------------------------------------------------------------------------------------------
+
+static struct outlet *first_outlet(struct session *s) {
+    for (unsigned i = 0; i < P2_CLASSES; i++) {
+        struct p2_list *first = p2_list_first(&s->lanes[i]);
+        if (first) return P2_CONTAINER_OF(first, struct outlet, link);
+    }
+    return NULL;
+}
+
+static bool has_room(struct coord *c, struct session *s, const struct piece *piece) {
+    if (s->room >= RELAY_RECORD_OVERHEAD + (int64_t)(piece ? piece->slice.size : 0)) return true;
+    if (!s->room_asked) coord_act(c, COORD_WANT_ROOM, s->conn);
+    s->room_asked = true;
+    return false;
+}
+
+// One record of one outlet, which then goes behind its class when it has more. False when the connection is full.
+static bool pump_one(struct coord *c, struct session *s, struct outlet *o) {
+    const struct piece *piece;
+    if (o->kind == OUTLET_PAYLOAD) {
+        struct replica *r = P2_CONTAINER_OF(o, struct replica, outlet);
+        if (payload_ready(c, r, &piece)) {
+            if (!has_room(c, s, piece)) return false;
+            outlet_close(o);
+            send_payload(c, s, r, piece);
+            relay_wake_payload(c, r);
+        } else
+            outlet_close(o);
+    } else {
+        struct task *t = P2_CONTAINER_OF(o, struct task, outlet);
+        p2_handle self = t->self;
+        if (result_ready(t, &piece)) {
+            if (!has_room(c, s, piece)) return false;
+            outlet_close(o);
+            send_result(c, s, t, piece);
+            t = p2_slab_get(&c->tasks, self);
+            if (t) relay_wake_result(c, t);
+        } else
+            outlet_close(o);
+    }
+    return true;
+}
+
+void relay_room(struct coord *c, struct session *s, uint64_t room) {
+    s->room = room > INT64_MAX ? INT64_MAX : (int64_t)room;
+    s->room_asked = false;
+    if (!p2_list_linked(&s->pumping)) p2_list_push_back(&c->pumping, &s->pumping);
+}
+
+void relay_flush(struct coord *c) {
+    struct p2_list *first;
+    while ((first = p2_list_first(&c->pumping))) {
+        struct session *s = P2_CONTAINER_OF(first, struct session, pumping);
+        struct outlet *o;
+        while ((o = first_outlet(s)) && pump_one(c, s, o)) {
+            if (coord_step_full(c)) return;
+        }
+        p2_list_remove(&s->pumping); // what it did not send waits for room or for bytes
+    }
+}

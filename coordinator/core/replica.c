@@ -1,0 +1,298 @@
+#include "replica.h"
+
+#include "coordinator/core/state.h"
+
+#define ESTIMATE_NS_MAX (3600 * P2_SEC)
+#define TO(s) (1u << (s))
+
+static const uint8_t legal[REPLICA_STATES] = {
+    [REPLICA_WAITING] = TO(REPLICA_SENT) | TO(REPLICA_ENDED),
+    [REPLICA_SENT] = TO(REPLICA_RETURNING) | TO(REPLICA_CANCELLING) | TO(REPLICA_ENDED),
+    [REPLICA_RETURNING] = TO(REPLICA_CANCELLING) | TO(REPLICA_ENDED),
+    [REPLICA_CANCELLING] = TO(REPLICA_ENDED),
+};
+
+void replica_move(struct coord *c, struct replica *r, enum replica_state to) {
+    P2_CHECK(legal[r->state] & TO(to));
+    if (r->state == REPLICA_CANCELLING) p2_list_remove(&r->lingering);
+    if (to == REPLICA_CANCELLING) {
+        r->linger_until_ns = c->now + c->limits.cancel_linger_ns;
+        p2_list_push_back(&c->lingering, &r->lingering);
+    }
+    r->state = to;
+}
+
+// ---- placing ------------------------------------------------------------------------------------------------------
+
+static p2_ns estimate(const struct task *t, const struct offer *o) {
+    if (!o->units_per_second) return p2_ns_max(1, p2_ns_min(t->cost.timeout_prior_ns, ESTIMATE_NS_MAX));
+    double seconds = (double)t->cost.units / (double)o->units_per_second;
+    if (seconds >= 3600) return ESTIMATE_NS_MAX;
+    return p2_ns_max(P2_US, (p2_ns)(seconds * (double)P2_SEC));
+}
+
+static uint32_t take_stream(struct peer *p) {
+    if (p->stream_next == UINT32_MAX) {
+        p->stream_wrapped = true;
+        p->stream_next = 1;
+    }
+    return p->stream_next++;
+}
+
+bool replica_room(const struct coord *c) { return c->replicas.live < c->replicas.capacity; }
+
+void replica_place(struct coord *c, struct task *t, struct offer *o) {
+    struct peer *p = o->peer;
+    p2_handle h;
+    struct replica *r = p2_slab_alloc(&c->replicas, &h);
+    P2_CHECK(r);
+    r->self = h;
+    r->task = t->self;
+    r->peer = p->self;
+    r->device = o->device;
+    r->attempt = ++t->attempt;
+    r->id = t->id;
+    r->class_ = t->class_;
+    r->estimate_ns = estimate(t, o);
+    r->placed_ns = c->now;
+    p2_list_init(&r->lingering);
+    p2_list_init(&r->in_peer);
+    outlet_init(&r->outlet, OUTLET_PAYLOAD);
+    p2_outflow_begin(&r->out, r->attempt, t->in.size, P2_STREAM_WINDOW);
+    struct p2_id key;
+    do { // a stream is in use only after four thousand million jobs on one connection
+        r->stream = take_stream(p);
+        key = coord_pair_key(p->self, r->stream);
+    } while (!p2_map_put(&c->by_job, &key, h));
+    p2_list_push_back(&p->replicas, &r->in_peer);
+    peer_take_job(c, p, r->device, r->estimate_ns);
+
+    t->replica = h;
+    t->placed_ns = c->now;
+    t->peer = p->id;
+    task_move(c, t, TASK_PLACED, WHY_PICKED, P2_OK);
+    relay_wake_payload(c, r);
+}
+
+// ---- ending -------------------------------------------------------------------------------------------------------
+
+void replica_end(struct coord *c, struct replica *r, bool by_us) {
+    struct peer *p = p2_slab_get(&c->peers, r->peer);
+    struct p2_id key = coord_pair_key(p->self, r->stream);
+    replica_move(c, r, REPLICA_ENDED);
+    P2_CHECK(p2_map_remove(&c->by_job, &key));
+    outlet_close(&r->outlet);
+    p2_list_remove(&r->in_peer);
+    p->ended[p->ended_next] = (struct ended_job){r->stream, r->attempt, r->id, by_us};
+    p->ended_next = (p->ended_next + 1) % PEER_ENDED_JOBS;
+    peer_drop_job(c, p, r->device, r->estimate_ns);
+    p2_slab_free(&c->replicas, r->self);
+}
+
+void replica_cancel(struct coord *c, struct replica *r) {
+    struct task *t = p2_slab_get(&c->tasks, r->task);
+    if (t) t->replica = P2_NO_HANDLE;
+    r->task = P2_NO_HANDLE;
+    if (r->state == REPLICA_WAITING) {
+        replica_end(c, r, false);
+        return;
+    }
+    outlet_close(&r->outlet);
+    struct p2_msg m = {.kind = P2_MSG_TASK_CANCEL, .stream = r->stream};
+    m.u.cancel.id = r->id;
+    m.u.cancel.attempt = r->attempt;
+    struct peer *p = p2_slab_get(&c->peers, r->peer);
+    session_send(c, peer_session(c, p), 1 + (unsigned)r->class_, &m); // behind its own ASSIGN and chunks
+    replica_move(c, r, REPLICA_CANCELLING);
+}
+
+void replica_tick(struct coord *c) {
+    struct p2_list *first;
+    while ((first = p2_list_first(&c->lingering))) {
+        struct replica *r = P2_CONTAINER_OF(first, struct replica, lingering);
+        if (r->linger_until_ns > c->now) return;
+        replica_end(c, r, true);
+    }
+}
+
+// ---- messages -----------------------------------------------------------------------------------------------------
+
+static void break_rules(struct coord *c, struct session *s, enum p2_err code, const char *sentence) {
+    session_end(c, s, WHY_PEER_BROKE, code, sentence);
+}
+
+static void foreign(struct coord *c, struct session *s) {
+    break_rules(c, s, P2_ERR_UNEXPECTED_MESSAGE, "about a job that is not assigned to this peer");
+}
+
+static void late(struct coord *c, const struct session *s, const struct p2_msg *m) {
+    c->stats.late_messages++;
+    struct coord_note *n = coord_note_add(c, NOTE_LATE);
+    n->conn = s->conn;
+    n->text = p2_str(p2_msg_name(m->kind));
+}
+
+static const struct ended_job *find_ended(const struct peer *p, uint32_t stream) {
+    for (uint32_t i = 0; i < PEER_ENDED_JOBS; i++) {
+        if (stream && p->ended[i].stream == stream) return &p->ended[i];
+    }
+    return NULL;
+}
+
+// A message about a job that is not open: dropped when the peer may still be talking of it, else the peer's fault.
+static void about_ended(struct coord *c, struct session *s, const struct p2_msg *m, const struct p2_id *id,
+                        uint32_t attempt) {
+    const struct peer *p = peer_of(c, s);
+    const struct ended_job *e = find_ended(p, m->stream);
+    if (e && id && (!p2_id_equal(id, &e->id) || attempt != e->attempt))
+        foreign(c, s);
+    else if (e && !e->by_us && m->kind != P2_MSG_WINDOW)
+        foreign(c, s); // it had ended this job itself
+    else if (m->stream == 0 || (m->stream >= p->stream_next && !p->stream_wrapped))
+        foreign(c, s);
+    else if (m->kind != P2_MSG_WINDOW)
+        late(c, s, m);
+}
+
+// The open job a message is about; NULL when there is none and it has been dealt with. `id` NULL: the kind has none.
+static struct replica *find_job(struct coord *c, struct session *s, const struct p2_msg *m, const struct p2_id *id,
+                                uint32_t attempt) {
+    struct p2_id key = coord_pair_key(s->who, m->stream);
+    struct replica *r = p2_slab_get(&c->replicas, p2_map_get(&c->by_job, &key));
+    if (!r) {
+        about_ended(c, s, m, id, attempt);
+        return NULL;
+    }
+    if (r->state == REPLICA_WAITING || (id && (!p2_id_equal(id, &r->id) || attempt != r->attempt))) {
+        foreign(c, s);
+        return NULL;
+    }
+    return r;
+}
+
+// The peer's doing, but not against the protocol: it is told to stop, the task goes elsewhere.
+static void reject_result(struct coord *c, struct replica *r, enum p2_err code) {
+    struct peer *p = p2_slab_get(&c->peers, r->peer);
+    struct task *t = p2_slab_get(&c->tasks, r->task);
+    p2_handle tried = p->self;
+    p->jobs_failed++;
+    replica_cancel(c, r);
+    task_retry(c, t, code == P2_ERR_OVERLOADED ? WHY_MEMORY : WHY_PEER_FAILED, code, tried);
+}
+
+static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) {
+    if (!p2_inflow_whole(&t->result_in)) return;
+    struct peer *p = p2_slab_get(&c->peers, r->peer);
+    p->jobs_done++;
+    p2_ewma_add(&c->types[t->type].service_ns, c->now - r->placed_ns);
+    t->replica = P2_NO_HANDLE;
+    replica_end(c, r, false);
+}
+
+static void take_piece(struct coord *c, struct session *s, struct replica *r, const struct piece *piece) {
+    struct task *t = p2_slab_get(&c->tasks, r->task);
+    enum p2_err e = relay_piece_wrong(&piece->slice, piece->raw_size, piece->zstd);
+    if (e == P2_OK) e = p2_inflow_take(&t->result_in, r->attempt, piece->offset, piece->raw_size);
+    if (e == P2_OK) e = spool_push(&t->result, c->pool, piece);
+    if (e == P2_ERR_NO_MEMORY) {
+        reject_result(c, r, P2_ERR_OVERLOADED);
+    } else if (e != P2_OK) {
+        break_rules(c, s, e, "a result that does not continue or passes its window");
+    } else {
+        finish_if_whole(c, r, t);
+        relay_wake_result(c, t);
+    }
+}
+
+static void begin_result(struct coord *c, struct session *s, struct replica *r, const struct p2_msg_task_result *m) {
+    struct task *t = p2_slab_get(&c->tasks, r->task);
+    p2_inflow_begin(&t->result_in, r->attempt, m->payload_size, P2_STREAM_WINDOW);
+    p2_outflow_begin(&t->result_out, r->attempt, m->payload_size, P2_STREAM_WINDOW);
+    t->latency_ns = c->now - t->accepted_ns;
+    t->peer_rtt_ns = s->rtt.mean;
+    t->times = m->times;
+    replica_move(c, r, REPLICA_RETURNING);
+    task_move(c, t, TASK_RETURNING, WHY_RESULT, P2_OK);
+    const struct piece first = {m->payload, 0, m->raw_size, m->payload_zstd};
+    if (m->raw_size) {
+        take_piece(c, s, r, &first);
+    } else {
+        finish_if_whole(c, r, t);
+        relay_wake_result(c, t);
+    }
+}
+
+void replica_on_result(struct coord *c, struct session *s, const struct p2_msg *m) {
+    const struct p2_msg_task_result *result = &m->u.result;
+    struct replica *r = find_job(c, s, m, &result->id, result->attempt);
+    if (!r) return;
+    if (r->state == REPLICA_CANCELLING) { // quicker than our word; its chunks may still come
+        late(c, s, m);
+        replica_end(c, r, true);
+        return;
+    }
+    const struct task *t = p2_slab_get(&c->tasks, r->task);
+    if (r->state != REPLICA_SENT || !p2_outflow_done(&r->out)) {
+        break_rules(c, s, P2_ERR_UNEXPECTED_MESSAGE, "a second result, or one before its payload was whole");
+    } else if (result->payload_size > t->cost.result_bytes_max) {
+        reject_result(c, r, P2_ERR_RESULT_TOO_LARGE);
+    } else if (result->raw_size > result->payload_size) {
+        break_rules(c, s, P2_ERR_BAD_MESSAGE, "a result's first bytes are more than all of it");
+    } else {
+        begin_result(c, s, r, result);
+    }
+}
+
+void replica_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m) {
+    const struct p2_msg_chunk *chunk = &m->u.chunk;
+    struct replica *r = find_job(c, s, m, NULL, 0);
+    if (!r) return;
+    if (r->state == REPLICA_CANCELLING) {
+        late(c, s, m);
+    } else if (r->state != REPLICA_RETURNING || chunk->attempt != r->attempt) {
+        break_rules(c, s, P2_ERR_UNEXPECTED_MESSAGE, "a chunk of a result that has not begun");
+    } else {
+        const struct piece piece = {chunk->payload, chunk->offset, chunk->raw_size, chunk->payload_zstd};
+        take_piece(c, s, r, &piece);
+    }
+}
+
+// `r` is open and its peer says it failed.
+static void fail(struct coord *c, struct replica *r, enum p2_err code, bool retryable, struct p2_str sentence) {
+    struct peer *p = p2_slab_get(&c->peers, r->peer);
+    struct task *t = p2_slab_get(&c->tasks, r->task);
+    p2_handle tried = p->self;
+    bool cancelled = r->state == REPLICA_CANCELLING;
+    if (t) t->replica = P2_NO_HANDLE;
+    replica_end(c, r, false);
+    if (cancelled) return; // the answer to our word
+    p->jobs_failed++;
+    if (code == P2_OK) code = P2_ERR_INTERNAL;
+    if (retryable) {
+        task_retry(c, t, WHY_PEER_FAILED, code, tried);
+        return;
+    }
+    const struct task_end end = {.last = TASK_FAILED,
+                                 .why = WHY_PEER_FAILED,
+                                 .code = code,
+                                 .text = p2_str(sentence.n ? coord_text(c, sentence) : p2_err_sentence(code))};
+    task_end(c, t, &end);
+}
+
+void replica_on_failure(struct coord *c, struct session *s, const struct p2_msg *m) {
+    const struct p2_msg_task_failure *failure = &m->u.failure;
+    struct replica *r = find_job(c, s, m, &failure->id, failure->attempt);
+    if (r) fail(c, r, failure->code, failure->retryable, failure->sentence);
+}
+
+void replica_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct replica *r = find_job(c, s, m, NULL, 0);
+    if (r) fail(c, r, m->u.error.code, m->u.error.retryable, m->u.error.sentence);
+}
+
+void replica_on_window(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct replica *r = find_job(c, s, m, NULL, 0);
+    if (!r || r->state == REPLICA_CANCELLING) return;
+    p2_outflow_window(&r->out, m->u.window.attempt, m->u.window.limit);
+    relay_wake_payload(c, r);
+}

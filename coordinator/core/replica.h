@@ -1,0 +1,56 @@
+// One run of a task on one peer. The peer calls it a job and knows it by a stream the coordinator chose.
+//
+//   WAITING --ASSIGN sent--> SENT --result header--> RETURNING --whole result, failure--> ENDED
+//      |                       |                        |
+//      v                       v                        v
+//    ENDED                 CANCELLING --answer, or cancel_linger_ns--> ENDED
+#ifndef COORDINATOR_CORE_REPLICA_H
+#define COORDINATOR_CORE_REPLICA_H
+
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/slab.h"
+#include "coordinator/core/note.h"
+#include "coordinator/core/relay.h"
+#include "msg/flow.h"
+#include "msg/msg.h"
+
+struct coord;
+struct session;
+struct task;
+struct peer;
+struct offer;
+
+enum replica_state { REPLICA_WAITING, REPLICA_SENT, REPLICA_RETURNING, REPLICA_CANCELLING, REPLICA_ENDED };
+#define REPLICA_STATES 5
+
+struct replica {
+    p2_handle self, task, peer;
+    enum replica_state state;
+    struct p2_list in_peer;
+    struct p2_list lingering; // in coord.lingering while CANCELLING
+    p2_ns linger_until_ns;
+    uint32_t stream, device, attempt;
+    struct p2_id id;
+    enum p2_class class_;
+    p2_ns estimate_ns, placed_ns;
+    struct p2_outflow out; // the payload, to the peer
+    uint32_t next_piece;   // of the task's spool
+    struct outlet outlet;
+};
+
+bool replica_room(const struct coord *c);
+void replica_place(struct coord *c, struct task *t, struct offer *o); // needs replica_room
+void replica_move(struct coord *c, struct replica *r, enum replica_state to);
+void replica_cancel(struct coord *c, struct replica *r); // told to its peer when it knows of it; lets go of the task
+void replica_end(struct coord *c, struct replica *r, bool by_us);
+void replica_tick(struct coord *c); // cancelled ones whose peers did not answer
+
+void replica_on_result(struct coord *c, struct session *s, const struct p2_msg *m);
+void replica_on_failure(struct coord *c, struct session *s, const struct p2_msg *m);
+void replica_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m);
+void replica_on_window(struct coord *c, struct session *s, const struct p2_msg *m);
+void replica_on_error(struct coord *c, struct session *s, const struct p2_msg *m); // about one stream
+
+#endif

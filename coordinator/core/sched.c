@@ -1,0 +1,209 @@
+#include "sched.h"
+
+#include "coordinator/core/state.h"
+
+#define DECISIONS_PER_STEP 1024
+#define PARKED_MAX 64  // tasks passed over in one run because no free peer suits them
+#define VISITS_MAX 256 // offers looked at for one task
+
+// ---- who offers what ----------------------------------------------------------------------------------------------
+
+static void unblock(struct type_state *ts) { ts->blocked = false; }
+
+// Least loaded first, by the estimated time until its device's slots are free; then fewest jobs; then longest idle.
+static int64_t offer_key(const struct offer *o) {
+    const struct peer_device *d = &o->peer->devices[o->device];
+    return d->slots ? d->load_ns / d->slots : d->load_ns;
+}
+
+static uint64_t offer_tie(const struct coord *c, const struct offer *o) {
+    uint64_t idle_since_us = p2_ns_to_us(o->peer->idle_since_ns - c->start_ns) & ((UINT64_C(1) << 48) - 1);
+    return (uint64_t)(o->peer->jobs & 0xffffu) << 48 | idle_since_us;
+}
+
+void sched_offer_update(struct coord *c, struct offer *o) {
+    struct type_state *ts = &c->types[o->type];
+    p2_heap_remove(&ts->free_offers, &o->free);
+    if (!peer_device_free(o->peer, o->device)) return;
+    p2_heap_push(&ts->free_offers, &o->free, offer_key(o), offer_tie(c, o));
+    unblock(ts);
+}
+
+static uint64_t offer_memory(const struct offer *o) { return o->peer->devices[o->device].memory_bytes; }
+
+void sched_offer_added(struct coord *c, struct offer *o) {
+    struct type_state *ts = &c->types[o->type];
+    p2_list_push_back(&ts->offers, &o->in_type);
+    if (offer_memory(o) > ts->device_bytes_max) ts->device_bytes_max = offer_memory(o);
+    ts->slots += o->peer->devices[o->device].slots;
+    queue_rescue(&ts->queue);
+    sched_offer_update(c, o);
+}
+
+void sched_offer_removed(struct coord *c, struct offer *o) {
+    struct type_state *ts = &c->types[o->type];
+    p2_list_remove(&o->in_type);
+    p2_heap_remove(&ts->free_offers, &o->free);
+    ts->device_bytes_max = 0;
+    ts->slots = 0;
+    P2_LIST_EACH (it, next, &ts->offers) {
+        const struct offer *left = P2_CONTAINER_OF(it, struct offer, in_type);
+        if (offer_memory(left) > ts->device_bytes_max) ts->device_bytes_max = offer_memory(left);
+        ts->slots += left->peer->devices[left->device].slots;
+    }
+    unblock(ts); // so that what nobody can do any more is noticed
+}
+
+bool sched_capable(const struct type_state *ts, uint64_t device_bytes) {
+    return !p2_list_empty(&ts->offers) && device_bytes <= ts->device_bytes_max;
+}
+
+void sched_task_waits(struct coord *c, struct task *t) { unblock(&c->types[t->type]); }
+
+p2_ns sched_estimate(const struct coord *c, const struct task *t) {
+    const struct type_state *ts = &c->types[t->type];
+    if (!ts->service_ns.samples || !ts->slots) return 0;
+    p2_ns rounds = 1 + (p2_ns)(queue_ahead(&ts->queue, t) / ts->slots);
+    p2_ns estimate;
+    return __builtin_mul_overflow(ts->service_ns.mean, rounds, &estimate) ? 0 : estimate;
+}
+
+// ---- picking ------------------------------------------------------------------------------------------------------
+
+static bool was_tried(const struct task *t, const struct peer *p) {
+    for (uint32_t i = 0; i < t->tried_count; i++) {
+        if (t->tried[i] == p->self) return true;
+    }
+    return false;
+}
+
+static bool goes_before(const struct p2_heap_node *a, const struct p2_heap_node *b) {
+    return a->key != b->key ? a->key < b->key : a->tie < b->tie;
+}
+
+// Best free offer that suits: the heap is searched from its root, and below what suits nothing can be better.
+static struct offer *best_free(const struct type_state *ts, const struct task *t, bool untried_only) {
+    const struct p2_heap *h = &ts->free_offers;
+    uint32_t stack[64], depth = 0;
+    struct offer *best = NULL;
+    if (h->count) stack[depth++] = 0;
+    for (unsigned visits = 0; depth && visits < VISITS_MAX; visits++) {
+        uint32_t at = stack[--depth];
+        struct offer *o = P2_CONTAINER_OF(h->nodes[at], struct offer, free);
+        if (best && !goes_before(&o->free, &best->free)) continue;
+        if (offer_memory(o) >= t->cost.device_bytes && !(untried_only && was_tried(t, o->peer))) {
+            best = o;
+            continue;
+        }
+        uint64_t child = 2 * (uint64_t)at + 1;
+        for (uint64_t i = child; i < child + 2 && i < h->count && depth < 64; i++) stack[depth++] = (uint32_t)i;
+    }
+    return best;
+}
+
+// Is there somebody, busy or not, whom this task has not tried?
+static bool has_untried(const struct type_state *ts, const struct task *t) {
+    unsigned looked = 0;
+    P2_LIST_EACH (it, next, &ts->offers) {
+        const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
+        if (++looked > VISITS_MAX) return true;
+        if (offer_memory(o) >= t->cost.device_bytes && !was_tried(t, o->peer)) return true;
+    }
+    return false;
+}
+
+// NULL: nobody suitable is free. A peer that has failed the task gets it again only when there is nobody else.
+static struct offer *pick(const struct type_state *ts, const struct task *t) {
+    struct offer *o = best_free(ts, t, true);
+    if (o || !t->tried_count || has_untried(ts, t)) return o;
+    return best_free(ts, t, false);
+}
+
+static struct type_state *next_type(struct coord *c) {
+    struct type_state *best = NULL;
+    const struct task *first = NULL;
+    for (uint32_t i = 0; i < c->type_count; i++) {
+        struct type_state *ts = &c->types[i];
+        const struct task *t = ts->blocked ? NULL : queue_first(&ts->queue);
+        if (t && (!first || queue_before(t, first))) {
+            best = ts;
+            first = t;
+        }
+    }
+    return best;
+}
+
+struct parked {
+    struct task *tasks[PARKED_MAX];
+    uint32_t count;
+};
+
+static void park(struct parked *p, struct type_state *ts, struct task *t) {
+    if (p->count == PARKED_MAX) {
+        ts->blocked = true;
+        return;
+    }
+    p2_heap_remove(&ts->queue.waiting, &t->queued);
+    p->tasks[p->count++] = t;
+}
+
+static void unpark(struct coord *c, const struct parked *p) {
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct type_state *ts = &c->types[p->tasks[i]->type];
+        queue_wait_again(&ts->queue, p->tasks[i]);
+        ts->blocked = true; // until an offer or a task changes
+    }
+}
+
+// One decision about the first task of a type: it is placed, set aside, or its type is blocked.
+static void decide(struct coord *c, struct type_state *ts, struct parked *parked) {
+    struct task *t = queue_first(&ts->queue);
+    if (!sched_capable(ts, t->cost.device_bytes)) {
+        queue_strand(&ts->queue, t, c->now);
+    } else if (!ts->free_offers.count) {
+        ts->blocked = true;
+    } else {
+        struct offer *o = pick(ts, t);
+        if (o)
+            replica_place(c, t, o);
+        else
+            park(parked, ts, t);
+    }
+}
+
+void sched_run(struct coord *c) {
+    struct parked parked = {.count = 0};
+    struct type_state *ts = next_type(c);
+    for (unsigned n = 0; ts && replica_room(c) && !coord_step_full(c); n++) {
+        if (n == DECISIONS_PER_STEP) {
+            c->again = true;
+            break;
+        }
+        decide(c, ts, &parked);
+        ts = next_type(c);
+    }
+    unpark(c, &parked);
+}
+
+// ---- nobody left --------------------------------------------------------------------------------------------------
+
+void sched_tick(struct coord *c) {
+    for (uint32_t i = 0; i < c->type_count; i++) {
+        struct type_state *ts = &c->types[i];
+        struct task *t;
+        while ((t = queue_first_stranded(&ts->queue)) && t->stranded_ns + c->limits.no_peer_grace_ns <= c->now) {
+            if (coord_step_full(c)) return;
+            const char *text = p2_arena_printf(&c->out->texts, "no peer offers %s any more", ts->type->name);
+            task_fail(c, t, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, text);
+        }
+    }
+}
+
+p2_ns sched_next_ns(const struct coord *c) {
+    p2_ns next = P2_NEVER;
+    for (uint32_t i = 0; i < c->type_count; i++) {
+        const struct task *t = queue_first_stranded(&c->types[i].queue);
+        if (t) next = p2_ns_min(next, t->stranded_ns + c->limits.no_peer_grace_ns);
+    }
+    return next;
+}

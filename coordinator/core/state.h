@@ -1,0 +1,74 @@
+// The whole state, for the core's own files.
+#ifndef COORDINATOR_CORE_STATE_H
+#define COORDINATOR_CORE_STATE_H
+
+#include "base/check.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "base/slab.h"
+#include "coordinator/core/client.h"
+#include "coordinator/core/coord.h"
+#include "coordinator/core/peer.h"
+#include "coordinator/core/queue.h"
+#include "coordinator/core/relay.h"
+#include "coordinator/core/replica.h"
+#include "coordinator/core/sched.h"
+#include "coordinator/core/session.h"
+#include "coordinator/core/stats.h"
+#include "coordinator/core/task.h"
+
+struct recent_task {
+    struct p2_id key;
+    bool used;
+};
+
+struct coord {
+    struct coord_limits limits;
+    struct p2_blob_pool *pool; // borrows
+    struct p2_rng rng;
+    p2_ns start_ns, now;
+    p2_ns planned_ns;          // when the last step said it wanted to be stepped again
+    p2_ns excused_ns;          // we were away until then: silence before it is not held against peers
+    struct coord_actions *out; // during a step
+    bool draining, drained;
+    uint32_t drain_told; // sessions in slots below know of it
+    bool again;          // bounded work was cut short: step again at once
+
+    struct type_state *types;
+    uint32_t type_count;
+
+    struct p2_slab sessions, clients, peers, offers, tasks, replicas;
+    uint32_t strangers;         // sessions without a role
+    struct p2_map by_conn;      // conn -> session
+    struct p2_map by_id;        // client's salt ^ task id -> task
+    struct p2_map by_stream;    // (client, stream) -> task
+    struct p2_map by_job;       // (peer, stream) -> replica
+    struct p2_map recent_map;   // as by_id -> index + 1 into recent
+    struct recent_task *recent; // a ring
+    uint32_t recent_next;
+
+    struct p2_heap timers;    // sessions
+    struct p2_heap deadlines; // tasks
+    struct p2_list pumping;   // sessions whose outlets are to be looked at
+    struct p2_list lingering; // cancelled replicas, in order of linger_until_ns
+    uint64_t arrivals, timer_ties;
+    uint64_t reserved_bytes;
+    uint32_t queued_in_class[P2_CLASSES];
+    struct coord_stats stats;
+};
+
+struct p2_id coord_pair_key(p2_handle h, uint32_t stream);
+struct coord_note *coord_note_add(struct coord *c, enum coord_note_kind kind); // zeroed; fill it
+// Somebody's words as printable ASCII of at most P2_TEXT_MAX - 1 bytes, living as long as the actions.
+const char *coord_text(struct coord *c, struct p2_str s);
+struct coord_action *coord_act(struct coord *c, enum coord_action_kind kind, p2_handle conn); // the rest is zero
+bool coord_step_full(struct coord *c); // enough was said in this step: whatever can wait goes on in the next
+
+static inline void *coord_at(const struct p2_slab *s, uint32_t slot) { // for walking all; NULL: the slot is free
+    p2_handle h;
+    return p2_slab_at(s, slot, &h);
+}
+
+#endif

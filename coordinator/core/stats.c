@@ -1,0 +1,34 @@
+#include "stats.h"
+
+#include "base/check.h"
+
+static void leave(struct coord_stats *s, enum task_state from) {
+    if (from == TASK_QUEUED) {
+        P2_CHECK(s->tasks_queued > 0);
+        s->tasks_queued--;
+    } else if (from == TASK_PLACED || from == TASK_RETURNING) {
+        P2_CHECK(s->tasks_running > 0);
+        s->tasks_running--;
+    }
+}
+
+void stats_task_moved(struct coord_stats *s, enum task_state from, enum task_state to) {
+    leave(s, from);
+    switch (to) {
+    case TASK_QUEUED:
+        s->tasks_queued++;
+        if (from == TASK_NEW)
+            s->tasks_accepted++;
+        else
+            s->attempts_retried++;
+        break;
+    case TASK_PLACED:
+    case TASK_RETURNING: s->tasks_running++; break;
+    case TASK_DONE: s->tasks_completed++; break;
+    case TASK_FAILED: s->tasks_failed++; break;
+    case TASK_EXPIRED: s->tasks_expired++; break;
+    case TASK_CANCELLED: s->tasks_cancelled++; break;
+    case TASK_REFUSED: s->tasks_refused++; break;
+    default: P2_UNREACHABLE();
+    }
+}

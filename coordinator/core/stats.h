@@ -1,0 +1,19 @@
+// Counters of what has happened since start.
+#ifndef COORDINATOR_CORE_STATS_H
+#define COORDINATOR_CORE_STATS_H
+
+#include <stdint.h>
+
+#include "coordinator/core/note.h"
+
+struct coord_stats {
+    uint64_t tasks_accepted, tasks_completed, tasks_failed, tasks_expired, tasks_cancelled, tasks_refused;
+    uint64_t attempts_retried;
+    uint64_t conn_errors, late_messages, stalls;
+    uint32_t tasks_queued, tasks_running; // now
+};
+
+// Every move of a task is counted here; NEW to QUEUED is its acceptance.
+void stats_task_moved(struct coord_stats *s, enum task_state from, enum task_state to);
+
+#endif

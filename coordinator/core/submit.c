@@ -1,0 +1,216 @@
+#include "submit.h"
+
+#include "coordinator/core/state.h"
+
+#define PRIORS_TO_DEADLINE 4
+
+struct refusal {
+    enum coord_why why;
+    enum p2_err code;
+    const char *text; // valid as long as the actions; NULL: the code's own sentence
+};
+
+// What a task is checked into before a place is taken for it.
+struct admission {
+    uint32_t type;
+    struct p2_task_cost cost;
+    uint64_t reserved_bytes;
+    struct refusal refusal;
+};
+
+static bool refused(struct admission *a, enum coord_why why, enum p2_err code, const char *text) {
+    a->refusal = (struct refusal){why, code, text};
+    return false;
+}
+
+static void tell_refusal(struct coord *c, const struct session *s, uint32_t stream, const struct p2_msg_task_submit *m,
+                         const struct refusal *r) {
+    const char *text = r->text ? r->text : p2_err_sentence(r->code);
+    bool later = p2_err_retryable(r->code);
+    struct p2_msg answer = {.kind = P2_MSG_TASK_ENDED, .stream = stream};
+    answer.u.ended = (struct p2_msg_task_ended){.id = m->id,
+                                                .code = r->code,
+                                                .retryable = later,
+                                                .retry_after_ns = later ? c->limits.retry_after_ns : 0,
+                                                .sentence = p2_str(text)};
+    session_send(c, s, 0, &answer);
+    stats_task_moved(&c->stats, TASK_NEW, TASK_REFUSED);
+    struct coord_note *n = coord_note_add(c, NOTE_TASK);
+    n->to = TASK_REFUSED;
+    n->why = r->why;
+    n->code = r->code;
+    n->task = m->id;
+    n->text = p2_str(text);
+}
+
+static bool well_formed(const struct p2_msg_task_submit *m, bool whole) {
+    if ((unsigned)m->class_ >= P2_CLASSES || m->deadline_ns < 0 || p2_id_is_zero(&m->id)) return false;
+    if (m->raw_size > m->payload_size || (whole && m->raw_size != m->payload_size)) return false;
+    if (m->raw_size == 0) return m->payload.size == 0;
+    return relay_piece_wrong(&m->payload, m->raw_size, m->payload_zstd) == P2_OK;
+}
+
+static bool is_named(const struct p2_task_type *type, struct p2_str name) {
+    if (p2_str_is(name, type->name)) return true;
+    for (const char *const *alias = type->aliases; alias && *alias; alias++) {
+        if (p2_str_is(name, *alias)) return true;
+    }
+    return false;
+}
+
+static bool find_type(struct coord *c, const struct p2_msg_task_submit *m, struct admission *a) {
+    const char *name = coord_text(c, m->type);
+    for (a->type = 0; a->type < c->type_count && !is_named(c->types[a->type].type, m->type);) a->type++;
+    if (a->type == c->type_count) {
+        const char *text = p2_arena_printf(&c->out->texts, "no task type is called '%.64s'", name);
+        return refused(a, WHY_BAD_REQUEST, P2_ERR_UNKNOWN_TYPE, text);
+    }
+    const struct p2_task_type *type = c->types[a->type].type;
+    if (m->version != 0 && m->version != type->version) {
+        const char *text =
+            p2_arena_printf(&c->out->texts, "no peer offers %s version %u", type->name, (unsigned)m->version);
+        return refused(a, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, text);
+    }
+    return true;
+}
+
+static bool prepare(struct coord *c, const struct p2_msg_task_submit *m, struct admission *a) {
+    const struct p2_task_type *type = c->types[a->type].type;
+    _Alignas(16) uint8_t block[P2_BLOCK_MAX];
+    char storage[P2_TEXT_MAX];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, storage, sizeof storage);
+    if (m->payload_size > P2_TASK_PAYLOAD_MAX || m->payload_size > type->payload_bytes_max) {
+        const char *text = p2_arena_printf(&c->out->texts, "a payload of %s has at most %llu bytes", type->name,
+                                           (unsigned long long)type->payload_bytes_max);
+        return refused(a, WHY_BAD_REQUEST, P2_ERR_TOO_LARGE, text);
+    }
+    enum p2_err e = type->prepare(&m->params, m->payload_size, block, &a->cost, &why);
+    if (e != P2_OK) {
+        const char *text = why.size ? coord_text(c, (struct p2_str){why.text, (uint32_t)why.size}) : NULL;
+        return refused(a, WHY_BAD_REQUEST, e, text);
+    }
+    if (a->cost.result_bytes_max > P2_TASK_PAYLOAD_MAX) a->cost.result_bytes_max = P2_TASK_PAYLOAD_MAX;
+    return true;
+}
+
+static bool capable(struct coord *c, struct admission *a) {
+    const struct type_state *ts = &c->types[a->type];
+    if (sched_capable(ts, a->cost.device_bytes)) return true;
+    const char *text;
+    if (p2_list_empty(&ts->offers)) {
+        text = p2_arena_printf(&c->out->texts, "no peer offers %s version %u", ts->type->name,
+                               (unsigned)ts->type->version);
+    } else {
+        text = p2_arena_printf(&c->out->texts, "no peer offers %s with %llu bytes of device memory", ts->type->name,
+                               (unsigned long long)a->cost.device_bytes);
+    }
+    return refused(a, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, text);
+}
+
+static uint64_t at_most(uint64_t bytes, uint64_t ceiling) { return bytes < ceiling ? bytes : ceiling; }
+
+static bool within_limits(struct coord *c, const struct client *cl, const struct p2_msg_task_submit *m,
+                          struct admission *a) {
+    const struct coord_limits *l = &c->limits;
+    a->reserved_bytes =
+        at_most(m->payload_size, l->stream_window_bytes) + at_most(a->cost.result_bytes_max, l->stream_window_bytes);
+    if (cl->task_count >= l->tasks_per_client_max)
+        return refused(a, WHY_LIMIT, P2_ERR_OVERLOADED, "this client has as many tasks open as one may");
+    if (c->tasks.live >= c->tasks.capacity)
+        return refused(a, WHY_LIMIT, P2_ERR_OVERLOADED, "the coordinator has as many tasks open as it takes");
+    if (c->queued_in_class[m->class_] >= l->queue_per_class_max)
+        return refused(a, WHY_LIMIT, P2_ERR_OVERLOADED, "as many tasks of this class wait as the queue takes");
+    if (a->reserved_bytes > l->payload_budget_bytes - c->reserved_bytes)
+        return refused(a, WHY_LIMIT, P2_ERR_OVERLOADED, "the memory for payloads is spoken for");
+    return true;
+}
+
+static bool admit(struct coord *c, const struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
+    if (c->draining) return refused(a, WHY_DRAINING, P2_ERR_DRAINING, NULL);
+    if (task_by_id(c, cl, &m->id) || task_recent(c, cl, &m->id))
+        return refused(a, WHY_DUPLICATE, P2_ERR_DUPLICATE_TASK, NULL);
+    return find_type(c, m, a) && prepare(c, m, a) && capable(c, a) && within_limits(c, cl, m, a);
+}
+
+static void take_payload(struct coord *c, struct task *t, const struct p2_msg_task_submit *m) {
+    t->keep = m->payload_size <= P2_STREAM_WINDOW;
+    p2_inflow_begin(&t->in, 1, m->payload_size, P2_STREAM_WINDOW);
+    if (!m->raw_size) return;
+    const struct piece first = {m->payload, 0, m->raw_size, m->payload_zstd};
+    P2_CHECK(p2_inflow_take(&t->in, 1, 0, m->raw_size) == P2_OK);
+    P2_CHECK(spool_push(&t->payload, c->pool, &first) == P2_OK); // the first lies inside: it needs no memory
+}
+
+static p2_ns deadline_of(const struct coord *c, const struct p2_msg_task_submit *m, const struct admission *a) {
+    p2_ns span = m->deadline_ns;
+    if (span == 0 && __builtin_mul_overflow(a->cost.timeout_prior_ns, (p2_ns)PRIORS_TO_DEADLINE, &span))
+        span = P2_NEVER;
+    return p2_ns_add(c->now, p2_ns_min(span, c->limits.deadline_ns_max));
+}
+
+static struct task *create(struct coord *c, struct client *cl, uint32_t stream, const struct p2_msg_task_submit *m,
+                           const struct admission *a) {
+    struct p2_params params;
+    struct p2_blob *blob = p2_params_keep(c->pool, &m->params, &params);
+    if (!blob && m->params.count) return NULL;
+    p2_handle h;
+    struct task *t = p2_slab_alloc(&c->tasks, &h);
+    P2_CHECK(t); // within_limits looked
+    t->self = h;
+    t->client = cl->self;
+    t->id = m->id;
+    t->stream = stream;
+    t->type = a->type;
+    t->class_ = m->class_;
+    t->params_blob = blob;
+    t->params = params;
+    t->cost = a->cost;
+    t->reserved_bytes = a->reserved_bytes;
+    t->accepted_ns = c->now;
+    t->deadline_ns = deadline_of(c, m, a);
+    t->arrival = c->arrivals++;
+    p2_list_init(&t->in_client);
+    p2_list_init(&t->stranded);
+    p2_heap_node_init(&t->deadline);
+    p2_heap_node_init(&t->queued);
+    outlet_init(&t->outlet, OUTLET_RESULT);
+    P2_CHECK(task_link(c, cl, t)); // the id and the stream were free
+    take_payload(c, t, m);
+    return t;
+}
+
+static void accept(struct coord *c, struct session *s, struct task *t) {
+    task_move(c, t, TASK_QUEUED, WHY_SUBMITTED, P2_OK);
+    sched_task_waits(c, t);
+    struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
+    m.u.accepted.id = t->id;
+    m.u.accepted.queue_position = queue_ahead(&c->types[t->type].queue, t);
+    m.u.accepted.estimate_ns = sched_estimate(c, t);
+    session_send(c, s, 0, &m);
+    relay_grant_payload(c, t);
+}
+
+bool submit_one(struct coord *c, struct session *s, uint32_t stream, const struct p2_msg_task_submit *m, bool whole) {
+    struct client *cl = client_of(c, s);
+    if (!well_formed(m, whole)) {
+        session_end(c, s, WHY_NONE, P2_ERR_BAD_MESSAGE, "a submission whose fields contradict each other");
+        return false;
+    }
+    if (stream == 0 || task_by_stream(c, cl, stream)) {
+        session_end(c, s, WHY_NONE, P2_ERR_UNEXPECTED_MESSAGE, "a submission on a stream that is in use or 0");
+        return false;
+    }
+    if (stream > cl->stream_max) cl->stream_max = stream;
+    struct admission a = {.type = 0};
+    struct task *t = NULL;
+    if (admit(c, cl, m, &a)) {
+        t = create(c, cl, stream, m, &a);
+        if (!t) refused(&a, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this task's parameters");
+    }
+    if (t)
+        accept(c, s, t);
+    else
+        tell_refusal(c, s, stream, m, &a.refusal);
+    return true;
+}

@@ -1,0 +1,195 @@
+#include "task.h"
+
+#include "coordinator/core/state.h"
+
+#define TO(s) (1u << (s))
+#define LOST (TO(TASK_FAILED) | TO(TASK_EXPIRED) | TO(TASK_CANCELLED))
+
+static const uint16_t legal[TASK_STATES] = {
+    [TASK_NEW] = TO(TASK_QUEUED) | TO(TASK_REFUSED),
+    [TASK_QUEUED] = TO(TASK_PLACED) | LOST,
+    [TASK_PLACED] = TO(TASK_RETURNING) | TO(TASK_QUEUED) | LOST,
+    [TASK_RETURNING] = TO(TASK_DONE) | TO(TASK_QUEUED) | LOST,
+};
+
+static struct session *session_of(const struct coord *c, const struct task *t) {
+    struct client *cl = p2_slab_get(&c->clients, t->client);
+    return cl ? p2_slab_get(&c->sessions, cl->session) : NULL;
+}
+
+static void note_move(struct coord *c, const struct task *t, enum coord_why why, enum p2_err code, struct p2_str text) {
+    struct coord_note *n = coord_note_add(c, NOTE_TASK);
+    n->to = t->state;
+    n->why = why;
+    n->code = code;
+    n->class_ = t->class_;
+    n->task = t->id;
+    n->attempt = t->attempt;
+    n->span_ns = c->now - t->accepted_ns;
+    n->text = text;
+    if (t->attempt) n->peer = t->peer;
+}
+
+static void state_move(struct coord *c, struct task *t, enum task_state to) {
+    P2_CHECK(legal[t->state] & TO(to));
+    struct queue *q = &c->types[t->type].queue;
+    if (t->state == TASK_QUEUED) {
+        queue_remove(q, t);
+        c->queued_in_class[t->class_]--;
+    }
+    if (to == TASK_QUEUED) {
+        queue_push(q, t);
+        c->queued_in_class[t->class_]++;
+    }
+    stats_task_moved(&c->stats, t->state, to);
+    t->state = to;
+}
+
+void task_move(struct coord *c, struct task *t, enum task_state to, enum coord_why why, enum p2_err code) {
+    state_move(c, t, to);
+    note_move(c, t, why, code, p2_str(NULL));
+}
+
+// ---- tables ----------------------------------------------------------------------------------------------------
+
+static struct p2_id own_key(const struct client *cl, const struct p2_id *id) {
+    struct p2_id key;
+    for (unsigned i = 0; i < sizeof key.b; i++) key.b[i] = id->b[i] ^ cl->salt.b[i];
+    return key;
+}
+
+struct task *task_by_stream(const struct coord *c, const struct client *cl, uint32_t stream) {
+    struct p2_id key = coord_pair_key(cl->self, stream);
+    return p2_slab_get(&c->tasks, p2_map_get(&c->by_stream, &key));
+}
+
+struct task *task_by_id(const struct coord *c, const struct client *cl, const struct p2_id *id) {
+    struct p2_id key = own_key(cl, id);
+    return p2_slab_get(&c->tasks, p2_map_get(&c->by_id, &key));
+}
+
+bool task_recent(const struct coord *c, const struct client *cl, const struct p2_id *id) {
+    struct p2_id key = own_key(cl, id);
+    return p2_map_get(&c->recent_map, &key) != P2_NO_HANDLE;
+}
+
+static void remember(struct coord *c, const struct p2_id *key) {
+    struct recent_task *r = &c->recent[c->recent_next];
+    if (r->used) P2_CHECK(p2_map_remove(&c->recent_map, &r->key));
+    *r = (struct recent_task){.key = *key, .used = p2_map_put(&c->recent_map, key, (p2_handle)c->recent_next + 1)};
+    c->recent_next = (c->recent_next + 1) % c->limits.recent_max;
+}
+
+bool task_link(struct coord *c, struct client *cl, struct task *t) {
+    struct p2_id id_key = own_key(cl, &t->id);
+    struct p2_id stream_key = coord_pair_key(cl->self, t->stream);
+    if (!p2_map_put(&c->by_id, &id_key, t->self)) return false;
+    if (!p2_map_put(&c->by_stream, &stream_key, t->self)) {
+        p2_map_remove(&c->by_id, &id_key);
+        return false;
+    }
+    p2_list_push_back(&cl->tasks, &t->in_client);
+    cl->task_count++;
+    p2_heap_push(&c->deadlines, &t->deadline, t->deadline_ns, t->arrival);
+    c->reserved_bytes += t->reserved_bytes;
+    return true;
+}
+
+static void let_go(struct coord *c, struct task *t) {
+    struct client *cl = p2_slab_get(&c->clients, t->client);
+    struct p2_id id_key = own_key(cl, &t->id);
+    struct p2_id stream_key = coord_pair_key(cl->self, t->stream);
+    P2_CHECK(p2_map_remove(&c->by_id, &id_key));
+    P2_CHECK(p2_map_remove(&c->by_stream, &stream_key));
+    remember(c, &id_key);
+    p2_list_remove(&t->in_client);
+    cl->task_count--;
+    p2_heap_remove(&c->deadlines, &t->deadline);
+    outlet_close(&t->outlet);
+    spool_clear(&t->payload);
+    spool_clear(&t->result);
+    p2_blob_unref(t->params_blob);
+    c->reserved_bytes -= t->reserved_bytes;
+    p2_slab_free(&c->tasks, t->self);
+}
+
+// ---- ends ------------------------------------------------------------------------------------------------------
+
+// In the lane of the task's class, so that it does not overtake bytes of a result begun before.
+static void tell_end(struct coord *c, const struct task *t, const struct task_end *e) {
+    struct p2_msg m = {.stream = t->stream};
+    if (e->last == TASK_DONE) return;
+    if (e->last == TASK_EXPIRED) {
+        m.kind = P2_MSG_TASK_TIMEOUT;
+        m.u.timeout.id = t->id;
+        m.u.timeout.attempt = t->attempt;
+        m.u.timeout.queue_ns = (t->attempt ? t->placed_ns : c->now) - t->accepted_ns;
+    } else {
+        m.kind = P2_MSG_TASK_ENDED;
+        m.u.ended.id = t->id;
+        m.u.ended.attempt = t->attempt;
+        m.u.ended.code = e->code;
+        m.u.ended.retryable = e->retryable;
+        m.u.ended.retry_after_ns = e->retryable ? c->limits.retry_after_ns : 0;
+        m.u.ended.sentence = e->text;
+    }
+    session_send(c, session_of(c, t), 1 + (unsigned)t->class_, &m);
+}
+
+void task_end(struct coord *c, struct task *t, const struct task_end *e) {
+    struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    P2_CHECK(!r || e->last != TASK_DONE);
+    if (r) replica_cancel(c, r);
+    state_move(c, t, e->last);
+    note_move(c, t, e->why, e->code, e->text);
+    tell_end(c, t, e);
+    let_go(c, t);
+}
+
+void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, const char *sentence) {
+    const struct task_end end = {
+        .last = TASK_FAILED, .why = why, .code = code, .retryable = p2_err_retryable(code), .text = p2_str(sentence)};
+    task_end(c, t, &end);
+}
+
+// ---- another attempt -------------------------------------------------------------------------------------------
+
+static void ask_again(struct coord *c, struct task *t) {
+    spool_clear(&t->payload);
+    t->dropped = 0;
+    p2_inflow_begin(&t->in, t->attempt + 1, t->in.size, c->limits.stream_window_bytes);
+    struct p2_msg m = {.kind = P2_MSG_RESEND, .stream = t->stream};
+    m.u.resend.id = t->id;
+    m.u.resend.attempt = t->in.attempt;
+    m.u.resend.limit = t->in.granted;
+    session_send(c, session_of(c, t), 0, &m);
+    struct coord_note *n = coord_note_add(c, NOTE_TASK_RESEND);
+    n->task = t->id;
+    n->attempt = t->in.attempt;
+}
+
+void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried) {
+    t->replica = P2_NO_HANDLE;
+    t->delivery_begun = false;
+    outlet_close(&t->outlet);
+    spool_clear(&t->result);
+    if (tried != P2_NO_HANDLE && t->tried_count < COORD_ATTEMPTS_CEILING) t->tried[t->tried_count++] = tried;
+    if (t->attempt >= c->limits.attempts_max) {
+        const char *text =
+            p2_arena_printf(&c->out->texts, "%u attempts failed, the last with %s", t->attempt, p2_err_name(code));
+        task_fail(c, t, WHY_ATTEMPTS, P2_ERR_ATTEMPTS_EXHAUSTED, text);
+        return;
+    }
+    task_move(c, t, TASK_QUEUED, why, code);
+    sched_task_waits(c, t);
+    if (t->dropped) ask_again(c, t);
+}
+
+void task_expire_due(struct coord *c) {
+    struct p2_heap_node *first;
+    while ((first = p2_heap_peek(&c->deadlines)) && first->key <= c->now) {
+        if (coord_step_full(c)) return;
+        const struct task_end end = {.last = TASK_EXPIRED, .why = WHY_DEADLINE, .code = P2_ERR_DEADLINE_EXCEEDED};
+        task_end(c, P2_CONTAINER_OF(first, struct task, deadline), &end);
+    }
+}

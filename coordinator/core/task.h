@@ -1,0 +1,91 @@
+// A task, from accepted to its one end. States and legal moves: the picture in note.h.
+#ifndef COORDINATOR_CORE_TASK_H
+#define COORDINATOR_CORE_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/slab.h"
+#include "coordinator/core/limits.h"
+#include "coordinator/core/note.h"
+#include "coordinator/core/relay.h"
+#include "coordinator/core/spool.h"
+#include "kernels/task_type.h"
+#include "msg/flow.h"
+#include "msg/msg.h"
+
+struct coord;
+struct client;
+
+struct task {
+    p2_handle self, client, replica; // replica: the run in progress, or none
+    enum task_state state;
+    struct p2_id id;
+    uint32_t stream; // the client's
+    uint32_t type;   // index into coord.types
+    enum p2_class class_;
+    struct p2_list in_client;
+    struct p2_blob *params_blob;
+    struct p2_params params; // lent by params_blob
+    struct p2_task_cost cost;
+    uint64_t reserved_bytes; // of the payload budget
+
+    p2_ns accepted_ns, placed_ns, deadline_ns;
+    struct p2_heap_node deadline;
+
+    // QUEUED: in its type's queue, or set aside because nobody present can do it.
+    struct p2_heap_node queued;
+    struct p2_list stranded;
+    p2_ns stranded_ns;
+    uint64_t arrival; // kept for life: a task that comes back goes before those that came after it
+
+    uint32_t attempt;                        // placements so far
+    p2_handle tried[COORD_ATTEMPTS_CEILING]; // peers not to be asked again
+    uint32_t tried_count;
+
+    // The payload. Kept whole when it fits P2_STREAM_WINDOW, so that another attempt needs no client; a larger one
+    // is dropped as it is forwarded, and `dropped` bytes of it are here no more.
+    bool keep;
+    uint64_t dropped;
+    struct p2_inflow in;
+    struct spool payload;
+
+    // The result of the latest attempt that has one.
+    struct p2_inflow result_in;
+    struct p2_outflow result_out;
+    struct spool result;
+    bool delivery_begun; // RESULT_DELIVERY of this attempt was sent
+    p2_ns latency_ns, peer_rtt_ns;
+    struct p2_id peer;
+    struct p2_job_times times;
+    struct outlet outlet;
+};
+
+struct task_end {
+    enum task_state last; // DONE, FAILED, EXPIRED or CANCELLED
+    enum coord_why why;
+    enum p2_err code; // told to the client unless DONE or EXPIRED
+    bool retryable;
+    struct p2_str text;
+};
+
+// The one place that changes a task's state: checks the table, moves lists and counters, notes it.
+void task_move(struct coord *c, struct task *t, enum task_state to, enum coord_why why, enum p2_err code);
+
+// Moves to a last state, tells the client, returns all it held. `t` is gone afterwards.
+void task_end(struct coord *c, struct task *t, const struct task_end *e);
+void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, const char *sentence);
+
+// Its replica is gone without a result: queued again, or failed when no attempt is left. `tried` is not asked again.
+void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried);
+
+void task_expire_due(struct coord *c); // deadlines that passed
+
+struct task *task_by_stream(const struct coord *c, const struct client *cl, uint32_t stream);
+struct task *task_by_id(const struct coord *c, const struct client *cl, const struct p2_id *id);
+bool task_recent(const struct coord *c, const struct client *cl, const struct p2_id *id); // ended not long ago
+bool task_link(struct coord *c, struct client *cl, struct task *t); // into the tables; false: stream or id taken
+
+#endif
