@@ -49,7 +49,8 @@ struct exec_type {
     // that type->reference takes and makes, so it is called with job->in and job->out directly.
     enum p2_err (*run_reference)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);
     // A middle-sized job of raw form by which units per second are measured; its payload is pseudo-random bytes, so
-    // any bytes of that length must be valid. No bench_params: the known answer with the most units is timed instead.
+    // any bytes of that length must be valid. bench_payload_size 0 and no bench_params: the known answer with the most
+    // units is timed instead, which for a small one measures the launch more than the work.
     const struct p2_param *bench_params; // static storage
     uint32_t bench_param_count;
     size_t bench_payload_size;

@@ -39,7 +39,12 @@ static void harden(bool child) {
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (child) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (!child) return;
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // A terminal and a service manager tell the whole group to stop; the supervisor drains first and then says QUIT.
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
 }
 
 static bool parse_device(const char *text, struct serve_options *o) {

@@ -200,15 +200,16 @@ p2_ns runner_expire(struct runner *r, p2_ns now) {
     for (;;) {
         pthread_mutex_lock(&r->lock);
         struct p2_heap_node *node = p2_heap_peek(&r->waiting);
-        struct run_cell *c = node ? P2_CONTAINER_OF(node, struct run_cell, node) : NULL;
-        p2_ns next = c ? c->job.deadline_ns : P2_NEVER;
-        p2_ns queue_ns = c ? now - c->received_ns : 0;
-        if (next <= now) {
-            p2_heap_pop(&r->waiting);
-            c->state = RUN_FREE;
+        p2_ns next = node ? node->key : P2_NEVER;
+        if (!node || next > now) {
+            pthread_mutex_unlock(&r->lock);
+            return next;
         }
+        p2_heap_pop(&r->waiting);
+        struct run_cell *c = P2_CONTAINER_OF(node, struct run_cell, node);
+        c->state = RUN_FREE;
+        p2_ns queue_ns = now - c->received_ns;
         pthread_mutex_unlock(&r->lock);
-        if (next > now) return next;
         tell_unstarted(r, cell_index(r, c), P2_ERR_DEADLINE_EXCEEDED, queue_ns);
     }
 }

@@ -28,7 +28,7 @@ static void trial_drop(struct trial *t) {
     free(t->expected);
 }
 
-// payload NULL: pseudo-random bytes. The trial is to be dropped also when false is returned.
+// A payload of NULL stands for pseudo-random bytes. The trial is to be dropped also when false is returned.
 static bool trial_init(struct trial *t, const struct device *d, const struct p2_task_type *type,
                        const struct p2_known_answer *a, struct p2_strbuf *why) {
     memset(t, 0, sizeof *t);
@@ -100,7 +100,7 @@ static uint64_t units_of(const struct exec_type *type, const struct p2_known_ans
 }
 
 static struct p2_known_answer bench_job(const struct exec_type *type) {
-    if (type->bench_params) {
+    if (type->bench_params || type->bench_payload_size) {
         return (struct p2_known_answer){.params = type->bench_params,
                                         .param_count = type->bench_param_count,
                                         .payload_size = type->bench_payload_size};

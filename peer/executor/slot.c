@@ -9,6 +9,7 @@
 #include "os/os.h"
 
 #define AHEAD_NS (40 * P2_MS)        // how far the queue may run ahead of the device
+#define FLUSH_EVERY 8                // launches
 #define LAUNCH_NS_FIRST (10 * P2_MS) // taken for a launch until one was measured
 
 enum p2_err slot_init(struct exec_slot *s, const struct device *device, atomic_uint_fast64_t *allocations,
@@ -241,8 +242,8 @@ enum p2_err exec_launch(struct exec_slot *slot, cl_kernel k, uint32_t dims, cons
     e = exec_check(slot, clEnqueueNDRangeKernel(slot->queue, k, dims, NULL, g, l, 0, NULL, &event), "launch");
     if (e != P2_OK) return e;
     slot->ahead[(slot->ahead_first + slot->ahead_count++) % SLOT_AHEAD_MAX] = event;
-    // Drivers of GPUs hold commands back until told, or until someone waits.
-    return exec_check(slot, clFlush(slot->queue), "flush");
+    // Drivers of GPUs hold commands back until told, or until someone waits; telling costs, so not each time.
+    return slot->ahead_count % FLUSH_EVERY == 1 ? exec_check(slot, clFlush(slot->queue), "flush") : P2_OK;
 }
 
 static void begin(struct exec_slot *s, uint32_t index, const struct slot_job *job) {

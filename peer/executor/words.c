@@ -1,9 +1,9 @@
 #include "peer/executor/serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +222,9 @@ _Noreturn void serve(const struct serve_options *options) {
     static struct child child;
     struct child *c = &child;
     c->o = *options;
+    // PoCL starts a linker, which must not hold the supervisor's end of us open.
+    fcntl(c->o.words_fd, F_SETFD, FD_CLOEXEC);
+    fcntl(c->o.memory_fd, F_SETFD, FD_CLOEXEC);
     for (;;) {
         struct pollfd p = {.fd = c->o.words_fd, .events = POLLIN};
         int ready = poll(&p, 1, next_wake(c));

@@ -26,6 +26,7 @@
 
 #define CELLS 4
 #define CELL_BYTES 4096
+#define MEMORY_BYTES ((size_t)CELLS * 2 * CELL_BYTES)
 #define PATIENCE_MS 60000
 
 static const char *program;
@@ -44,8 +45,8 @@ static void spawn(const char *device) {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     child.memory_fd = memfd_create("cells", MFD_CLOEXEC);
-    assert_int_equal(ftruncate(child.memory_fd, CELLS * 2 * CELL_BYTES), 0);
-    child.memory = mmap(NULL, CELLS * 2 * CELL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, child.memory_fd, 0);
+    assert_int_equal(ftruncate(child.memory_fd, (off_t)MEMORY_BYTES), 0);
+    child.memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, child.memory_fd, 0);
     assert_ptr_not_equal(child.memory, MAP_FAILED);
     child.pid = fork();
     assert_true(child.pid >= 0);
@@ -94,7 +95,7 @@ static int end(void) {
     while (hear(&w)) continue;
     int status = 0;
     assert_int_equal(waitpid(child.pid, &status, 0), child.pid);
-    munmap(child.memory, CELLS * 2 * CELL_BYTES);
+    munmap(child.memory, MEMORY_BYTES);
     close(child.memory_fd);
     close(child.words);
     return status;
@@ -258,7 +259,7 @@ static void bad_setups_end_it(void **state) {
 
 static void every_number_of_a_setup_is_checked(void **state) {
     (void)state;
-    const uint64_t half = UINT64_MAX / 2 + 1, memory = CELLS * 2 * CELL_BYTES;
+    const uint64_t half = UINT64_MAX / 2 + 1, memory = MEMORY_BYTES;
     const struct word_setup bad[] = {
         {0, CELLS, 1, CELL_BYTES, CELL_BYTES},
         {WORDS_VERSION, 0, 0, CELL_BYTES, CELL_BYTES},
@@ -345,6 +346,16 @@ static void late_jobs_are_told_while_the_slot_is_stuck(void **state) {
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
+static void signals_to_the_group_do_not_end_it(void **state) {
+    (void)state;
+    start("fake");
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) assert_int_equal(kill(child.pid, signals[i]), 0);
+    run_a_job(0);
+    say_kind(WORD_QUIT);
+    assert_true(exited(end(), 0));
+}
+
 static void it_goes_when_the_supervisor_goes(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -419,6 +430,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(every_number_of_a_setup_is_checked),
         cmocka_unit_test(bad_jobs_end_it),
         cmocka_unit_test(late_jobs_are_told_while_the_slot_is_stuck),
+        cmocka_unit_test(signals_to_the_group_do_not_end_it),
         cmocka_unit_test(it_goes_when_the_supervisor_goes),
         cmocka_unit_test(killed_while_building_it_leaves_nothing_in_the_way),
         cmocka_unit_test(list_is_json_lines),

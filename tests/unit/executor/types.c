@@ -40,8 +40,10 @@ static enum p2_err reference(const void *block, const uint8_t *payload, size_t p
 
 static enum p2_err reference_stuck(const void *block, const uint8_t *payload, size_t payload_size, uint8_t *out,
                                    size_t out_capacity, size_t *out_size) {
-    if (payload_size == STUCK_SIZE && out_capacity) out[0] = STUCK_SIGN;
-    while (payload_size == STUCK_SIZE) pause();
+    if (payload_size == STUCK_SIZE && out_capacity) {
+        out[0] = STUCK_SIGN;
+        for (;;) pause();
+    }
     return reference(block, payload, payload_size, out, out_capacity, out_size);
 }
 
@@ -61,8 +63,8 @@ static enum p2_err add(struct exec_slot *slot, const struct exec_job *job, cl_ui
     for (uint32_t i = 0; i < b->launches; i++) {
         if (test_on_launch) test_on_launch(i);
         cl_uint offset = i * piece;
-        cl_int e = clSetKernelArg(k, 0, sizeof in, &in);
-        e |= clSetKernelArg(k, 1, sizeof out, &out);
+        cl_int e = clSetKernelArg(k, 0, sizeof(cl_mem), &in);
+        e |= clSetKernelArg(k, 1, sizeof(cl_mem), &out);
         e |= clSetKernelArg(k, 2, sizeof b->size, &b->size);
         e |= clSetKernelArg(k, 3, sizeof offset, &offset);
         e |= clSetKernelArg(k, 4, sizeof delta, &delta);
@@ -92,8 +94,8 @@ static const struct p2_known_answer answers[] = {
 
 #define TYPE(NAME, REFERENCE)                                                                                          \
     {                                                                                                                  \
-        .name = NAME, .version = 1, .unit = "B", .block_bytes = sizeof(struct test_block), .prepare = prepare,         \
-        .reference = REFERENCE, .equal = equal, .known_answers = answers,                                              \
+        .name = (NAME), .version = 1, .unit = "B", .block_bytes = sizeof(struct test_block), .prepare = prepare,       \
+        .reference = (REFERENCE), .equal = equal, .known_answers = answers,                                            \
         .known_answer_count = sizeof answers / sizeof *answers,                                                        \
     }
 
