@@ -19,13 +19,13 @@ enum p2_opt_kind {
 struct p2_option {
     const char *name; // "listen": --listen, P2C2R_LISTEN, "listen" in the file; NULL ends a table
     enum p2_opt_kind kind;
-    const char *fallback; // as text; NULL for unset (NULL pointer, 0, false)
-    double min, max;      // of numbers, in the kind's own unit; both 0: any
+    const char *fallback;       // as text; NULL for unset (NULL pointer, 0, false)
+    double min, max;            // of numbers, in the kind's own unit; both 0: any
     const char *const *choices; // of TEXT; NULL-terminated or NULL
-    const char *value_name; // "ADDR:PORT" in help
-    const char *doc;        // one sentence
-    size_t offset;          // of the field in the settings struct
-    char letter;            // short flag, 0 for none
+    const char *value_name;     // "ADDR:PORT" in help
+    const char *doc;            // one sentence
+    size_t offset;              // of the field in the settings struct
+    char letter;                // short flag, 0 for none
 };
 
 struct p2_program {
@@ -47,7 +47,14 @@ enum p2_conf_outcome p2_conf_read(const struct p2_program *program, int argc, ch
 void p2_conf_free(void *settings); // texts read from a file
 
 // Exit codes of all programs.
-enum { P2_EXIT_OK = 0, P2_EXIT_FAILED = 1, P2_EXIT_USAGE = 2, P2_EXIT_REFUSED = 3, P2_EXIT_UNREACHABLE = 4, P2_EXIT_LATE = 5 };
+enum {
+    P2_EXIT_OK = 0,
+    P2_EXIT_FAILED = 1,
+    P2_EXIT_USAGE = 2,
+    P2_EXIT_REFUSED = 3,
+    P2_EXIT_UNREACHABLE = 4,
+    P2_EXIT_LATE = 5
+};
 
 bool p2_parse_duration(const char *text, int64_t *ns_out);
 bool p2_parse_bytes(const char *text, uint64_t *bytes_out);
