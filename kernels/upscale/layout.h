@@ -40,8 +40,10 @@ struct upscale_block {
 // where the picture ends. Row r begins at r * stride; its pixel x lies at UPSCALE_MARGIN + x.
 #define UPSCALE_MARGIN 16u // px before the first
 #define UPSCALE_TAIL 96u   // px after the last, at least: a strip and its taps
-// Tables of columns and rows are as long as the side and this, the last entry repeated.
+// Tables of columns and rows have as many entries as the side and these, which repeat the last: all first columns (for
+// the adaptive filter, base columns), then all weights 0..3, then all weights 4..7 (for it, all fractions instead).
 #define UPSCALE_TABLE_TAIL 96u
+#define UPSCALE_TABLE_WORDS 9u // of one entry
 // Planes between the two steps of the adaptive filter: 8.8 fixed point, four planes of mid_rows rows.
 
 #define UPSCALE_STRIP 64u       // output px of a work-item, separable filters
