@@ -1,0 +1,35 @@
+// One record without its sequence number: type, flags, stream (a byte), bytes of payload at the end (two, little-endian),
+// then header and payload.
+#include "again.h"
+#include "base/check.h"
+#include "fuzz.h"
+#include "wire/wire.h"
+
+#define HEAD 5u
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size < HEAD) return 0;
+    uint32_t payload_len = (uint32_t)data[3] | (uint32_t)data[4] << 8;
+    size_t left = size - HEAD;
+    if (payload_len > left || left - payload_len > P2_HEADER_MAX) return 0;
+    struct p2_prefix p = {.type = data[0],
+                          .flags = data[1],
+                          .stream = data[2],
+                          .header_len = (uint16_t)(left - payload_len),
+                          .payload_len = payload_len};
+    uint8_t bytes[P2_PREFIX_BYTES];
+    p2_prefix_put(&p, bytes);
+    if (p2_prefix_get(bytes, &p) != P2_OK) return 0;
+
+    struct p2_blob_pool pool;
+    struct p2_codec codec;
+    p2_blob_pool_init(&pool, 1 << 20, 0);
+    P2_CHECK(p2_codec_init(&codec, &pool));
+    struct p2_blob payload = {.refs = 1, .size = payload_len, .data = (uint8_t *)data + HEAD + p.header_len};
+    struct p2_slice slice = {payload_len ? &payload : NULL, 0, payload_len};
+    struct p2_msg m;
+    if (p2_decode(&codec, &p, data + HEAD, slice, &m) == P2_OK) check_again(&m);
+    p2_codec_deinit(&codec);
+    p2_blob_pool_deinit(&pool);
+    return 0;
+}

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Writes the seeds of the fuzz corpus beside this file: the vectors, and hostile cases by name."""
+import os
+import struct
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+VECTORS = os.path.join(HERE, "..", "..", "proto", "vectors")
+
+HELLO, TASK_SUBMIT, BATCH, RESULT, FAILURE, CHUNK, WINDOW, HEARTBEAT, PING, ERROR, BYE = (
+    1, 6, 7, 10, 11, 16, 17, 19, 20, 25, 29)
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_100 = ZSTD_MAGIC + b"\x20\x64\x23\x03\x00A"  # 100 times 'A'
+# Content size 2^30, then a block that repeats one byte 128 KiB times.
+ZSTD_GIGABYTE = ZSTD_MAGIC + b"\xe0" + struct.pack("<Q", 1 << 30) + b"\x02\x00\x10\x00"
+ZSTD_LIAR = ZSTD_MAGIC + b"\x20\x64\x02\x00\x10\x00\x03\x00\x10\x00"  # says 100, holds 256 KiB
+
+
+def varint(value):
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def number(field, value):
+    return varint(field << 3) + varint(value)
+
+
+def block(field, data):
+    return varint(field << 3 | 2) + varint(len(data)) + data
+
+
+def nested(depth):
+    data = b""
+    for _ in range(depth):
+        data = block(1, data)
+        if len(data) > 60000:
+            break
+    return data
+
+
+def record(kind, header=b"", payload=b"", stream=0, seq=0, flags=0, header_len=None, payload_len=None):
+    return struct.pack("<BBHIII", kind, flags, len(header) if header_len is None else header_len, stream,
+                       len(payload) if payload_len is None else payload_len, seq) + header + payload
+
+
+def hello(version_min=1, version_max=1, magic=0x52324332, role=2):
+    return record(HELLO, b"\x0d" + struct.pack("<I", magic) + number(2, version_min) + number(3, version_max) +
+                  number(4, 1) + number(5, role) + block(6, b"seed"))
+
+
+ID = block(1, bytes(range(16)))
+ECHO = ID + block(2, b"echo")
+
+
+def vectors():
+    """Name and bytes of each vector, the sequence number set to `seq`."""
+    for name in sorted(os.listdir(VECTORS)):
+        if not name.endswith(".hex"):
+            continue
+        with open(os.path.join(VECTORS, name), encoding="utf-8") as f:
+            data = bytes.fromhex("".join(line for line in f if not line.startswith("#")))
+        yield name[:-4], data
+
+
+def with_seq(data, seq):
+    return data[:12] + struct.pack("<I", seq) + data[16:]
+
+
+def hostile_headers():
+    """Name, type, stream, header, payload, flags of records that are whole but wrong, or at a limit."""
+    param = block(1, b"n")
+    yield "nesting-unknown-field", TASK_SUBMIT, 1, ECHO + block(100, nested(10000)), b"", 0
+    yield "nesting-param", TASK_SUBMIT, 1, ECHO + block(9, nested(10000)), b"", 0
+    yield "nesting-groups", TASK_SUBMIT, 1, b"\x0b" * 10000, b"", 0
+    yield "utf8-overlong", BYE, 0, block(1, b"\xc0\x80"), b"", 0
+    yield "utf8-surrogate", BYE, 0, block(1, b"\xed\xa0\x80"), b"", 0
+    yield "utf8-cut", BYE, 0, block(1, b"12345678\xe2\x82"), b"", 0
+    yield "text-with-nul", BYE, 0, block(1, b"a\0b"), b"", 0
+    yield "text-too-long", BYE, 0, block(1, b"x" * 257), b"", 0
+    yield "length-beyond-end", BYE, 0, b"\x0a\x7f", b"", 0
+    yield "length-huge", BYE, 0, b"\x0a" + varint(2**63 - 1), b"", 0
+    yield "varint-endless", WINDOW, 1, b"\x08" + b"\xff" * 12, b"", 0
+    yield "field-zero", WINDOW, 1, b"\x00\x01", b"", 0
+    yield "field-twice", WINDOW, 1, number(1, 1) + number(1, 2), b"", 0
+    yield "enum-class-reserved", TASK_SUBMIT, 1, ECHO + number(4, 7), b"", 0
+    yield "enum-class-negative", TASK_SUBMIT, 1, ECHO + number(4, 2**64 - 1), b"", 0
+    yield "enum-code-unknown", ERROR, 0, number(1, 9999), b"", 0
+    yield "enum-code-ok", ERROR, 0, b"", b"", 0
+    yield "attempt-above-32-bits", FAILURE, 1, ID + number(2, 2**32 + 1) + number(3, 61), b"", 0
+    yield "id-too-short", WINDOW, 1, block(1, b"abc"), b"", 0
+    yield "load-nan", HEARTBEAT, 0, b"\x09" + struct.pack("<d", float("nan")), b"", 0
+    yield "load-above-one", HEARTBEAT, 0, b"\x09" + struct.pack("<d", 1.5), b"", 0
+    yield "slots-too-many", HEARTBEAT, 0, block(6, b"\x01" * 257), b"", 0
+    yield "slots-unpacked", HEARTBEAT, 0, number(6, 1) * 256, b"", 0
+    yield "params-too-many", TASK_SUBMIT, 1, ECHO + block(9, param + number(2, 1)) * 33, b"", 0
+    yield "param-without-value", TASK_SUBMIT, 1, ECHO + block(9, param), b"", 0
+    yield "param-two-values", TASK_SUBMIT, 1, ECHO + block(9, param + number(2, 1) + block(4, b"t")), b"", 0
+    yield "param-infinite", TASK_SUBMIT, 1, ECHO + block(9, param + b"\x19" + struct.pack("<d", float("inf"))), b"", 0
+    yield "param-list-empty", TASK_SUBMIT, 1, ECHO + block(9, param + block(5, b"")), b"", 0
+    yield "param-list-long", TASK_SUBMIT, 1, ECHO + block(9, param + block(5, block(1, b"\x02" * 17))), b"", 0
+    yield "batch-257", BATCH, 1, block(1, ECHO) * 257, b"", 0
+    yield "batch-256", BATCH, 1, block(1, ECHO) * 256, b"", 0
+    yield "batch-empty", BATCH, 1, b"", b"", 0
+    yield "batch-payload-short", BATCH, 1, block(1, ECHO + number(6, 9)), b"12345678", 0
+    yield "batch-payload-over", BATCH, 1, block(1, ECHO + number(6, 7)), b"12345678", 0
+    yield "batch-all-elements", BATCH, 1, block(1, ECHO + block(9, param + number(2, 2)) * 15) * 256, b"", 0
+    yield "batch-elements-over", BATCH, 1, block(1, ECHO + block(9, param + number(2, 2)) * 16) * 256, b"", 0
+    yield "unknown-fields-64", WINDOW, 1, number(1000, 1) * 64, b"", 0
+    yield "unknown-fields-65", WINDOW, 1, number(1000, 1) * 65, b"", 0
+    yield "payload-above-limit", RESULT, 1, ID + number(2, 1) + number(3, 1) + number(8, 2**26 + 1), b"x", 0
+    yield "payload-first-part-over", RESULT, 1, ID + number(2, 1) + number(3, 1) + number(8, 1), b"xy", 0
+    yield "chunk-offset-wraps", CHUNK, 1, number(1, 2**64 - 1), b"x", 0
+    yield "zstd-gigabyte", CHUNK, 1, number(3, 65536), ZSTD_GIGABYTE, 1
+    yield "zstd-raw-size-differs", CHUNK, 1, number(3, 99), ZSTD_100, 1
+    yield "zstd-no-frame", CHUNK, 1, number(3, 100), b"not a frame at all", 1
+    yield "zstd-flag-on-window", WINDOW, 1, number(1, 5), b"", 1
+
+
+def reader_seeds():
+    stream = hello()
+    for seq, (name, data) in enumerate(vectors()):
+        yield "vector-" + name, hello() + with_seq(data, 1)
+        stream += with_seq(data, seq + 1)
+    yield "all-vectors", stream
+    yield "all-vectors-cut", stream[:-3]
+    for name, kind, on, header, payload, flags in hostile_headers():
+        yield name, hello() + record(kind, header, payload, on, 1, flags)
+    yield "magic-wrong", hello(magic=0x52324333)
+    yield "magic-http", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    yield "magic-tls", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+    yield "version-future", hello(900, 901)
+    yield "version-backwards", hello(2, 1)
+    yield "role-unknown", hello(role=9)
+    yield "first-record-ping", record(PING)
+    yield "type-unknown", hello() + record(200, seq=1)
+    yield "flags-reserved", hello() + record(CHUNK, b"", b"x", 1, 1, 0x80)
+    yield "payload-4-gigabytes", hello() + record(CHUNK, b"", b"", 1, 1, 0, None, 2**32 - 1)
+    yield "payload-65537", hello() + record(CHUNK, b"", b"", 1, 1, 0, None, 65537)
+    yield "payload-where-none-is", hello() + record(PING, b"", b"x", 0, 1)
+    yield "header-cut", hello() + record(PING, b"\x09", b"", 0, 1, 0, 65535)
+    yield "sequence-gap", hello() + record(PING, seq=2)
+    yield "sequence-repeated", hello() + record(PING, seq=0)
+    yield "stream-on-ping", hello() + record(PING, b"", b"", 5, 1)
+    yield "prefix-cut", hello()[:15]
+    yield "empty-records", hello() + b"".join(record(PING, seq=i + 1) for i in range(200))
+
+
+def codec_seeds():
+    def case(kind, flags, stream, header, payload):
+        return struct.pack("<BBBH", kind, flags, stream, len(payload)) + header + payload
+
+    for name, data in vectors():
+        kind, flags, header_len, stream = struct.unpack_from("<BBHI", data)
+        yield "vector-" + name, case(kind, flags, stream, data[16:16 + header_len], data[16 + header_len:])
+    for name, kind, stream, header, payload, flags in hostile_headers():
+        yield name, case(kind, flags, stream, header, payload)
+
+
+def chunks_seeds():
+    def begin(size, window, attempt):
+        return b"\x00" + struct.pack("<I", size)[:3] + struct.pack("<HB", window, attempt)
+
+    def chunk(attempt, offset, data, raw=None):
+        return (b"\x01" + bytes([attempt]) + struct.pack("<I", offset)[:3] +
+                struct.pack("<HH", len(data), len(data) if raw is None else raw) + data)
+
+    consume, honest = b"\x02\xff\xff", b"\x03"
+    yield "in-order", begin(8, 100, 1) + chunk(1, 0, b"1234") + chunk(1, 4, b"5678") + consume
+    yield "gap", begin(8, 100, 1) + chunk(1, 4, b"5678")
+    yield "overlap", begin(8, 100, 1) + chunk(1, 0, b"1234") + chunk(1, 2, b"3456")
+    yield "beyond-end", begin(8, 100, 1) + chunk(1, 0, b"123456789")
+    yield "beyond-window", begin(8, 2, 1) + chunk(1, 0, b"1234")
+    yield "empty-chunk", begin(8, 100, 1) + chunk(1, 0, b"")
+    yield "attempt-stale", begin(8, 100, 2) + chunk(1, 0, b"1234")
+    yield "attempt-early", begin(8, 100, 2) + chunk(3, 0, b"1234")
+    yield "attempt-anew", begin(8, 100, 1) + chunk(1, 0, b"1234") + begin(8, 100, 2) + chunk(2, 0, b"12345678")
+    yield "window-moves", begin(8, 3, 1) + chunk(1, 0, b"1234") + consume + chunk(1, 4, b"5678") + consume
+    yield "zstd", begin(100, 1000, 1) + chunk(1, 0, ZSTD_100, 100) + consume
+    yield "zstd-gigabyte", begin(65535, 65535, 1) + chunk(1, 0, ZSTD_GIGABYTE, 65535)
+    yield "zstd-liar", begin(100, 1000, 1) + chunk(1, 0, ZSTD_LIAR, 100)
+    yield "zstd-cut", begin(100, 1000, 1) + chunk(1, 0, ZSTD_100[:-1], 100)
+    yield "honest-small", begin(5, 100, 1) + honest
+    yield "honest-large", begin(1 << 20, 65535, 1) + honest
+    yield "honest-narrow", begin(1000, 63, 1) + honest
+    yield "honest-empty", begin(0, 100, 1) + honest
+
+
+def write(target, seeds, head=b""):
+    folder = os.path.join(HERE, "corpus", target)
+    os.makedirs(folder, exist_ok=True)
+    for name, data in seeds:
+        with open(os.path.join(folder, name), "wb") as f:
+            f.write(head + data)
+
+
+if __name__ == "__main__":
+    write("reader", reader_seeds(), b"\x00")
+    write("reader", ((name + "-in-pieces", data) for name, data in reader_seeds() if not name.startswith("vector-")
+                     and len(data) < 4096), b"\x05")
+    write("codec", codec_seeds())
+    write("chunks", chunks_seeds())
