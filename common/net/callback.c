@@ -10,12 +10,9 @@ static int receive(struct p2_loop *loop, struct conn *c, struct lws *wsi, const 
     c->heard_ns = loop->now;
     if (c->state != CONN_OPEN) return 0; // it is leaving: what still comes in is not wanted
     if (!lws_frame_is_binary(wsi)) {
-        static const char reason[] = "binary only";
-        c->why = P2_ERR_BAD_RECORD;
-        c->closing_ns = loop->now;
-        p2_conn_move(c, CONN_ENDED);
-        lws_close_reason(wsi, LWS_CLOSE_STATUS_UNACCEPTABLE_OPCODE, (unsigned char *)reason, sizeof reason - 1);
-        return -1;
+        p2_queue_clear(loop, c);
+        p2_conn_leave(loop, c, P2_ERR_BAD_RECORD);
+        return 0;
     }
     if (size > 0) loop->handlers.received(loop->handlers.context, c->handle, bytes, size);
     return 0;

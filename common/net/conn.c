@@ -87,7 +87,22 @@ void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why) {
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         (void)shutdown(fd, SHUT_RDWR);
     }
+    loop->dirty = true;
     lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+}
+
+// Close codes: 1000 when all is well, else from the range for private use, so a browser can tell why. Not from inside a
+// callback: there lws (a debug build in Debian 12) closes twice, and the second time without a word.
+static void say_goodbye(struct p2_loop *loop, struct conn *c) {
+    unsigned code = c->why == P2_OK ? 1000u : 4000u + (unsigned)c->why;
+    const char *name = c->why == P2_OK ? "" : p2_err_name(c->why);
+    unsigned char reason[64];
+    size_t size = strlen(name) < sizeof reason ? strlen(name) : sizeof reason;
+    memcpy(reason, name, size);
+    p2_conn_move(c, CONN_ENDED);
+    loop->dirty = true;
+    lws_close_reason(c->wsi, (enum lws_close_status)code, reason, size);
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC); // the orderly way, since there is a reason
 }
 
 // ---- what is left for the end of the turn ----------------------------------------------------------------------------
@@ -118,7 +133,12 @@ void p2_conns_attend(struct p2_loop *loop) {
             p2_conn_cut(loop, c, c->why);
             continue;
         }
+        bool goodbye = c->due & DUE_GOODBYE;
         c->due = 0;
+        if (goodbye && c->wsi && c->state == CONN_FLUSHING) {
+            say_goodbye(loop, c);
+            continue;
+        }
         if (!c->room_wanted || c->state != CONN_OPEN || !has_room(loop, c)) continue;
         if (c->room_turn == loop->turns) {
             p2_conn_due(loop, c, DUE_ROOM); // asked in this very turn: answered in the next
@@ -182,29 +202,22 @@ static int write_queue(struct p2_loop *loop, struct conn *c) {
     return 0;
 }
 
-// WebSocket close codes: 1000 when all is well, else from the range for private use, so a browser can tell why.
-static int say_goodbye(struct conn *c) {
-    unsigned code = c->why == P2_OK ? 1000u : 4000u + (unsigned)c->why;
-    const char *name = c->why == P2_OK ? "" : p2_err_name(c->why);
-    unsigned char reason[64];
-    size_t size = strlen(name) < sizeof reason ? strlen(name) : sizeof reason;
-    memcpy(reason, name, size);
-    lws_close_reason(c->wsi, (enum lws_close_status)code, reason, size);
-    p2_conn_move(c, CONN_ENDED);
-    return -1;
+// lws reports only pongs that carry something.
+static int write_ping(struct p2_loop *loop, struct conn *c) {
+    static const char text[] = "p2c2r";
+    c->ping_due = false;
+    memcpy(loop->scratch + LWS_PRE, text, sizeof text - 1);
+    return lws_write(c->wsi, loop->scratch + LWS_PRE, sizeof text - 1, LWS_WRITE_PING);
 }
 
 int p2_conn_flush(struct p2_loop *loop, struct conn *c) {
     c->write_asked = false;
     if (c->state != CONN_OPEN && c->state != CONN_FLUSHING) return 0;
     c->moved_ns = loop->now;
-    if (c->ping_due) {
-        c->ping_due = false;
-        if (lws_write(c->wsi, loop->scratch + LWS_PRE, 0, LWS_WRITE_PING) < 0) return -1;
-    }
+    if (c->ping_due && write_ping(loop, c) < 0) return -1;
     if (!lws_partial_buffered(c->wsi) && write_queue(loop, c) < 0) return -1;
     bool all_taken = c->queued_bytes == 0 && !lws_partial_buffered(c->wsi);
-    if (all_taken && c->state == CONN_FLUSHING) return say_goodbye(c);
+    if (all_taken && c->state == CONN_FLUSHING) p2_conn_due(loop, c, DUE_GOODBYE);
     if (!all_taken) p2_conn_ask_write(loop, c);
     if (c->room_wanted && has_room(loop, c)) p2_conn_due(loop, c, DUE_ROOM);
     return 0;
@@ -265,9 +278,7 @@ void p2_conn_established(struct p2_loop *loop, p2_conn handle) {
     p2_listen_forget(loop, c);
 }
 
-void p2_conn_close(struct p2_loop *loop, p2_conn handle, enum p2_err why) {
-    struct conn *c = p2_conn_find(loop, handle);
-    if (!c || c->state == CONN_FLUSHING || c->state == CONN_ENDED) return;
+void p2_conn_leave(struct p2_loop *loop, struct conn *c, enum p2_err why) {
     c->why = why;
     c->closing_ns = loop->turning ? loop->now : p2_clock_now();
     if (c->state != CONN_OPEN) {
@@ -281,4 +292,9 @@ void p2_conn_close(struct p2_loop *loop, p2_conn handle, enum p2_err why) {
     }
     p2_conn_move(c, CONN_FLUSHING);
     p2_conn_ask_write(loop, c);
+}
+
+void p2_conn_close(struct p2_loop *loop, p2_conn handle, enum p2_err why) {
+    struct conn *c = p2_conn_find(loop, handle);
+    if (c && c->state != CONN_FLUSHING && c->state != CONN_ENDED) p2_conn_leave(loop, c, why);
 }

@@ -44,11 +44,11 @@ struct record_pool {
 // ---- a connection (conn.c) -------------------------------------------------------------------------------------------
 
 //   DIALING --> OPEN --> FLUSHING --> ENDED        OPEN: records flow. FLUSHING: p2_conn_close was called and the
-//   ARRIVED --/   \------------------/             queue drains. ENDED: nothing more of ours leaves; lws says
-//      \-------------------------------/           goodbye, or the next turn cuts it. Then the handle dies.
+//   ARRIVED --/   \------------------/             queue drains. ENDED: nothing more of ours leaves;
+//      \-------------------------------/           the remote answers our goodbye, or a turn cuts it. Then it dies.
 enum conn_state { CONN_NONE, CONN_DIALING, CONN_ARRIVED, CONN_OPEN, CONN_FLUSHING, CONN_ENDED, CONN_STATES };
 
-enum { DUE_CUT = 1, DUE_ROOM = 2 };
+enum { DUE_CUT = 1, DUE_ROOM = 2, DUE_GOODBYE = 4 };
 
 struct conn {
     p2_conn handle;
@@ -148,9 +148,10 @@ void p2_conn_move(struct conn *c, enum conn_state to);
 void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what);
 void p2_conn_ask_write(struct p2_loop *loop, struct conn *c);
 void p2_conn_opened(struct p2_loop *loop, struct conn *c, struct lws *wsi);
-int p2_conn_flush(struct p2_loop *loop, struct conn *c);                 // -1: lws closes it
-void p2_conn_gone(struct p2_loop *loop, struct conn *c);                 // lws let go of it: tells the application
-void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why); // now, unsent bytes are dropped
+int p2_conn_flush(struct p2_loop *loop, struct conn *c);                   // -1: lws closes it
+void p2_conn_gone(struct p2_loop *loop, struct conn *c);                   // lws let go of it: tells the application
+void p2_conn_leave(struct p2_loop *loop, struct conn *c, enum p2_err why); // flushes, says goodbye, ends
+void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why);   // now, unsent bytes are dropped
 void p2_conn_release(struct p2_loop *loop, struct conn *c);
 void p2_conns_attend(struct p2_loop *loop);
 void p2_conns_discard(struct p2_loop *loop); // all of them, without a word

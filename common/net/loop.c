@@ -186,6 +186,7 @@ void p2_loop_turn(struct p2_loop *loop, p2_ns timeout_ns) {
     for (;;) {
         pass(loop);
         if (loop->served != served || loop->now >= deadline) break;
+        if (loop->dirty) continue; // what was asked for since is not with the kernel yet
         wait_ready(loop, p2_ns_min(deadline, next_tick(loop)));
         loop->now = p2_clock_now();
     }

@@ -1,0 +1,250 @@
+// Records between a server and a client of ours: order, batches, lanes, sizes, back-pressure.
+#include "fixture.h"
+
+#include <string.h>
+
+static void echo_both_ways(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    p.server.echo = true;
+    pair_connect(&p);
+    assert_string_equal(p.server.remote, "127.0.0.1");
+    assert_string_equal(p.client.remote, "127.0.0.1");
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_int_equal(send_record(&p, &p.client, 1, i, i * 100), P2_OK);
+        UNTIL(&p, p.client.records == i + 1);
+        assert_int_equal(p.client.noted[i].number, i);
+        assert_int_equal(p.client.noted[i].size, HEAD_BYTES + i * 100);
+    }
+    assert_false(p.server.content_wrong || p.client.content_wrong);
+    assert_int_equal(p.pool.bytes_live, 0); // payloads are let go once sent
+    pair_end(&p);
+}
+
+static void queued_records_leave_together(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    pair_connect(&p);
+    struct p2_net_stats before_stats, after;
+    p2_loop_stats(p.client.loop, &before_stats);
+    for (uint32_t i = 0; i < 1000; i++) assert_int_equal(send_record(&p, &p.client, 1, i, 40), P2_OK);
+    UNTIL(&p, p.server.records == 1000);
+    p2_loop_stats(p.client.loop, &after);
+    assert_int_equal(after.records_out - before_stats.records_out, 1000);
+    assert_int_equal(after.bytes_out - before_stats.bytes_out, 1000 * (HEAD_BYTES + 40));
+    assert_int_equal(after.messages_out - before_stats.messages_out, 1); // 56,000 bytes fit one message
+    assert_false(p.server.content_wrong);
+    pair_end(&p);
+}
+
+static void lower_lanes_first_order_kept_inside(void **state) {
+    (void)state;
+    static const uint32_t lanes[] = {4, 2, 0, 4, 1, 3, 0, 2}, expected[] = {2, 6, 4, 1, 7, 5, 0, 3};
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    p.client.stamps = true;
+    pair_connect(&p);
+    for (uint32_t i = 0; i < 8; i++) assert_int_equal(send_record(&p, &p.client, lanes[i], i, 10), P2_OK);
+    UNTIL(&p, p.server.records == 8);
+    for (uint32_t i = 0; i < 8; i++) {
+        assert_int_equal(p.server.noted[i].number, expected[i]);
+        assert_int_equal(p.server.noted[i].stamp, i); // stamped as they leave, not as they were queued
+    }
+    pair_end(&p);
+}
+
+static void an_urgent_record_overtakes_bulk(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    pair_connect(&p);
+    for (uint32_t i = 0; i < 40; i++) assert_int_equal(send_record(&p, &p.client, 4, i, 65536), P2_OK);
+    assert_int_equal(send_record(&p, &p.client, 0, 99, 0), P2_OK);
+    UNTIL(&p, p.server.records == 41);
+    assert_int_equal(p.server.noted[0].number, 99);
+    for (uint32_t i = 0; i < 40; i++) assert_int_equal(p.server.noted[i + 1].number, i);
+    assert_false(p.server.content_wrong);
+    pair_end(&p);
+}
+
+static void a_busy_lane_does_not_starve_the_others(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    pair_connect(&p);
+    assert_int_equal(send_record(&p, &p.client, 4, 1000, 60000), P2_OK);
+    for (uint32_t i = 0; i < 90; i++) assert_int_equal(send_record(&p, &p.client, 1, i, 60000), P2_OK);
+    UNTIL(&p, p.server.records == 91);
+    uint32_t at = 0;
+    while (at < NOTED_MAX && p.server.noted[at].number != 1000) at++;
+    assert_in_range(at, 4, NOTED_MAX - 1); // after the first message, long before the last
+    pair_end(&p);
+}
+
+static void large_payloads_whole(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    pair_connect(&p);
+    struct side *ways[2][2] = {{&p.client, &p.server}, {&p.server, &p.client}};
+    for (int w = 0; w < 2; w++) {
+        struct side *from = ways[w][0], *to = ways[w][1];
+        uint32_t sent = 0;
+        for (p2_ns end = deadline(); to->records < 1000;) {
+            assert_true(before(end));
+            while (sent < 1000 && p2_conn_room(from->loop, from->last) >= 70000) {
+                assert_int_equal(send_record(&p, from, 3, sent++, 65536), P2_OK);
+            }
+            pair_turn(&p);
+        }
+        assert_int_equal(to->bytes, 1000 * (65536 + HEAD_BYTES));
+        assert_false(to->content_wrong);
+    }
+    pair_end(&p);
+}
+
+static void sizes_at_the_edges(void **state) {
+    (void)state;
+    static const uint32_t sizes[] = {0, 1, 109, 110, 111, 125, 65519, 65520, 65535, 65536, 131072, 262144 - HEAD_BYTES};
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    p.server.echo = true;
+    pair_connect(&p);
+    for (uint32_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        assert_int_equal(send_record(&p, &p.client, 2, i, sizes[i]), P2_OK);
+        UNTIL(&p, p.client.records == i + 1);
+        assert_int_equal(p.client.noted[i].size, HEAD_BYTES + sizes[i]);
+    }
+    assert_int_equal(send_record(&p, &p.client, 2, 0, 262144 - HEAD_BYTES + 1), P2_ERR_TOO_LARGE);
+    uint8_t none = 0;
+    assert_int_equal(p2_conn_send(p.client.loop, p.client.last, 0, &none, 0, (struct p2_slice){0}),
+                     P2_ERR_INVALID_ARGUMENT);
+    assert_false(p.server.content_wrong || p.client.content_wrong);
+    assert_int_equal(p.client.closed, 0);
+    pair_end(&p);
+}
+
+// Fills the way to a reader that has paused, until nothing more leaves; returns how many records were queued in all.
+static uint32_t fill_up(struct pair *p) {
+    uint32_t sent = 0, quiet = 0;
+    while (quiet < 20) {
+        bool room = p2_conn_room(p->client.loop, p->client.last) > 0;
+        if (room) assert_int_equal(send_record(p, &p->client, 3, sent++, 60000), P2_OK);
+        assert_true(sent < 5000);
+        quiet = room ? 0 : quiet + 1;
+        pair_turn(p);
+    }
+    return sent;
+}
+
+static void a_paused_reader_stops_the_sender(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    pair_connect(&p);
+    p.server.pause_once = true;
+    uint32_t sent = fill_up(&p);
+    assert_int_equal(p2_conn_room(p.client.loop, p.client.last), 0);
+    p2_conn_want_room(p.client.loop, p.client.last);
+    p2_conn_want_room(p.client.loop, p.client.last); // asking twice is asking once
+    pair_settle(&p);
+    assert_int_equal(p.client.writable, 0);
+    assert_true(p.server.bytes <= 2 * 262144); // what was read already, nothing after
+    p2_conn_pause(p.server.loop, p.server.last, false);
+    UNTIL(&p, p.server.records == sent);
+    UNTIL(&p, p.client.writable == 1);
+    assert_true(p.client.room >= p2_net_limits_default().room_bytes / 2);
+    assert_false(p.server.content_wrong);
+    pair_settle(&p);
+    assert_int_equal(p.client.writable, 1);
+    pair_end(&p);
+}
+
+static void room_there_already_is_told_from_a_later_turn(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    pair_connect(&p);
+    assert_int_equal(p2_conn_room(p.client.loop, p.client.last), p2_net_limits_default().room_bytes);
+    p2_conn_want_room(p.client.loop, p.client.last);
+    assert_int_equal(p.client.writable, 0);
+    p2_loop_turn(p.client.loop, P2_NEVER); // has something to do, so it does not wait for ever
+    UNTIL(&p, p.client.writable == 1);
+    pair_end(&p);
+}
+
+static void a_slow_reader_is_cut(void **state) {
+    (void)state;
+    struct p2_net_limits limits = p2_net_limits_default();
+    limits.queue_bytes_max = 1 << 20;
+    struct pair p;
+    pair_begin(&p, NULL, &limits);
+    pair_connect(&p);
+    p.server.pause_once = true;
+    enum p2_err e = P2_OK;
+    for (uint32_t i = 0; i < 5000 && e == P2_OK; i++) {
+        e = send_record(&p, &p.client, 3, i, 60000);
+        assert_int_equal(p.client.closed, 0); // not from inside send
+        if (e == P2_OK) pair_turn(&p);
+    }
+    assert_int_equal(e, P2_ERR_SLOW_READER);
+    assert_int_equal(send_record(&p, &p.client, 0, 0, 0), P2_ERR_CLOSED);
+    assert_int_equal(p2_conn_room(p.client.loop, p.client.last), 0);
+    p2_loop_turn(p.client.loop, 0);
+    assert_int_equal(p.client.closed, 1);
+    assert_int_equal(p.client.why, P2_ERR_SLOW_READER);
+    assert_int_equal(p.pool.bytes_live, 0);
+    p2_conn_pause(p.server.loop, p.server.last, false);
+    UNTIL(&p, p.server.closed == 1);
+    assert_int_equal(p.server.why, P2_ERR_CLOSED);
+    pair_end(&p);
+}
+
+static void a_reader_that_takes_nothing_stalls(void **state) {
+    (void)state;
+    struct p2_net_limits limits = p2_net_limits_default();
+    limits.stall_ns = 80 * P2_MS;
+    struct pair p;
+    pair_begin(&p, NULL, &limits);
+    pair_connect(&p);
+    p.server.pause_once = true;
+    (void)fill_up(&p);
+    UNTIL(&p, p.client.closed == 1);
+    assert_int_equal(p.client.why, P2_ERR_SLOW_READER);
+    pair_end(&p);
+}
+
+static void steady_traffic_allocates_no_records(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    p.server.echo = true;
+    pair_connect(&p);
+    for (uint32_t round = 0; round < 50; round++) {
+        forget_received(&p.client);
+        for (uint32_t i = 0; i < 10; i++) assert_int_equal(send_record(&p, &p.client, 1, i, 1000), P2_OK);
+        UNTIL(&p, p.client.records == 10);
+    }
+    assert_true(p.pool.allocations <= 10); // payloads come back as soon as they left
+    pair_end(&p);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(echo_both_ways),
+        cmocka_unit_test(queued_records_leave_together),
+        cmocka_unit_test(lower_lanes_first_order_kept_inside),
+        cmocka_unit_test(an_urgent_record_overtakes_bulk),
+        cmocka_unit_test(a_busy_lane_does_not_starve_the_others),
+        cmocka_unit_test(large_payloads_whole),
+        cmocka_unit_test(sizes_at_the_edges),
+        cmocka_unit_test(a_paused_reader_stops_the_sender),
+        cmocka_unit_test(room_there_already_is_told_from_a_later_turn),
+        cmocka_unit_test(a_slow_reader_is_cut),
+        cmocka_unit_test(a_reader_that_takes_nothing_stalls),
+        cmocka_unit_test(steady_traffic_allocates_no_records),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
