@@ -29,9 +29,9 @@ static bool config_valid(const struct worker_config *c) {
         if (c->devices[i].kind < P2_DEVICE_CPU || c->devices[i].kind > P2_DEVICE_FAKE) return false;
     }
     return c->queue_depth <= 8 && c->cell_bytes >= P2_RECORD_PAYLOAD_MAX && c->cell_bytes <= P2_TASK_PAYLOAD_MAX &&
-           c->window_bytes >= P2_STREAM_WINDOW && c->window_bytes <= P2_TASK_PAYLOAD_MAX && c->watchdog_ns > 0 &&
-           c->cancel_ns > 0 && c->job_ns_max > 0 && c->build_silence_ns > 0 && c->handshake_ns > 0 && c->drain_ns > 0 &&
-           c->quit_ns > 0 && c->restart_ns_max > 0;
+           c->cell_bytes % 4096 == 0 && c->window_bytes >= P2_STREAM_WINDOW && c->window_bytes <= P2_TASK_PAYLOAD_MAX &&
+           c->watchdog_ns > 0 && c->cancel_ns > 0 && c->job_ns_max > 0 && c->build_silence_ns > 0 &&
+           c->handshake_ns > 0 && c->drain_ns > 0 && c->quit_ns > 0 && c->restart_ns_max > 0;
 }
 
 static bool tables_init(struct worker *w) {

@@ -46,7 +46,7 @@ struct worker_config {
     uint32_t cpu_cores;
     uint64_t memory_bytes;
     uint32_t queue_depth;   // jobs held ready per slot beyond the one it runs: 0..8
-    uint64_t cell_bytes;    // largest payload, and largest result, in bytes: 64 KiB..P2_TASK_PAYLOAD_MAX
+    uint64_t cell_bytes;    // largest payload, and largest result: 64 KiB..P2_TASK_PAYLOAD_MAX in whole pages of 4 KiB
     uint64_t window_bytes;  // granted ahead of what is stored: P2_STREAM_WINDOW..P2_TASK_PAYLOAD_MAX
     p2_ns watchdog_ns;      // past its deadline a job may hold its executor this long
     p2_ns cancel_ns;        // a cancelled job may go on this long, then watchdog_ns counts
