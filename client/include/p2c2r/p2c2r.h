@@ -30,8 +30,8 @@ typedef uint64_t p2c2r_ticket; // never 0
 typedef int32_t p2c2r_status;
 enum {
     P2C2R_OK = 0,
-    P2C2R_EAGAIN = -1,       // the window is full: poll, then submit again (or drop the frame)
-    P2C2R_EINVAL = -2,       // an argument is out of its range
+    P2C2R_EAGAIN = -1, // the window is full: poll, then submit again (or drop the frame)
+    P2C2R_EINVAL = -2, // an argument is out of its range
     P2C2R_ENOMEM = -3,
     P2C2R_EUNREACHABLE = -4, // no coordinator answers
     P2C2R_ETIMEOUT = -5,     // a _wait ran out of time; the ticket lives on
@@ -56,14 +56,14 @@ enum { P2C2R_REALTIME = 0, P2C2R_INTERACTIVE = 1, P2C2R_BATCH = 2, P2C2R_BACKGRO
 
 typedef struct p2c2r_options {
     size_t size;
-    const char *coordinator;  // "ws://host:port"; default ws://127.0.0.1:8765. Copied.
-    uint32_t tasks_max;       // tickets open at once; default 4096
+    const char *coordinator;    // "ws://host:port"; default ws://127.0.0.1:8765. Copied.
+    uint32_t tasks_max;         // tickets open at once; default 4096
     uint64_t payload_bytes_max; // of payloads held for open tickets; default 256 MiB
     int64_t connect_timeout_ms; // tickets are LOST when no coordinator answers that long; default 10,000
     // For a game to test itself: every message from the coordinator is held back so long, and such a share of
     // submissions never leaves (they end EXPIRED). 0: none.
     int64_t fake_lag_ms;
-    double fake_loss; // 0..1
+    double fake_loss;                             // 0..1
     void (*log)(void *context, const char *line); // NULL: silent. Called inside calls of this library only.
     void *log_context;
 } p2c2r_options;
@@ -78,13 +78,13 @@ typedef struct p2c2r_task {
     const char *type; // "upscale", "echo", ...
     const p2c2r_param *params;
     uint32_t param_count;
-    p2c2r_class priority;     // default REALTIME
-    int64_t deadline_ms;      // from now; default: four times the type's usual time
-    const void *payload;      // copied before the call returns
+    p2c2r_class priority; // default REALTIME
+    int64_t deadline_ms;  // from now; default: four times the type's usual time
+    const void *payload;  // copied before the call returns
     size_t payload_size;
-    void *out;                // result goes here when it fits; else and when NULL into memory of ours
+    void *out; // result goes here when it fits; else and when NULL into memory of ours
     size_t out_capacity;
-    void *user;               // returned with the result
+    void *user; // returned with the result
 } p2c2r_task;
 
 typedef struct p2c2r_result {
@@ -92,22 +92,22 @@ typedef struct p2c2r_result {
     p2c2r_ticket ticket;
     void *user;
     p2c2r_outcome outcome;
-    uint32_t code;       // stable error code, 0 when DONE (list: PROTOCOL.md)
+    uint32_t code;         // stable error code, 0 when DONE (list: PROTOCOL.md)
     const char *code_name; // "NoCapablePeer"; static
-    const char *reason;  // one sentence, "" when DONE. Lends until release.
+    const char *reason;    // one sentence, "" when DONE. Lends until release.
     int32_t retryable;
     int64_t retry_after_us;
-    const void *data;    // the result. Lends until release (task.out: yours anyway).
+    const void *data; // the result. Lends until release (task.out: yours anyway).
     size_t data_size;
-    uint32_t attempts;   // peers it was given to
+    uint32_t attempts; // peers it was given to
     int32_t cached;
-    char peer[33];       // pseudonym of who computed it
+    char peer[33]; // pseudonym of who computed it
     // Where the time went, microseconds.
-    int64_t total_us;    // submit to result here
-    int64_t queue_us;    // waiting at the coordinator and at the peer
-    int64_t transfer_us; // total less queue and processing
+    int64_t total_us;      // submit to result here
+    int64_t queue_us;      // waiting at the coordinator and at the peer
+    int64_t transfer_us;   // total less queue and processing
     int64_t processing_us; // on the peer, codecs included
-    int64_t kernel_us;   // on its device
+    int64_t kernel_us;     // on its device
 } p2c2r_result;
 
 // Never blocks: connecting goes on inside poll. NULL when an option is out of range or memory is short.
@@ -150,8 +150,10 @@ P2C2R_API int32_t p2c2r_connected(const p2c2r_client *client);
 P2C2R_API int p2c2r_fd(const p2c2r_client *client);
 P2C2R_API int64_t p2c2r_next_timeout_us(const p2c2r_client *client);
 
-P2C2R_API const char *p2c2r_last_error(const p2c2r_client *client); // sentence for the last call that failed; "" if none
+P2C2R_API const char *
+p2c2r_last_error(const p2c2r_client *client); // sentence for the last call that failed; "" if none
 P2C2R_API const char *p2c2r_status_name(p2c2r_status status);
+P2C2R_API const char *p2c2r_status_text(p2c2r_status status);
 P2C2R_API const char *p2c2r_outcome_name(p2c2r_outcome outcome);
 P2C2R_API const char *p2c2r_version(void);
 

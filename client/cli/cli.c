@@ -1,0 +1,49 @@
+#include "cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+
+void cli_complain(const char *format, ...) {
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    size_t n = strlen(text);
+    fprintf(stderr, "p2c2r: %s%s\n", text, n && strchr(".?!", text[n - 1]) ? "" : ".");
+}
+
+int cli_exit_of_conf(enum p2_conf_outcome outcome) { return outcome == P2_CONF_EXIT_OK ? P2_EXIT_OK : P2_EXIT_USAGE; }
+
+p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, int *exit_code) {
+    p2c2r_options options = {.size = sizeof options,
+                             .coordinator = s->coordinator,
+                             .tasks_max = tasks_max,
+                             .connect_timeout_ms = s->connect_timeout_ns / P2_MS};
+    p2c2r_client *client = p2c2r_create(&options);
+    if (!client) {
+        cli_complain("%s is not of the form ws://HOST:PORT", s->coordinator);
+        *exit_code = P2_EXIT_USAGE;
+    }
+    return client;
+}
+
+bool cli_is_unreachable(const p2c2r_result *r) { return r->outcome == P2C2R_LOST && r->code == P2_ERR_UNREACHABLE; }
+
+static bool is_refusal(uint32_t code) { return code >= P2_ERR_UNKNOWN_TYPE && code <= P2_ERR_UNAUTHORIZED; }
+
+int cli_exit_of(const p2c2r_result *r) {
+    if (cli_is_unreachable(r)) return P2_EXIT_UNREACHABLE;
+    if (r->outcome == P2C2R_REFUSED || is_refusal(r->code)) return P2_EXIT_REFUSED;
+    return r->outcome == P2C2R_EXPIRED ? P2_EXIT_LATE : P2_EXIT_FAILED;
+}
+
+bool cli_again(const p2c2r_result *r, bool any_done, p2_ns tried_ns, const struct common_settings *s) {
+    if (r->outcome == P2C2R_DONE || r->outcome == P2C2R_EXPIRED || r->outcome == P2C2R_CANCELLED) return false;
+    if (!r->retryable || cli_is_unreachable(r)) return false;
+    // Peers come and go in a cluster that works; one where nobody has answered yet gets the patience of a connection.
+    return any_done || r->outcome == P2C2R_LOST || tried_ns < s->connect_timeout_ns;
+}

@@ -1,0 +1,296 @@
+#include "upscale.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/strbuf.h"
+#include "kernels/task_type.h"
+#include "os/os.h"
+
+#define FILE_BYTES_MAX (64u << 20)
+#define KEPT_BYTES_MAX (256u << 20) // of input files kept in memory between submissions
+#define JPEG_QUALITY 90
+#define PNG_EFFORT 6
+
+bool picture_load(struct pictures *p, struct picture *pic) {
+    if (pic->bytes) return true;
+    enum p2_err e = p2_file_read(pic->path, FILE_BYTES_MAX, &pic->bytes, &pic->size);
+    if (e == P2_OK) {
+        p->kept_bytes += pic->size;
+        return true;
+    }
+    pic->bytes = NULL;
+    if (e == P2_ERR_NOT_FOUND)
+        cli_complain("%s: there is no such file", pic->path);
+    else if (e == P2_ERR_TOO_LARGE)
+        cli_complain("%s: the file is larger than 64 MiB", pic->path);
+    else
+        cli_complain("%s: the file cannot be read", pic->path);
+    return false;
+}
+
+void picture_unload(struct pictures *p, struct picture *pic) {
+    if (!pic->bytes || p->kept_bytes <= KEPT_BYTES_MAX) return;
+    free(pic->bytes);
+    pic->bytes = NULL;
+    p->kept_bytes -= pic->size;
+}
+
+static int open_input(struct pictures *p, struct picture *pic) {
+    if (!picture_load(p, pic)) return P2_EXIT_USAGE;
+    enum p2_err e = p2_image_probe(pic->bytes, pic->size, &pic->in);
+    if (e == P2_OK) return P2_EXIT_OK;
+    if (e == P2_ERR_TOO_LARGE)
+        cli_complain("%s: the picture is larger than %u pixels a side or 64 million in all", pic->path,
+                     P2_IMAGE_SIDE_MAX);
+    else
+        cli_complain("%s: not a PNG, JPEG, WebP or PPM picture", pic->path);
+    return P2_EXIT_USAGE;
+}
+
+// "WxH", both above 0.
+static bool parse_size(const char *text, uint32_t *width, uint32_t *height) {
+    char *end;
+    unsigned long w = strtoul(text, &end, 10);
+    if (end == text || *end != 'x') return false;
+    const char *second = end + 1;
+    unsigned long h = strtoul(second, &end, 10);
+    if (end == second || *end || w < 1 || h < 1 || w > P2_IMAGE_SIDE_MAX || h > P2_IMAGE_SIDE_MAX) return false;
+    *width = (uint32_t)w;
+    *height = (uint32_t)h;
+    return true;
+}
+
+static int choose_size(struct picture *pic, const struct upscale_settings *s) {
+    if (s->size) {
+        if (parse_size(s->size, &pic->out_width, &pic->out_height)) return P2_EXIT_OK;
+        cli_complain("--size %s is not WIDTHxHEIGHT with sides of 1 to %u", s->size, P2_IMAGE_SIDE_MAX);
+        return P2_EXIT_USAGE;
+    }
+    pic->out_width = (uint32_t)lround(pic->in.width * s->scale);
+    pic->out_height = (uint32_t)lround(pic->in.height * s->scale);
+    if (pic->out_width <= P2_IMAGE_SIDE_MAX && pic->out_height <= P2_IMAGE_SIDE_MAX) return P2_EXIT_OK;
+    cli_complain("%s: would become larger than %u pixels a side", pic->path, P2_IMAGE_SIDE_MAX);
+    return P2_EXIT_USAGE;
+}
+
+// "DIR/NAME_x2.png". Gives malloc'd text, NULL when memory is short.
+static char *path_in(const char *folder, const struct picture *pic, const struct upscale_settings *s) {
+    const char *dot = strrchr(pic->name, '.');
+    int base = dot && dot != pic->name ? (int)(dot - pic->name) : (int)strlen(pic->name);
+    char suffix[64];
+    if (s->size)
+        snprintf(suffix, sizeof suffix, "_%ux%u", pic->out_width, pic->out_height);
+    else
+        snprintf(suffix, sizeof suffix, "_x%g", s->scale);
+    size_t n = strlen(folder);
+    char *path = NULL;
+    const char *slash = n && folder[n - 1] == '/' ? "" : "/";
+    return asprintf(&path, "%s%s%.*s%s.png", folder, slash, base, pic->name, suffix) < 0 ? NULL : path;
+}
+
+static bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int name_outputs(struct pictures *p, const struct upscale_settings *s) {
+    size_t n = strlen(s->out);
+    bool folder = p->count > 1 || (n && s->out[n - 1] == '/') || is_folder(s->out);
+    if (folder && !is_folder(s->out) && p2_dir_make(s->out) != P2_OK) {
+        cli_complain("%s: the folder cannot be made", s->out);
+        return P2_EXIT_USAGE;
+    }
+    for (uint32_t i = 0; i < p->count; i++) {
+        struct picture *pic = &p->items[i];
+        pic->out_path = folder ? path_in(s->out, pic, s) : strdup(s->out);
+        if (!pic->out_path) {
+            cli_complain("memory is short");
+            return P2_EXIT_FAILED;
+        }
+        pic->out_format = p2_image_format_of_path(pic->out_path);
+        if (pic->out_format == P2_IMAGE_RAW) {
+            cli_complain("%s: the name must end in .png, .jpg, .webp or .ppm", pic->out_path);
+            return P2_EXIT_USAGE;
+        }
+        bool lossy = pic->out_format == P2_IMAGE_JPEG || pic->out_format == P2_IMAGE_WEBP;
+        pic->answer = lossy ? pic->out_format : P2_IMAGE_PNG;
+        for (enum p2_image_format f = P2_IMAGE_RAW; s->format && f <= P2_IMAGE_PPM; f++) {
+            if (strcmp(s->format, p2_image_format_name(f)) == 0) pic->answer = f;
+        }
+    }
+    return P2_EXIT_OK;
+}
+
+static int by_out_path(const void *a, const void *b) {
+    return strcmp((*(struct picture *const *)a)->out_path, (*(struct picture *const *)b)->out_path);
+}
+
+// Two inputs of one name would silently leave one picture.
+static int refuse_collisions(const struct pictures *p) {
+    struct picture **sorted = calloc(p->count, sizeof(struct picture *));
+    if (!sorted) {
+        cli_complain("memory is short");
+        return P2_EXIT_FAILED;
+    }
+    for (uint32_t i = 0; i < p->count; i++) sorted[i] = &p->items[i];
+    qsort(sorted, p->count, sizeof *sorted, by_out_path);
+    int code = P2_EXIT_OK;
+    for (uint32_t i = 1; i < p->count && code == P2_EXIT_OK; i++) {
+        if (strcmp(sorted[i - 1]->out_path, sorted[i]->out_path) != 0) continue;
+        cli_complain("%s and %s would both become %s", sorted[i - 1]->path, sorted[i]->path, sorted[i]->out_path);
+        code = P2_EXIT_USAGE;
+    }
+    free(sorted);
+    return code;
+}
+
+int pictures_open(struct pictures *p, const struct upscale_settings *s, char **paths, int count) {
+    *p = (struct pictures){.items = calloc((size_t)count, sizeof *p->items), .count = (uint32_t)count};
+    if (!p->items) {
+        p->count = 0;
+        cli_complain("memory is short");
+        return P2_EXIT_FAILED;
+    }
+    int code = P2_EXIT_OK;
+    for (uint32_t i = 0; i < p->count && code == P2_EXIT_OK; i++) {
+        struct picture *pic = &p->items[i];
+        const char *slash = strrchr(paths[i], '/');
+        pic->path = paths[i];
+        pic->name = slash ? slash + 1 : paths[i];
+        code = open_input(p, pic);
+        if (code == P2_EXIT_OK) code = choose_size(pic, s);
+        picture_unload(p, pic);
+    }
+    if (code == P2_EXIT_OK) code = name_outputs(p, s);
+    return code == P2_EXIT_OK ? refuse_collisions(p) : code;
+}
+
+void pictures_close(struct pictures *p) {
+    for (uint32_t i = 0; i < p->count; i++) {
+        free(p->items[i].bytes);
+        free(p->items[i].out_path);
+    }
+    free(p->items);
+    *p = (struct pictures){0};
+}
+
+// ---- pixels
+
+struct pixels {
+    uint8_t *p; // malloc'd; NULL: none
+    size_t size;
+};
+
+static struct pixels decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want) {
+    struct pixels out = {.size = (size_t)want->width * want->height * want->channels};
+    out.p = malloc(out.size);
+    if (out.p && p2_image_decode(bytes, size, want, out.p, out.size) != P2_OK) {
+        free(out.p);
+        out.p = NULL;
+    }
+    return out;
+}
+
+// Pixels of an answer as it travelled; raw ones are copied.
+static struct pixels answer_pixels(const struct picture *pic, const uint8_t *data, size_t size) {
+    struct p2_image_info want = {pic->answer, pic->out_width, pic->out_height, pic->in.channels};
+    if (pic->answer != P2_IMAGE_RAW) return decode(data, size, &want);
+    struct pixels out = {.size = (size_t)want.width * want.height * want.channels};
+    if (out.size == size) out.p = malloc(size);
+    if (out.p) memcpy(out.p, data, size);
+    return out;
+}
+
+static bool write_converted(struct picture *pic, const void *data, size_t size) {
+    struct pixels from = answer_pixels(pic, data, size);
+    uint32_t channels = pic->in.channels;
+    size_t bound = p2_image_encode_bound(pic->out_format, pic->out_width, pic->out_height, channels), used = 0;
+    uint8_t *file = from.p ? malloc(bound) : NULL;
+    int quality = pic->out_format == P2_IMAGE_PNG ? PNG_EFFORT : JPEG_QUALITY;
+    bool ok = file && p2_image_encode(pic->out_format, from.p, pic->out_width, pic->out_height, channels, quality, file,
+                                      bound, &used) == P2_OK;
+    if (!ok) cli_complain("%s: the answer cannot be converted", pic->out_path);
+    if (ok && p2_file_write(pic->out_path, file, used) != P2_OK) {
+        cli_complain("%s: cannot be written", pic->out_path);
+        ok = false;
+    }
+    free(file);
+    free(from.p);
+    return ok;
+}
+
+bool picture_write(struct picture *pic, const void *data, size_t size) {
+    if (pic->answer != pic->out_format) {
+        pic->written = write_converted(pic, data, size);
+    } else {
+        struct p2_image_info got;
+        bool right = p2_image_probe(data, size, &got) == P2_OK && got.format == pic->answer &&
+                     got.width == pic->out_width && got.height == pic->out_height;
+        if (!right) cli_complain("%s: the answer is not the picture that was asked for", pic->out_path);
+        pic->written = right && p2_file_write(pic->out_path, data, size) == P2_OK;
+        if (right && !pic->written) cli_complain("%s: cannot be written", pic->out_path);
+    }
+    return pic->written;
+}
+
+// ---- PSNR
+
+// The type's own reference at quality fast: bilinear.
+static struct pixels bilinear(const struct picture *pic, const struct pixels *in, uint32_t channels) {
+    const struct p2_task_type *type = p2_task_type_find(p2_str("upscale"));
+    struct pixels out = {0};
+    const struct p2_param params[] = {
+        {p2_str("input_res"), P2_PARAM_INTS, 2, {.ints = {pic->in.width, pic->in.height}}},
+        {p2_str("output_res"), P2_PARAM_INTS, 2, {.ints = {pic->out_width, pic->out_height}}},
+        {p2_str("quality"), P2_PARAM_TEXT, 1, {.text = p2_str("fast")}},
+        {p2_str("channels"), P2_PARAM_INT, 1, {.ints = {channels}}},
+    };
+    const struct p2_params all = {params, sizeof params / sizeof *params};
+    char text[256];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
+    _Alignas(16) uint8_t block[P2_BLOCK_MAX];
+    struct p2_task_cost cost;
+    if (!type || type->prepare(&all, in->size, block, &cost, &why) != P2_OK) return out;
+    size_t capacity = (size_t)cost.result_bytes_max;
+    out.p = malloc(capacity);
+    if (out.p && type->reference(block, in->p, in->size, out.p, capacity, &out.size) != P2_OK) {
+        free(out.p);
+        out.p = NULL;
+    }
+    return out;
+}
+
+static double psnr(const struct pixels *a, const struct pixels *b) {
+    double sum = 0;
+    for (size_t i = 0; i < a->size; i++) {
+        double d = (double)a->p[i] - b->p[i];
+        sum += d * d;
+    }
+    double mse = sum / (double)a->size;
+    return mse > 0 ? fmin(10 * log10(255.0 * 255.0 / mse), PSNR_EQUAL) : PSNR_EQUAL;
+}
+
+double picture_psnr(struct pictures *p, struct picture *pic) {
+    uint8_t *file = NULL;
+    size_t size = 0;
+    if (!pic->written || !picture_load(p, pic)) return -1;
+    uint32_t channels = pic->out_format == P2_IMAGE_PNG || pic->out_format == P2_IMAGE_WEBP ? pic->in.channels : 3;
+    struct p2_image_info in = pic->in, out = {pic->out_format, pic->out_width, pic->out_height, channels};
+    in.channels = channels;
+    struct pixels source = decode(pic->bytes, pic->size, &in), plain = {0}, got = {0};
+    if (source.p) plain = bilinear(pic, &source, channels);
+    if (p2_file_read(pic->out_path, SIZE_MAX, &file, &size) == P2_OK) got = decode(file, size, &out);
+    double db = plain.p && got.p && plain.size == got.size ? psnr(&plain, &got) : -1;
+    if (db < 0) cli_complain("%s: cannot be compared with plain bilinear", pic->out_path);
+    free(file);
+    free(source.p);
+    free(plain.p);
+    free(got.p);
+    picture_unload(p, pic);
+    return db;
+}

@@ -1,0 +1,109 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "os/os.h"
+#include "upscale.h"
+
+#define BAR_WIDTH 30
+
+void report_begin(struct report *r, const struct upscale_settings *s, uint64_t total) {
+    *r = (struct report){.s = s, .total = total, .began_ns = p2_clock_now(), .progress = isatty(STDERR_FILENO)};
+}
+
+static void draw(const struct report *r) {
+    if (!r->progress) return;
+    int full = (int)(r->frames * BAR_WIDTH / r->total);
+    double seconds = (double)(p2_clock_now() - r->began_ns) / 1e9;
+    fprintf(stderr, "\r[%.*s%*s] %" PRIu64 "/%" PRIu64 "  %.1f fps ", full, "##############################",
+            BAR_WIDTH - full, "", r->frames, r->total, seconds > 0 ? (double)r->ok / seconds : 0);
+}
+
+static void clear(const struct report *r) {
+    if (r->progress) fprintf(stderr, "\r\033[K");
+}
+
+void report_count(struct report *r, const struct job *j) {
+    r->frames++;
+    r->again += j->again;
+    if (j->outcome == P2C2R_DONE) {
+        r->ok++;
+        p2_hist_add(&r->total_hist, (p2_ns)(j->total_ms * 1e6));
+    }
+    r->ended_ns = p2_clock_now();
+    draw(r);
+}
+
+static void print_json(const struct picture *pic, const struct job *j) {
+    json_t *o = json_object();
+    bool ok = j->outcome == P2C2R_DONE;
+    json_object_set_new(o, "name", json_string(pic->name));
+    json_object_set_new(o, "repeat", json_integer(j->repeat));
+    json_object_set_new(o, "ok", json_boolean(ok));
+    json_object_set_new(o, "width_in", json_integer(pic->in.width));
+    json_object_set_new(o, "height_in", json_integer(pic->in.height));
+    json_object_set_new(o, "width_out", json_integer(pic->out_width));
+    json_object_set_new(o, "height_out", json_integer(pic->out_height));
+    json_object_set_new(o, "outcome", json_string(p2c2r_outcome_name(j->outcome)));
+    if (!ok) {
+        json_object_set_new(o, "code", json_string(j->code_name));
+        json_object_set_new(o, "reason", json_string(j->reason));
+    }
+    if (j->peer[0]) json_object_set_new(o, "peer", json_string(j->peer));
+    if (ok) json_object_set_new(o, "output", json_string(pic->out_path));
+    json_object_set_new(o, "attempts", json_integer(j->attempts));
+    json_object_set_new(o, "resubmitted", json_integer(j->again));
+    json_object_set_new(o, "cached", json_boolean(j->cached));
+    json_object_set_new(o, "queue_ms", json_real(j->queue_ms));
+    json_object_set_new(o, "transfer_ms", json_real(j->transfer_ms));
+    json_object_set_new(o, "processing_ms", json_real(j->processing_ms));
+    json_object_set_new(o, "kernel_ms", json_real(j->kernel_ms));
+    json_object_set_new(o, "total_ms", json_real(j->total_ms));
+    if (j->psnr_db >= 0) json_object_set_new(o, "psnr_db", json_real(j->psnr_db));
+    json_dumpf(o, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(o);
+}
+
+static void print_text(const struct picture *pic, const struct job *j) {
+    printf("%-24s %ux%u -> %ux%u  ", pic->name, pic->in.width, pic->in.height, pic->out_width, pic->out_height);
+    if (j->outcome != P2C2R_DONE) {
+        printf("%s: %s\n", p2c2r_outcome_name(j->outcome), j->reason);
+        return;
+    }
+    printf("peer %.8s  queue %.1f  transfer %.1f  kernel %.1f  total %.1f ms", j->peer, j->queue_ms, j->transfer_ms,
+           j->kernel_ms, j->total_ms);
+    if (j->psnr_db >= PSNR_EQUAL)
+        printf("  PSNR equal to bilinear");
+    else if (j->psnr_db >= 0)
+        printf("  PSNR %.2f dB", j->psnr_db);
+    putchar('\n');
+}
+
+void report_line(struct report *r, const struct picture *pic, const struct job *j) {
+    clear(r);
+    if (r->s->common.json)
+        print_json(pic, j);
+    else
+        print_text(pic, j);
+    if (r->frames < r->total) draw(r);
+}
+
+void report_end(struct report *r) {
+    clear(r);
+    double seconds = (double)(r->ended_ns - r->began_ns) / 1e9, fps = seconds > 0 ? (double)r->ok / seconds : 0;
+    double p50 = (double)p2_hist_quantile(&r->total_hist, 0.5) / 1e6;
+    double p99 = (double)p2_hist_quantile(&r->total_hist, 0.99) / 1e6;
+    if (r->s->common.json) {
+        json_t *o = json_pack("{s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f}}", "summary", "frames", (json_int_t)r->frames,
+                              "ok", (json_int_t)r->ok, "failed", (json_int_t)(r->frames - r->ok), "resubmitted",
+                              (json_int_t)r->again, "fps", fps, "total_ms_p50", p50, "total_ms_p99", p99);
+        json_dumpf(o, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(o);
+        return;
+    }
+    printf("%" PRIu64 " frames, %" PRIu64 " ok, %" PRIu64 " failed, %.1f fps, total p50 %.1f ms, p99 %.1f ms\n",
+           r->frames, r->ok, r->frames - r->ok, fps, p50, p99);
+}

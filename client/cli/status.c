@@ -1,0 +1,82 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "cli.h"
+
+static const struct p2_option options[] = {COMMON_OPTIONS(0), {.name = NULL}};
+
+static const struct p2_program program = {
+    .name = "p2c2r status", .summary = "Shows how the cluster does.", .operands = "", .options = options};
+
+static void print_json(const p2c2r_cluster *c) {
+    json_t *o = json_object();
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        {"peers", c->peers},
+        {"peers_ready", c->peers_ready},
+        {"clients", c->clients},
+        {"slots", c->slots},
+        {"slots_busy", c->slots_busy},
+        {"tasks_queued", c->tasks_queued},
+        {"tasks_running", c->tasks_running},
+        {"tasks_accepted", c->tasks_accepted},
+        {"tasks_completed", c->tasks_completed},
+        {"tasks_failed", c->tasks_failed},
+        {"tasks_expired", c->tasks_expired},
+        {"tasks_cancelled", c->tasks_cancelled},
+        {"tasks_refused", c->tasks_refused},
+        {"retries", c->retries},
+        {"uptime_us", (uint64_t)c->uptime_us},
+        {"rtt_us", (uint64_t)c->rtt_us},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        json_object_set_new(o, numbers[i].name, json_integer((json_int_t)numbers[i].value));
+    json_object_set_new(o, "version", json_string(c->version));
+    json_dumpf(o, stdout, JSON_COMPACT);
+    putchar('\n');
+    json_decref(o);
+}
+
+static void print_text(const struct common_settings *s, const p2c2r_cluster *c) {
+    printf("coordinator  %s, version %s, up %" PRId64 " s, round trip %.3f ms\n", s->coordinator, c->version,
+           c->uptime_us / 1000000, (double)c->rtt_us / 1e3);
+    printf("peers        %" PRIu32 ", %" PRIu32 " ready; %" PRIu32 " of %" PRIu32 " slots busy\n", c->peers,
+           c->peers_ready, c->slots_busy, c->slots);
+    printf("clients      %" PRIu32 "\n", c->clients);
+    printf("tasks        %" PRIu32 " queued, %" PRIu32 " running\n", c->tasks_queued, c->tasks_running);
+    printf("so far       %" PRIu64 " accepted, %" PRIu64 " completed, %" PRIu64 " failed, %" PRIu64 " expired, %" PRIu64
+           " cancelled, %" PRIu64 " refused, %" PRIu64 " retries\n",
+           c->tasks_accepted, c->tasks_completed, c->tasks_failed, c->tasks_expired, c->tasks_cancelled,
+           c->tasks_refused, c->retries);
+}
+
+static int ask(const struct common_settings *s) {
+    int code = P2_EXIT_OK;
+    p2c2r_client *client = cli_connect(s, 1, &code);
+    if (!client) return code;
+    p2c2r_cluster cluster = {.size = sizeof cluster};
+    p2c2r_status status = p2c2r_cluster_wait(client, &cluster, s->connect_timeout_ns / P2_US);
+    if (status == P2C2R_OK && s->json)
+        print_json(&cluster);
+    else if (status == P2C2R_OK)
+        print_text(s, &cluster);
+    else
+        cli_complain("%s", p2c2r_last_error(client));
+    p2c2r_destroy(&client);
+    if (status == P2C2R_OK) return P2_EXIT_OK;
+    return status == P2C2R_ECLOSED ? P2_EXIT_REFUSED : P2_EXIT_UNREACHABLE;
+}
+
+int cli_status(int argc, char **argv) {
+    struct common_settings s = {0};
+    char **operands;
+    int count;
+    enum p2_conf_outcome outcome = p2_conf_read(&program, argc, argv, &s, &operands, &count);
+    if (outcome != P2_CONF_RUN) return cli_exit_of_conf(outcome);
+    int code = ask(&s);
+    p2_conf_free(&s);
+    return code;
+}

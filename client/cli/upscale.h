@@ -1,0 +1,74 @@
+// The parts of p2c2r upscale: settings, pictures, jobs, report.
+#ifndef CLIENT_CLI_UPSCALE_H
+#define CLIENT_CLI_UPSCALE_H
+
+#include "base/hist.h"
+#include "cli.h"
+#include "image/image.h"
+
+struct upscale_settings {
+    struct common_settings common;
+    const char *out, *size, *quality, *algorithm, *sharpness, *priority, *format;
+    double scale;
+    int64_t repeat, in_flight;
+    p2_ns deadline_ns;
+    bool psnr;
+};
+
+// One input file.
+struct picture {
+    const char *path, *name; // lends argv; name: without folders
+    char *out_path;
+    uint8_t *bytes; // the file; NULL while not in memory
+    size_t size;
+    struct p2_image_info in;
+    uint32_t out_width, out_height;
+    enum p2_image_format answer, out_format; // as it travels; as it is written
+    bool written;
+};
+
+struct pictures {
+    struct picture *items;
+    uint32_t count;
+    uint64_t kept_bytes;
+};
+
+// Reads, checks and names everything before anything is sent. An exit code; what is wrong has been said.
+int pictures_open(struct pictures *p, const struct upscale_settings *s, char **paths, int count);
+void pictures_close(struct pictures *p);
+bool picture_load(struct pictures *p, struct picture *pic);   // says why not
+void picture_unload(struct pictures *p, struct picture *pic); // keeps it while memory for that lasts
+// Writes a result as a file of the wanted format, whole or not at all. Says why not.
+bool picture_write(struct picture *pic, const void *data, size_t size);
+// dB between the written picture and plain bilinear scaling of the same input; negative: not to be had, said why.
+double picture_psnr(struct pictures *p, struct picture *pic);
+
+#define PSNR_EQUAL 100.0 // of pictures that are equal, which has no number
+
+// One submission of a picture, and how it went.
+struct job {
+    uint32_t picture, repeat;
+    bool ended;
+    p2_ns first_ns, again_ns; // first handed in; not again before
+    uint32_t again;           // times handed in after the first
+    p2c2r_outcome outcome;
+    char code_name[32], reason[257], peer[33];
+    uint32_t attempts;
+    bool cached;
+    double queue_ms, transfer_ms, processing_ms, kernel_ms, total_ms, psnr_db; // psnr_db: negative when not measured
+};
+
+struct report {
+    const struct upscale_settings *s;
+    uint64_t frames, total, ok, again;
+    p2_ns began_ns, ended_ns;
+    struct p2_hist total_hist;
+    bool progress; // stderr is a terminal
+};
+
+void report_begin(struct report *r, const struct upscale_settings *s, uint64_t total);
+void report_count(struct report *r, const struct job *j); // counts; redraws progress
+void report_line(struct report *r, const struct picture *pic, const struct job *j);
+void report_end(struct report *r);
+
+#endif

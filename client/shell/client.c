@@ -1,0 +1,207 @@
+#include "client/shell/client.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/os.h"
+
+p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(c->error, sizeof c->error, format, args);
+    va_end(args);
+    return status;
+}
+
+bool p2_client_take(void *to, size_t to_size, const void *from, size_t from_size) {
+    if (from_size <= sizeof(size_t) || from_size > 16 * to_size) return false;
+    memset(to, 0, to_size);
+    memcpy(to, from, from_size < to_size ? from_size : to_size);
+    // A newer caller's further fields are unknown here: only their zeroes mean what we do.
+    for (size_t i = to_size; i < from_size; i++) {
+        if (((const unsigned char *)from)[i]) return false;
+    }
+    return true;
+}
+
+// "ws://host:port", as p2_dial takes it; longer than our copy is refused too.
+static bool is_url(const char *url, size_t capacity) {
+    size_t n = strnlen(url, capacity);
+    if (n >= capacity || strncmp(url, "ws://", 5) != 0) return false;
+    const char *host = url + 5, *colon = strrchr(host, ':');
+    if (!colon || colon == host) return false;
+    unsigned long port = 0;
+    const char *digit = colon + 1;
+    for (; *digit >= '0' && *digit <= '9' && port <= 65535; digit++) port = port * 10 + (unsigned long)(*digit - '0');
+    if (*digit == '/') digit++;
+    return *digit == 0 && port >= 1 && port <= 65535;
+}
+
+static bool read_options(const p2c2r_options *given, p2c2r_options *o) {
+    *o = (p2c2r_options){0};
+    if (given) {
+        size_t size;
+        memcpy(&size, given, sizeof size);
+        if (!p2_client_take(o, sizeof *o, given, size)) return false;
+    }
+    if (!o->coordinator) o->coordinator = "ws://127.0.0.1:8765";
+    if (!o->tasks_max) o->tasks_max = CLIENT_TASKS_DEFAULT;
+    if (!o->payload_bytes_max) o->payload_bytes_max = CLIENT_PAYLOAD_DEFAULT;
+    if (!o->connect_timeout_ms) o->connect_timeout_ms = CLIENT_CONNECT_DEFAULT_MS;
+    return is_url(o->coordinator, sizeof((struct p2c2r_client *)0)->url) && o->tasks_max <= CLIENT_TASKS_LIMIT &&
+           o->connect_timeout_ms > 0 && o->connect_timeout_ms <= CLIENT_SPAN_MAX_MS && o->fake_lag_ms >= 0 &&
+           o->fake_lag_ms <= CLIENT_SPAN_MAX_MS && o->fake_loss >= 0 && o->fake_loss <= 1;
+}
+
+// The transport below ignores SIGPIPE for its whole process when it starts, though it never needs to: its writes ask
+// for no signal. The game's own setting is put back.
+static struct p2_loop *create_loop(struct p2c2r_client *c) {
+    struct p2_net_limits limits = p2_net_limits_default();
+    limits.connections_max = 4; // one, and those before it that are not quite gone
+    struct p2_net_handlers handlers = p2_client_handlers;
+    handlers.context = c;
+    struct sigaction before;
+    bool known = sigaction(SIGPIPE, NULL, &before) == 0;
+    struct p2_loop *loop = p2_loop_create(&limits, &handlers);
+    if (known) sigaction(SIGPIPE, &before, NULL);
+    return loop;
+}
+
+static bool create_parts(struct p2c2r_client *c, const p2c2r_options *o) {
+    uint64_t seed;
+    p2_entropy(&seed, sizeof seed);
+    p2_rng_init(&c->rng, seed);
+    struct session_config config = {.tasks_max = o->tasks_max,
+                                    .connect_timeout_ns = o->connect_timeout_ms * P2_MS,
+                                    .seed = p2_rng_next(&c->rng),
+                                    .agent = "libp2c2r " P2_VERSION,
+                                    .features = P2_FEATURE_ZSTD};
+    p2_blob_pool_init(&c->payloads, o->payload_bytes_max, o->payload_bytes_max / 4);
+    p2_blob_pool_init(&c->results, UINT64_MAX, o->payload_bytes_max / 4);
+    p2_blob_pool_init(&c->wire, CLIENT_WIRE_BYTES_MAX, CLIENT_WIRE_BYTES_MAX / 16);
+    if (!p2_slab_init(&c->records, sizeof(struct record), o->tasks_max)) return false;
+    if (!p2_session_actions_init(&c->actions, o->tasks_max)) return false;
+    if (!p2_codec_init(&c->codec, &c->wire)) return false;
+    p2_reader_init(&c->reader, &c->codec);
+    c->session = p2_session_create(&config);
+    if (!c->session) return false;
+    c->loop = create_loop(c);
+    return c->loop != NULL;
+}
+
+p2c2r_client *p2c2r_create(const p2c2r_options *options) {
+    p2c2r_options o;
+    if (!read_options(options, &o)) return NULL;
+    struct p2c2r_client *c = calloc(1, sizeof *c);
+    if (!c) return NULL;
+    memcpy(c->url, o.coordinator, strlen(o.coordinator) + 1);
+    p2_list_init(&c->ended);
+    c->held_last = &c->held_first;
+    c->fake_lag_ns = o.fake_lag_ms * P2_MS;
+    c->fake_loss = o.fake_loss;
+    c->log = o.log;
+    c->log_context = o.log_context;
+    if (!create_parts(c, &o)) {
+        p2c2r_destroy(&c);
+        return NULL;
+    }
+    p2_client_turn(c, 0); // dials
+    return c;
+}
+
+void p2c2r_destroy(p2c2r_client **client) {
+    struct p2c2r_client *c = client ? *client : NULL;
+    if (!c) return;
+    *client = NULL;
+    p2_loop_destroy(&c->loop); // first: what it has queued refers to blobs
+    p2_session_destroy(&c->session);
+    p2_client_drop_held(c);
+    for (uint32_t i = 0; i < c->records.capacity; i++) {
+        p2_handle handle;
+        struct record *r = p2_slab_at(&c->records, i, &handle);
+        if (r) p2_record_free(c, r);
+    }
+    p2_reader_deinit(&c->reader);
+    p2_codec_deinit(&c->codec);
+    p2_session_actions_deinit(&c->actions);
+    p2_slab_deinit(&c->records);
+    p2_blob_pool_deinit(&c->payloads);
+    p2_blob_pool_deinit(&c->results);
+    p2_blob_pool_deinit(&c->wire);
+    free(c);
+}
+
+p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t timeout_us) {
+    if (!c || !out) return P2C2R_EINVAL;
+    size_t size;
+    memcpy(&size, out, sizeof size);
+    if (size <= sizeof size || size > 16 * sizeof *out)
+        return p2_client_fail(c, P2C2R_EINVAL, "set cluster.size to sizeof(p2c2r_cluster)");
+    p2_ns now = p2_clock_now();
+    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
+    c->status_seen = c->turned_away = false;
+    struct session_event ev = {.kind = SESSION_STATUS};
+    p2_client_feed(c, &ev);
+    // The first round trip is measured beside the answer: it is worth the same wait.
+    while (!c->status_seen || p2_session_rtt_ns(c->session) == 0) {
+        now = p2_clock_now();
+        if (c->turned_away) return p2_client_fail(c, P2C2R_ECLOSED, "%s", c->away);
+        if (now >= until) break;
+        p2_client_turn(c, until - now);
+    }
+    if (!c->status_seen) {
+        if (p2c2r_connected(c)) return p2_client_fail(c, P2C2R_ETIMEOUT, "the coordinator did not answer in that time");
+        return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
+    }
+    c->status.rtt_us = (int64_t)p2_ns_to_us(p2_session_rtt_ns(c->session));
+    c->status.size = size;
+    size_t n = size < sizeof c->status ? size : sizeof c->status;
+    if (size > n) memset((char *)out + n, 0, size - n);
+    memcpy(out, &c->status, n);
+    return P2C2R_OK;
+}
+
+int32_t p2c2r_connected(const p2c2r_client *c) { return c && p2_session_link(c->session) == LINK_UP; }
+
+int p2c2r_fd(const p2c2r_client *c) { return c ? p2_loop_fd(c->loop) : -1; }
+
+int64_t p2c2r_next_timeout_us(const p2c2r_client *c) {
+    if (!c) return -1;
+    if (p2_list_linked(&c->ended)) return 0; // a head is linked when something is in its list
+    p2_ns next = p2_client_next_ns(c);
+    if (next == P2_NEVER) return -1;
+    p2_ns wait = p2_ns_max(next - p2_clock_now(), 0);
+    return (wait + P2_US - 1) / P2_US; // rounded up: a poll then is not too early
+}
+
+const char *p2c2r_last_error(const p2c2r_client *c) { return c ? c->error : ""; }
+
+const char *p2c2r_status_name(p2c2r_status status) {
+    static const char *const names[] = {"ok",          "again",   "invalid",   "no_memory",
+                                        "unreachable", "timeout", "not_found", "closed"};
+    return status <= 0 && status >= P2C2R_ECLOSED ? names[-status] : "unknown";
+}
+
+const char *p2c2r_status_text(p2c2r_status status) {
+    static const char *const texts[] = {
+        "Done.",
+        "The window is full: poll, then submit again.",
+        "An argument is out of its range.",
+        "Memory is short.",
+        "No coordinator answers.",
+        "It did not happen in that time.",
+        "There is no such ticket.",
+        "The coordinator has ended the connection.",
+    };
+    return status <= 0 && status >= P2C2R_ECLOSED ? texts[-status] : "Unknown status.";
+}
+
+const char *p2c2r_outcome_name(p2c2r_outcome outcome) {
+    static const char *const names[] = {"unknown", "done", "refused", "failed", "expired", "cancelled", "lost"};
+    return outcome <= P2C2R_LOST ? names[outcome] : names[0];
+}
+
+const char *p2c2r_version(void) { return P2_VERSION; }

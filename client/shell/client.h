@@ -1,0 +1,107 @@
+// What the library keeps behind p2c2r_client. Not installed.
+#ifndef CLIENT_SHELL_CLIENT_H
+#define CLIENT_SHELL_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/list.h"
+#include "base/rng.h"
+#include "base/slab.h"
+#include "client/core/session.h"
+#include "net/net.h"
+#include "p2c2r/p2c2r.h"
+#include "wire/wire.h"
+
+#define CLIENT_TASKS_DEFAULT 4096u
+#define CLIENT_TASKS_LIMIT 65536u
+#define CLIENT_PAYLOAD_DEFAULT (256ull << 20)
+#define CLIENT_CONNECT_DEFAULT_MS 10000
+#define CLIENT_SPAN_MAX_MS (24ll * 3600 * 1000) // of any span in options and tasks
+#define CLIENT_WIRE_BYTES_MAX (64ull << 20)     // records on their way in or compressed on their way out
+#define CLIENT_HELD_BYTES_MAX (64ull << 20)     // held back by fake lag before the socket is left unread
+
+enum record_state { RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
+
+// One ticket from submit to release.
+struct record {
+    p2c2r_ticket ticket;
+    enum record_state state;
+    struct p2_list link; // in client->ended while ENDED
+    void *user, *out;
+    size_t out_capacity;
+    struct p2_blob *blob;     // result memory of ours, NULL when out serves or there is none
+    uint8_t *data;            // the result
+    uint32_t attempt;         // that fills data
+    bool no_memory, broken;   // the result has no place; does not unpack
+    bool incompressible;      // its first bytes did not shrink: the rest is not tried
+    struct session_ended end; // its sentence is in reason
+    char reason[P2_TEXT_MAX + 1];
+};
+
+// Fake lag: what the coordinator said, not yet heard.
+struct held {
+    struct held *next;
+    p2_ns due_ns;
+    bool end; // the connection's end, `why`
+    enum p2_err why;
+    size_t size;
+    uint8_t bytes[];
+};
+
+struct p2c2r_client {
+    struct p2_loop *loop;
+    p2_conn conn;
+    struct session *session;
+    struct session_actions actions;
+    struct p2_slab records;
+    struct p2_list ended;
+    struct p2_blob_pool payloads, results, wire; // submitted; received; single records
+    struct p2_codec codec;
+    struct p2_reader reader;
+    struct p2_rng rng;
+    char url[256];
+    bool loopback;
+
+    // Events that arise while actions are carried out, fed when they are done.
+    bool stepping, closed_waits, opened_waits, writable_waits, fault_waits;
+    enum p2_err closed_why, fault_why;
+    p2c2r_ticket drop_waits; // 0: none
+
+    struct held *held_first, **held_last;
+    size_t held_bytes;
+    bool paused;
+    p2_ns fake_lag_ns;
+    double fake_loss;
+
+    bool status_seen, turned_away; // since the last question; `away` says why
+    p2c2r_cluster status;
+    void (*log)(void *context, const char *line);
+    void *log_context;
+    char error[512], away[P2_TEXT_MAX + 1];
+    uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
+};
+
+// ---- link.c: events in, actions out
+extern const struct p2_net_handlers p2_client_handlers;                // context is set by the copy's owner
+void p2_client_feed(struct p2c2r_client *c, struct session_event *ev); // sets its time and room
+void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns);            // network, timers, held words
+p2_ns p2_client_next_ns(const struct p2c2r_client *c);
+void p2_client_drop_held(struct p2c2r_client *c);
+
+// ---- result.c: records
+void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size);
+bool p2_record_store(struct p2c2r_client *c, const struct session_action *a); // false: the bytes do not unpack
+void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
+void p2_record_free(struct p2c2r_client *c, struct record *r);
+
+// ---- client.c
+p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// Copies a caller's struct of `from_size` bytes, as its size field says, into ours of to_size: what an older caller
+// lacks is zero. False when it says less than a size field or more than ours and means it (bytes not zero).
+bool p2_client_take(void *to, size_t to_size, const void *from, size_t from_size);
+
+#endif

@@ -1,0 +1,325 @@
+// The session's world: connections, records, and words held back.
+#include "client/shell/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "os/os.h"
+
+// ---- out
+
+static bool is_loopback(const char *address) {
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 || strncmp(address, "::ffff:127.", 11) == 0;
+}
+
+// Where a record says that its payload is compressed; NULL for kinds this side never compresses.
+static bool *zstd_mark(struct p2_msg *m) {
+    if (m->kind == P2_MSG_TASK_SUBMIT) return &m->u.submit.payload_zstd;
+    if (m->kind == P2_MSG_CHUNK) return &m->u.chunk.payload_zstd;
+    return NULL;
+}
+
+// Replaces the payload by its compression where that helps. Gives the blob to unreference once queued, or NULL.
+static struct p2_blob *compress(struct p2c2r_client *c, struct p2_msg *m, p2c2r_ticket ticket) {
+    struct p2_slice *payload = p2_msg_payload(m);
+    struct record *r = ticket ? p2_slab_get(&c->records, ticket) : NULL;
+    bool *mark = zstd_mark(m);
+    bool agreed = p2_session_features(c->session) & P2_FEATURE_ZSTD;
+    if (!agreed || c->loopback || !mark || !payload || !payload->size || !r || r->incompressible) return NULL;
+    struct p2_blob *packed = p2_body_deflate(&c->wire, p2_slice_data(payload), payload->size);
+    if (!packed) {
+        r->incompressible = true;
+        return NULL;
+    }
+    *payload = (struct p2_slice){packed, 0, packed->size};
+    *mark = true;
+    return packed;
+}
+
+static void send_record(struct p2c2r_client *c, struct session_action *a) {
+    struct p2_msg *m = &a->u.send.msg;
+    struct p2_blob *packed = compress(c, m, a->u.send.ticket);
+    size_t n = p2_encode(m, c->head, sizeof c->head);
+    P2_CHECK(n > 0);
+    struct p2_slice *payload = p2_msg_payload(m);
+    struct p2_slice none = {0};
+    enum p2_err e = p2_conn_send(c->loop, c->conn, a->u.send.lane, c->head, n, payload ? *payload : none);
+    p2_blob_unref(packed);
+    // A record that is not queued leaves a hole in the conversation: it ends, and every ticket says so.
+    if (e == P2_ERR_NO_MEMORY) p2_conn_close(c->loop, c->conn, e);
+}
+
+static void log_note(struct p2c2r_client *c, const struct session_action *a) {
+    if (a->u.note.kind == NOTE_TURNED_AWAY || a->u.note.kind == NOTE_FAULT) {
+        c->turned_away = true;
+        struct p2_str said = a->u.note.sentence;
+        if (!said.n) said = p2_str(p2_err_sentence(a->u.note.code));
+        snprintf(c->away, sizeof c->away, "%.*s", (int)said.n, said.p);
+    }
+    if (!c->log) return;
+    char line[P2_TEXT_MAX + 512];
+    int n = snprintf(line, sizeof line, "%s coordinator=%s", p2_session_note_name(a->u.note.kind), c->url);
+    size_t used = n > 0 ? (size_t)n : 0;
+    if (a->u.note.code != P2_OK && used < sizeof line) {
+        n = snprintf(line + used, sizeof line - used, " why=%s", p2_err_name(a->u.note.code));
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (a->u.note.ticket && used < sizeof line) {
+        n = snprintf(line + used, sizeof line - used, " ticket=%llu", (unsigned long long)a->u.note.ticket);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (a->u.note.sentence.n && used < sizeof line) {
+        snprintf(line + used, sizeof line - used, " said=\"%.*s\"", (int)a->u.note.sentence.n, a->u.note.sentence.p);
+    }
+    c->log(c->log_context, line);
+}
+
+static void keep_status(struct p2c2r_client *c, const struct p2_msg_status *m) {
+    uint32_t n = m->version.n < sizeof c->status.version - 1 ? m->version.n : (uint32_t)sizeof c->status.version - 1;
+    c->status = (p2c2r_cluster){
+        .size = sizeof c->status,
+        .peers = m->peers,
+        .peers_ready = m->peers_ready,
+        .clients = m->clients,
+        .slots = m->slots,
+        .slots_busy = m->slots_busy,
+        .tasks_queued = m->tasks_queued,
+        .tasks_running = m->tasks_running,
+        .tasks_accepted = m->tasks_accepted,
+        .tasks_completed = m->tasks_completed,
+        .tasks_failed = m->tasks_failed,
+        .tasks_expired = m->tasks_expired,
+        .tasks_cancelled = m->tasks_cancelled,
+        .tasks_refused = m->tasks_refused,
+        .retries = m->attempts_retried,
+        .uptime_us = m->uptime_ns / P2_US,
+    };
+    if (n) memcpy(c->status.version, m->version.p, n);
+    c->status_seen = true;
+}
+
+static void dial(struct p2c2r_client *c) {
+    p2_client_drop_held(c);
+    p2_reader_deinit(&c->reader);
+    p2_reader_init(&c->reader, &c->codec);
+    c->closed_waits = c->opened_waits = c->writable_waits = c->fault_waits = false;
+    c->loopback = false;
+    c->conn = p2_dial(c->loop, c->url);
+    if (c->conn == P2_NO_HANDLE) {
+        c->closed_waits = true;
+        c->closed_why = P2_ERR_UNREACHABLE;
+    }
+}
+
+static void perform(struct p2c2r_client *c, struct session_action *a) {
+    switch (a->kind) {
+    case SESSION_DO_DIAL: dial(c); break;
+    case SESSION_DO_SEND: send_record(c, a); break;
+    case SESSION_DO_CLOSE: p2_conn_close(c->loop, c->conn, a->u.why); break;
+    case SESSION_DO_BEGIN_RESULT: p2_record_begin(c, a->u.begin.ticket, a->u.begin.attempt, a->u.begin.size); break;
+    case SESSION_DO_STORE:
+        if (!p2_record_store(c, a)) {
+            c->fault_waits = true;
+            c->fault_why = P2_ERR_BAD_RECORD;
+        }
+        break;
+    case SESSION_DO_ENDED: p2_record_ended(c, &a->u.ended); break;
+    case SESSION_DO_WANT_ROOM: p2_conn_want_room(c->loop, c->conn); break;
+    case SESSION_DO_STATUS: keep_status(c, a->u.status); break;
+    case SESSION_DO_ESTABLISHED: p2_conn_established(c->loop, c->conn); break;
+    case SESSION_DO_NOTE: log_note(c, a); break;
+    default: P2_UNREACHABLE();
+    }
+}
+
+static void step(struct p2c2r_client *c, struct session_event *ev) {
+    ev->now_ns = p2_clock_now();
+    ev->room = c->conn == P2_NO_HANDLE ? 0 : p2_conn_room(c->loop, c->conn);
+    p2_session_step(c->session, ev, &c->actions);
+    for (uint32_t i = 0; i < c->actions.count; i++) perform(c, &c->actions.items[i]);
+}
+
+// The next event that arose meanwhile. A ticket without memory first: its bytes may be in what follows.
+static bool take_waiting(struct p2c2r_client *c, struct session_event *ev) {
+    *ev = (struct session_event){0};
+    if (c->drop_waits) {
+        ev->kind = SESSION_DROP;
+        ev->u.end.ticket = c->drop_waits;
+        ev->u.end.code = P2_ERR_NO_MEMORY;
+        c->drop_waits = 0;
+    } else if (c->fault_waits) {
+        ev->kind = SESSION_FAULT;
+        ev->u.why = c->fault_why;
+        c->fault_waits = false;
+    } else if (c->opened_waits) {
+        ev->kind = SESSION_OPENED;
+        c->opened_waits = false;
+    } else if (c->writable_waits) {
+        ev->kind = SESSION_WRITABLE;
+        c->writable_waits = false;
+    } else if (c->closed_waits) {
+        ev->kind = SESSION_CLOSED;
+        ev->u.why = c->closed_why;
+        c->closed_waits = false;
+        c->conn = P2_NO_HANDLE;
+    }
+    return ev->kind != 0;
+}
+
+static void feed_waiting(struct p2c2r_client *c) {
+    if (c->stepping) return;
+    c->stepping = true;
+    struct session_event ev;
+    while (take_waiting(c, &ev)) step(c, &ev);
+    c->stepping = false;
+}
+
+void p2_client_feed(struct p2c2r_client *c, struct session_event *ev) {
+    P2_CHECK(!c->stepping);
+    c->stepping = true;
+    step(c, ev);
+    c->stepping = false;
+    feed_waiting(c);
+}
+
+// ---- in
+
+static enum p2_err on_msg(void *context, struct p2_msg *m) {
+    struct p2c2r_client *c = context;
+    struct session_event ev = {.kind = SESSION_MSG, .u.msg = m};
+    p2_client_feed(c, &ev);
+    return c->conn == P2_NO_HANDLE ? P2_ERR_CLOSED : P2_OK; // the reader may be wanted for the next connection
+}
+
+static void hear(struct p2c2r_client *c, const uint8_t *bytes, size_t size) {
+    if (c->reader.failed != P2_OK) return;
+    enum p2_err e = p2_reader_feed(&c->reader, bytes, size, on_msg, c);
+    if (e == P2_OK || e == P2_ERR_CLOSED) return;
+    c->fault_waits = true;
+    c->fault_why = e;
+    feed_waiting(c);
+}
+
+static void hear_end(struct p2c2r_client *c, enum p2_err why) {
+    c->closed_waits = true;
+    c->closed_why = why;
+    feed_waiting(c);
+}
+
+// False when memory is short.
+static bool hold(struct p2c2r_client *c, const uint8_t *bytes, size_t size) {
+    struct held *h = malloc(sizeof *h + size);
+    if (!h) return false;
+    *h = (struct held){.due_ns = p2_ns_add(p2_clock_now(), c->fake_lag_ns), .size = size};
+    if (size) memcpy(h->bytes, bytes, size);
+    *c->held_last = h;
+    c->held_last = &h->next;
+    c->held_bytes += size;
+    if (c->held_bytes > CLIENT_HELD_BYTES_MAX && !c->paused) {
+        c->paused = true;
+        p2_conn_pause(c->loop, c->conn, true);
+    }
+    return true;
+}
+
+static struct held *take_held(struct p2c2r_client *c) {
+    struct held *h = c->held_first;
+    c->held_first = h->next;
+    if (!c->held_first) c->held_last = &c->held_first;
+    c->held_bytes -= h->size;
+    return h;
+}
+
+void p2_client_drop_held(struct p2c2r_client *c) {
+    while (c->held_first) free(take_held(c));
+    c->paused = false;
+}
+
+static void hear_held(struct p2c2r_client *c) {
+    p2_conn conn = c->conn;
+    while (c->held_first && c->conn == conn && c->held_first->due_ns <= p2_clock_now()) {
+        struct held *h = take_held(c);
+        if (h->end)
+            hear_end(c, h->why);
+        else
+            hear(c, h->bytes, h->size);
+        free(h);
+    }
+    if (c->paused && c->held_bytes <= CLIENT_HELD_BYTES_MAX / 2) {
+        c->paused = false;
+        p2_conn_pause(c->loop, c->conn, false);
+    }
+}
+
+// ---- what the network calls
+
+static void on_opened(void *context, p2_conn conn, const char *remote_address) {
+    struct p2c2r_client *c = context;
+    if (conn != c->conn) return;
+    c->loopback = is_loopback(remote_address);
+    c->opened_waits = true;
+    feed_waiting(c);
+}
+
+static void on_received(void *context, p2_conn conn, const uint8_t *bytes, size_t size) {
+    struct p2c2r_client *c = context;
+    if (conn != c->conn) return;
+    if (!c->fake_lag_ns) {
+        hear(c, bytes, size);
+    } else if (!hold(c, bytes, size)) {
+        c->fault_waits = true; // a gap in the stream of bytes
+        c->fault_why = P2_ERR_NO_MEMORY;
+        feed_waiting(c);
+    }
+}
+
+static void on_stamp(void *context, p2_conn conn, uint32_t n, uint8_t *head, size_t head_size) {
+    (void)context;
+    (void)conn;
+    P2_CHECK(head_size >= P2_PREFIX_BYTES);
+    p2_prefix_stamp(head, n);
+}
+
+static void on_writable(void *context, p2_conn conn, uint64_t room_bytes) {
+    (void)room_bytes; // asked afresh at the step
+    struct p2c2r_client *c = context;
+    if (conn != c->conn) return;
+    c->writable_waits = true;
+    feed_waiting(c);
+}
+
+static void on_closed(void *context, p2_conn conn, enum p2_err why) {
+    struct p2c2r_client *c = context;
+    if (conn != c->conn) return;
+    if (c->held_first && hold(c, NULL, 0)) { // its last words come first
+        struct held *h = c->held_first;
+        while (h->next) h = h->next;
+        h->end = true;
+        h->why = why;
+    } else {
+        hear_end(c, why);
+    }
+}
+
+const struct p2_net_handlers p2_client_handlers = {
+    .opened = on_opened, .received = on_received, .stamp = on_stamp, .writable = on_writable, .closed = on_closed};
+
+// ---- time
+
+p2_ns p2_client_next_ns(const struct p2c2r_client *c) {
+    p2_ns next = p2_session_next_ns(c->session);
+    return c->held_first ? p2_ns_min(next, c->held_first->due_ns) : next;
+}
+
+void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns) {
+    p2_ns until_next = p2_ns_max(p2_client_next_ns(c) - p2_clock_now(), 0);
+    p2_loop_turn(c->loop, p2_ns_min(wait_ns, until_next));
+    hear_held(c);
+    // Each step sends what there is room for; a few per turn keep one call short.
+    for (int i = 0; i < 8 && p2_session_next_ns(c->session) <= p2_clock_now(); i++) {
+        struct session_event ev = {.kind = SESSION_TICK};
+        p2_client_feed(c, &ev);
+    }
+}

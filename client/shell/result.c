@@ -1,0 +1,172 @@
+// Records: a ticket's place in the library, its result's memory, and how both are given and taken back.
+#include "client/shell/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "os/os.h"
+
+void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size) {
+    struct record *r = p2_slab_get(&c->records, ticket);
+    if (!r) return;
+    p2_blob_unref(r->blob);
+    r->blob = NULL;
+    r->data = NULL;
+    r->attempt = attempt;
+    r->no_memory = r->broken = false;
+    if (size == 0) return;
+    if (r->out && size <= r->out_capacity) {
+        r->data = r->out;
+        return;
+    }
+    r->blob = p2_blob_new(&c->results, (uint32_t)size);
+    if (r->blob) r->data = r->blob->data;
+    r->no_memory = !r->blob;
+    if (r->no_memory) c->drop_waits = ticket;
+}
+
+bool p2_record_store(struct p2c2r_client *c, const struct session_action *a) {
+    struct record *r = p2_slab_get(&c->records, a->u.store.ticket);
+    if (!r || !r->data || r->attempt != a->u.store.attempt) return true;
+    const struct p2_slice *slice = &a->u.store.slice;
+    uint8_t *to = r->data + a->u.store.offset;
+    if (!a->u.store.zstd) {
+        memcpy(to, p2_slice_data(slice), slice->size);
+        return true;
+    }
+    r->broken = p2_body_inflate(p2_slice_data(slice), slice->size, to, a->u.store.raw_size) != P2_OK;
+    return !r->broken;
+}
+
+static void say(struct record *r, struct p2_str sentence) {
+    uint32_t n = sentence.n < P2_TEXT_MAX ? sentence.n : P2_TEXT_MAX;
+    if (n) memcpy(r->reason, sentence.p, n);
+    r->reason[n] = 0;
+}
+
+static void spoil(struct record *r, enum session_outcome outcome, enum p2_err code) {
+    r->end.outcome = outcome;
+    r->end.code = code;
+    r->end.retryable = true;
+    say(r, p2_str(p2_err_sentence(code)));
+}
+
+void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
+    struct record *r = p2_slab_get(&c->records, e->ticket);
+    if (!r || r->state != RECORD_OPEN) return;
+    r->end = *e;
+    say(r, e->sentence);
+    if (e->outcome == SESSION_DONE && r->no_memory) spoil(r, SESSION_FAILED, P2_ERR_NO_MEMORY);
+    if (e->outcome == SESSION_DONE && r->broken) spoil(r, SESSION_LOST, P2_ERR_CONNECTION_LOST);
+    if (r->end.outcome != SESSION_DONE) {
+        p2_blob_unref(r->blob);
+        r->blob = NULL;
+        r->data = NULL;
+        r->end.result_size = 0;
+    }
+    r->state = RECORD_ENDED;
+    p2_list_push_back(&c->ended, &r->link);
+    if (c->drop_waits == e->ticket) c->drop_waits = 0;
+}
+
+void p2_record_free(struct p2c2r_client *c, struct record *r) {
+    p2_list_remove(&r->link);
+    p2_blob_unref(r->blob);
+    p2_slab_free(&c->records, r->ticket);
+}
+
+static int64_t us(p2_ns span) { return (int64_t)p2_ns_to_us(span); }
+
+static void lend(struct record *r, p2c2r_result *out) {
+    const struct session_ended *e = &r->end;
+    p2_list_remove(&r->link);
+    r->state = RECORD_LENT;
+    *out = (p2c2r_result){
+        .size = sizeof *out,
+        .ticket = r->ticket,
+        .user = r->user,
+        .outcome = (p2c2r_outcome)e->outcome,
+        .code = (uint32_t)e->code,
+        .code_name = p2_err_name(e->code),
+        .reason = r->reason,
+        .retryable = e->retryable,
+        .retry_after_us = us(e->retry_after_ns),
+        .data = r->data,
+        .data_size = (size_t)e->result_size,
+        .attempts = e->attempts,
+        .cached = e->cached,
+        .total_us = us(e->total_ns),
+        .queue_us = us(e->queue_ns),
+        .processing_us = us(e->processing_ns),
+        .kernel_us = us(e->kernel_ns),
+    };
+    // Other machines measured queue and processing: their sum may exceed what passed here.
+    int64_t elsewhere = 0;
+    bool absurd = __builtin_add_overflow(out->queue_us, out->processing_us, &elsewhere);
+    out->transfer_us = absurd || elsewhere > out->total_us ? 0 : out->total_us - elsewhere;
+    if (!p2_id_is_zero(&e->peer)) p2_id_text(&e->peer, out->peer);
+}
+
+// The caller's size of a result, or 0 when it was not set.
+static size_t result_size(struct p2c2r_client *c, const p2c2r_result *result) {
+    size_t size;
+    memcpy(&size, result, sizeof size);
+    if (size >= offsetof(p2c2r_result, outcome) && size <= 16 * sizeof *result) return size;
+    p2_client_fail(c, P2C2R_EINVAL, "set result.size to sizeof(p2c2r_result)");
+    return 0;
+}
+
+static void give(struct record *r, p2c2r_result *out, size_t out_size) {
+    p2c2r_result whole;
+    lend(r, &whole);
+    size_t n = out_size < sizeof whole ? out_size : sizeof whole;
+    if (out_size > n) memset((char *)out + n, 0, out_size - n);
+    whole.size = out_size;
+    memcpy(out, &whole, n);
+}
+
+uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_t timeout_us) {
+    if (!c) return 0;
+    size_t size = max && results ? result_size(c, results) : sizeof *results;
+    if (!size) return 0;
+    p2_ns now = p2_clock_now();
+    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
+    p2_client_turn(c, p2_list_empty(&c->ended) ? until - now : 0);
+    while (p2_list_empty(&c->ended) && (now = p2_clock_now()) < until) p2_client_turn(c, until - now);
+    uint32_t n = 0;
+    struct p2_list *first;
+    while (results && n < max && (first = p2_list_first(&c->ended)) != NULL) {
+        give(P2_CONTAINER_OF(first, struct record, link), (p2c2r_result *)(void *)((char *)results + n * size), size);
+        n++;
+    }
+    return n;
+}
+
+p2c2r_status p2c2r_wait(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us) {
+    if (!c || !result) return P2C2R_EINVAL;
+    size_t size = result_size(c, result);
+    if (!size) return P2C2R_EINVAL;
+    p2_ns now = p2_clock_now();
+    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
+    for (bool first = true;; first = false) {
+        struct record *r = p2_slab_get(&c->records, ticket);
+        if (!r || r->state == RECORD_LENT) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
+        if (r->state == RECORD_ENDED) {
+            give(r, result, size);
+            return P2C2R_OK;
+        }
+        now = p2_clock_now();
+        if (!first && now >= until) return p2_client_fail(c, P2C2R_ETIMEOUT, "the ticket has not ended in that time");
+        p2_client_turn(c, p2_ns_max(until - now, 0));
+    }
+}
+
+void p2c2r_release(p2c2r_client *c, p2c2r_result *result) {
+    if (!c || !result) return;
+    struct record *r = p2_slab_get(&c->records, result->ticket);
+    if (r && r->state == RECORD_LENT) p2_record_free(c, r);
+    result->data = NULL;
+    result->data_size = 0;
+    result->reason = "";
+    result->ticket = 0;
+}

@@ -1,0 +1,180 @@
+// A caller's task, checked here so that a mistake is a sentence at once and not a refusal a round trip later.
+#include "client/shell/client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "kernels/task_type.h"
+#include "os/os.h"
+
+struct prepared {
+    const struct p2_task_type *type;
+    struct p2_param params[P2_PARAMS_MAX];
+    uint32_t param_count;
+    struct p2_task_cost cost;
+    p2_ns deadline_ns;
+};
+
+static const struct p2_param_spec *param_spec(const struct p2_task_type *type, const char *name) {
+    for (const struct p2_param_spec *p = type->params; p && p->name; p++) {
+        if (strcmp(p->name, name) == 0) return p;
+    }
+    return NULL;
+}
+
+static p2c2r_status parse_params(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out) {
+    if (task->param_count > P2_PARAMS_MAX || (task->param_count && !task->params))
+        return p2_client_fail(c, P2C2R_EINVAL, "a task takes at most %d parameters", P2_PARAMS_MAX);
+    char text[P2_TEXT_MAX];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
+    for (uint32_t i = 0; i < task->param_count; i++) {
+        const p2c2r_param *given = &task->params[i];
+        if (!given->name || !given->value)
+            return p2_client_fail(c, P2C2R_EINVAL, "parameter %u lacks a name or a value", i + 1);
+        const struct p2_param_spec *spec = param_spec(out->type, given->name);
+        if (!spec)
+            return p2_client_fail(c, P2C2R_EINVAL, "%s takes no parameter \"%.32s\"", out->type->name, given->name);
+        if (p2_param_parse(spec, given->value, &out->params[out->param_count], &why) != P2_OK)
+            return p2_client_fail(c, P2C2R_EINVAL, "%s", text);
+        out->params[out->param_count++].name = p2_str(spec->name);
+    }
+    struct p2_params all = {out->params, out->param_count};
+    if (p2_params_check(&all, out->type->params, &why) != P2_OK) return p2_client_fail(c, P2C2R_EINVAL, "%s", text);
+    return P2C2R_OK;
+}
+
+// Every blob has the size of a power of two: what a payload takes of the budget.
+static uint64_t blob_bytes(uint64_t size) {
+    uint64_t n = 64; // the smallest
+    while (n < size) n <<= 1;
+    return n;
+}
+
+static p2c2r_status prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out) {
+    if (!task->type) return p2_client_fail(c, P2C2R_EINVAL, "a task needs a type");
+    out->type = p2_task_type_find(p2_str(task->type));
+    if (!out->type) return p2_client_fail(c, P2C2R_EINVAL, "no task type is called \"%.32s\"", task->type);
+    if (task->priority > P2C2R_BACKGROUND) return p2_client_fail(c, P2C2R_EINVAL, "priority is 0 to 3");
+    if (task->deadline_ms < 0 || task->deadline_ms > CLIENT_SPAN_MAX_MS)
+        return p2_client_fail(c, P2C2R_EINVAL, "deadline_ms is 0 to %lld", CLIENT_SPAN_MAX_MS);
+    if (task->payload_size && !task->payload) return p2_client_fail(c, P2C2R_EINVAL, "payload is NULL but has a size");
+    if (task->payload_size > out->type->payload_bytes_max || task->payload_size > P2_TASK_PAYLOAD_MAX)
+        return p2_client_fail(c, P2C2R_EINVAL, "%s takes a payload of at most %llu bytes", out->type->name,
+                              (unsigned long long)(out->type->payload_bytes_max < P2_TASK_PAYLOAD_MAX
+                                                       ? out->type->payload_bytes_max
+                                                       : P2_TASK_PAYLOAD_MAX));
+    if (blob_bytes(task->payload_size) > c->payloads.bytes_live_max)
+        return p2_client_fail(c, P2C2R_EINVAL, "the payload is larger than payload_bytes_max allows");
+    p2c2r_status status = parse_params(c, task, out);
+    if (status != P2C2R_OK) return status;
+    char text[P2_TEXT_MAX];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
+    struct p2_params params = {out->params, out->param_count};
+    _Alignas(16) uint8_t block[P2_BLOCK_MAX];
+    if (out->type->prepare(&params, task->payload_size, block, &out->cost, &why) != P2_OK)
+        return p2_client_fail(c, P2C2R_EINVAL, "%s", text);
+    p2_ns prior = out->cost.timeout_prior_ns > P2_NEVER / 4 ? P2_NEVER : out->cost.timeout_prior_ns * 4;
+    out->deadline_ns = task->deadline_ms ? task->deadline_ms * P2_MS : p2_ns_max(prior, P2_MS);
+    return P2C2R_OK;
+}
+
+// Over budget is for the caller to wait out; short memory is not.
+static p2c2r_status no_blob(struct p2c2r_client *c, uint64_t size) {
+    if (c->payloads.bytes_live + blob_bytes(size) > c->payloads.bytes_live_max)
+        return p2_client_fail(c, P2C2R_EAGAIN, "payloads of open tickets fill payload_bytes_max");
+    return p2_client_fail(c, P2C2R_ENOMEM, "memory is short");
+}
+
+static p2c2r_status keep(struct p2c2r_client *c, const p2c2r_task *task, const struct prepared *p,
+                         struct session_submit *out) {
+    struct p2_params params = {p->params, p->param_count};
+    if (p->param_count) {
+        out->params_blob = p2_params_keep(&c->payloads, &params, &out->params);
+        if (!out->params_blob) return no_blob(c, 1024);
+    }
+    if (!task->payload_size) return P2C2R_OK;
+    struct p2_blob *blob = p2_blob_new(&c->payloads, (uint32_t)task->payload_size);
+    if (!blob) {
+        p2_blob_unref(out->params_blob);
+        return no_blob(c, task->payload_size);
+    }
+    memcpy(blob->data, task->payload, task->payload_size);
+    out->payload = (struct p2_slice){blob, 0, blob->size};
+    return P2C2R_OK;
+}
+
+static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t size, p2c2r_ticket *ticket_out) {
+    p2c2r_task task;
+    if (!p2_client_take(&task, sizeof task, given, size))
+        return p2_client_fail(c, P2C2R_EINVAL, "set task.size to sizeof(p2c2r_task)");
+    struct prepared p = {0};
+    p2c2r_status status = prepare(c, &task, &p);
+    if (status != P2C2R_OK) return status;
+    p2_handle handle;
+    struct record *r = p2_slab_alloc(&c->records, &handle);
+    if (!r) return p2_client_fail(c, P2C2R_EAGAIN, "tasks_max tickets are open or not released");
+    struct session_event ev = {.kind = SESSION_SUBMIT};
+    status = keep(c, &task, &p, &ev.u.submit);
+    if (status != P2C2R_OK) {
+        p2_slab_free(&c->records, handle);
+        return status;
+    }
+    r->ticket = handle;
+    r->state = RECORD_OPEN;
+    r->user = task.user;
+    r->out = task.out;
+    r->out_capacity = task.out_capacity;
+    p2_list_init(&r->link);
+    ev.u.submit.ticket = handle;
+    ev.u.submit.id = p2_id_random();
+    ev.u.submit.type = p.type->name;
+    ev.u.submit.version = p.type->version;
+    ev.u.submit.class_ = (enum p2_class)task.priority;
+    ev.u.submit.deadline_ns = p.deadline_ns;
+    ev.u.submit.result_bytes_max = p.cost.result_bytes_max;
+    ev.u.submit.withheld = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
+    *ticket_out = handle;
+    p2_client_feed(c, &ev);
+    return P2C2R_OK;
+}
+
+static size_t task_size(const p2c2r_task *task) {
+    size_t size;
+    memcpy(&size, task, sizeof size);
+    return size;
+}
+
+p2c2r_status p2c2r_submit(p2c2r_client *c, const p2c2r_task *task, p2c2r_ticket *ticket) {
+    if (!c) return P2C2R_EINVAL;
+    if (!task || !ticket) return p2_client_fail(c, P2C2R_EINVAL, "task or ticket is NULL");
+    p2c2r_status status = submit_one(c, task, task_size(task), ticket);
+    if (status == P2C2R_OK) p2_client_turn(c, 0);
+    return status;
+}
+
+// One record each; they leave together, in as few messages as the connection needs.
+p2c2r_status p2c2r_submit_batch(p2c2r_client *c, const p2c2r_task *tasks, uint32_t count, p2c2r_ticket *tickets,
+                                p2c2r_status *statuses) {
+    if (!c) return P2C2R_EINVAL;
+    if (count && (!tasks || !tickets)) return p2_client_fail(c, P2C2R_EINVAL, "tasks or tickets is NULL");
+    p2c2r_status worst = P2C2R_OK;
+    size_t size = count ? task_size(tasks) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        tickets[i] = 0;
+        p2c2r_status status = submit_one(c, (const char *)tasks + i * size, size, &tickets[i]);
+        if (statuses) statuses[i] = status;
+        if (status != P2C2R_OK) worst = status;
+    }
+    p2_client_turn(c, 0);
+    return worst;
+}
+
+p2c2r_status p2c2r_cancel(p2c2r_client *c, p2c2r_ticket ticket) {
+    if (!c) return P2C2R_EINVAL;
+    if (!p2_slab_get(&c->records, ticket)) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
+    struct session_event ev = {.kind = SESSION_CANCEL, .u.end.ticket = ticket};
+    p2_client_feed(c, &ev);
+    return P2C2R_OK;
+}

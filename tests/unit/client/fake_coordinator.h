@@ -1,0 +1,62 @@
+// A coordinator of a few dozen lines on a thread of its own: real sockets and records, no peers. What it does with tasks
+// is its mood; it may change while it runs.
+#ifndef TESTS_UNIT_CLIENT_FAKE_COORDINATOR_H
+#define TESTS_UNIT_CLIENT_FAKE_COORDINATOR_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "msg/flow.h"
+#include "net/net.h"
+#include "wire/wire.h"
+
+enum fake_mood {
+    FAKE_ECHO,      // the payload comes back, under windows
+    FAKE_ECHO_ZSTD, // likewise, compressed where that helps
+    FAKE_RESEND,    // asks for each payload twice, then echoes
+    FAKE_REFUSE,    // no capable peer
+    FAKE_FAIL,      // accepted, then attempts exhausted
+    FAKE_SILENT,    // accepted, then nothing; confirms cancels
+    FAKE_HANG_UP,   // closes on a task
+    FAKE_GARBAGE,   // answers a task with bytes that are no record
+    FAKE_BAD_ZSTD,  // a result that does not unpack
+    FAKE_GAP,       // a result with a hole
+    FAKE_TOO_LONG,  // a result longer than any echo
+    FAKE_TURN_AWAY, // ERROR to the connection instead of REGISTERED
+};
+
+#define FAKE_TASKS 64
+
+struct fake_task {
+    uint32_t stream; // 0: free
+    struct p2_id id;
+    struct p2_blob *payload;
+    uint64_t size;
+    bool resent;
+    struct p2_inflow in;
+    struct p2_outflow out;
+};
+
+struct fake {
+    _Atomic int mood;
+    atomic_bool stop;
+    atomic_uint submits, cancels, connections, zstd_payloads;
+    uint16_t port;
+    char url[64];
+    pthread_t thread;
+    struct p2_loop *loop;
+    p2_conn conn;
+    struct p2_blob_pool pool;
+    struct p2_codec codec;
+    struct p2_reader reader;
+    struct fake_task tasks[FAKE_TASKS];
+    uint32_t tasks_in_flight_max;
+    uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
+};
+
+void fake_start(struct fake *f, enum fake_mood mood, uint32_t tasks_in_flight_max);
+void fake_stop(struct fake *f);
+
+#endif

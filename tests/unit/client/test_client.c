@@ -1,0 +1,449 @@
+// The library against a coordinator of sockets and records: submit, poll, wait, release, and what can go wrong.
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "fake_coordinator.h"
+#include "p2c2r/p2c2r.h"
+
+#define PATIENCE_US 20000000 // how long the tests wait for what must happen; none wait for it to pass
+
+static p2c2r_client *open_at(const char *url, p2c2r_options o) {
+    o.size = sizeof o;
+    o.coordinator = url;
+    p2c2r_client *c = p2c2r_create(&o);
+    assert_non_null(c);
+    return c;
+}
+
+static p2c2r_task echo_task(const void *payload, size_t size) {
+    return (p2c2r_task){
+        .size = sizeof(p2c2r_task), .type = "echo", .payload = payload, .payload_size = size, .deadline_ms = 15000};
+}
+
+static p2c2r_ticket submit(p2c2r_client *c, const void *payload, size_t size) {
+    p2c2r_task task = echo_task(payload, size);
+    p2c2r_ticket ticket = 0;
+    assert_int_equal(p2c2r_submit(c, &task, &ticket), P2C2R_OK);
+    assert_true(ticket != 0);
+    return ticket;
+}
+
+static p2c2r_result await(p2c2r_client *c, p2c2r_ticket ticket) {
+    p2c2r_result r = {.size = sizeof r};
+    assert_int_equal(p2c2r_wait(c, ticket, &r, PATIENCE_US), P2C2R_OK);
+    assert_int_equal(r.ticket, ticket);
+    return r;
+}
+
+static uint8_t *noise(size_t size) {
+    uint8_t *p = malloc(size);
+    assert_non_null(p);
+    uint32_t x = 12345;
+    for (size_t i = 0; i < size; i++) p[i] = (uint8_t)((x = x * 1664525 + 1013904223) >> 24);
+    return p;
+}
+
+static void echoes_come_back(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    static const size_t sizes[] = {0, 1, 65536, 65537, 3000000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint8_t *payload = noise(sizes[i] + 1);
+        p2c2r_result r = await(c, submit(c, payload, sizes[i]));
+        assert_int_equal(r.outcome, P2C2R_DONE);
+        assert_int_equal(r.code, 0);
+        assert_string_equal(r.reason, "");
+        assert_int_equal(r.data_size, sizes[i]);
+        if (sizes[i]) assert_memory_equal(r.data, payload, sizes[i]);
+        assert_int_equal(r.attempts, 1);
+        assert_string_equal(r.peer, "ab000000000000000000000000000000");
+        assert_true(r.total_us >= r.queue_us + r.processing_us);
+        assert_int_equal(r.transfer_us, r.total_us - r.queue_us - r.processing_us);
+        p2c2r_release(c, &r);
+        assert_null(r.data);
+        free(payload);
+    }
+    assert_int_equal(p2c2r_connected(c), 1);
+    assert_int_equal(f.zstd_payloads, 0); // not worth it on loopback
+    p2c2r_destroy(&c);
+    assert_null(c);
+    fake_stop(&f);
+}
+
+static void resends_and_packed_results_come_out_the_same(void **state) {
+    (void)state;
+    static const enum fake_mood moods[] = {FAKE_RESEND, FAKE_ECHO_ZSTD};
+    uint8_t *payload = calloc(1, 1000000); // shrinks well
+    memcpy(payload + 500000, "needle", 6);
+    for (size_t i = 0; i < 2; i++) {
+        struct fake f;
+        fake_start(&f, moods[i], 100);
+        p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+        p2c2r_result r = await(c, submit(c, payload, 1000000));
+        assert_int_equal(r.outcome, P2C2R_DONE);
+        assert_int_equal(r.data_size, 1000000);
+        assert_memory_equal(r.data, payload, 1000000);
+        p2c2r_release(c, &r);
+        p2c2r_destroy(&c);
+        fake_stop(&f);
+    }
+    free(payload);
+}
+
+static void results_land_in_the_callers_buffer_when_they_fit(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    char room[8] = "........";
+    for (int fits = 0; fits < 2; fits++) {
+        p2c2r_task task = echo_task("12345678", fits ? 8 : 9);
+        task.out = room;
+        task.out_capacity = sizeof room;
+        task.user = &f;
+        p2c2r_ticket ticket;
+        assert_int_equal(p2c2r_submit(c, &task, &ticket), P2C2R_OK);
+        p2c2r_result r = await(c, ticket);
+        assert_true((r.data == room) == (fits == 1));
+        assert_ptr_equal(r.user, &f);
+        p2c2r_release(c, &r);
+        assert_memory_equal(room, fits ? "12345678" : "........", 8);
+    }
+    p2c2r_destroy(&c);
+    fake_stop(&f);
+}
+
+static void poll_hands_out_every_ticket_once(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 3); // the coordinator's window is smaller than ours
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){.tasks_max = 40});
+    p2c2r_task tasks[40];
+    p2c2r_ticket tickets[40];
+    p2c2r_status statuses[40];
+    int seen[40] = {0};
+    for (int i = 0; i < 40; i++) {
+        tasks[i] = echo_task("x", 1);
+        tasks[i].user = &seen[i];
+        tasks[i].priority = (p2c2r_class)i % 4;
+    }
+    assert_int_equal(p2c2r_submit_batch(c, tasks, 40, tickets, statuses), P2C2R_OK);
+    uint32_t n = 0;
+    while (n < 40) {
+        p2c2r_result results[7] = {{.size = sizeof *results}};
+        uint32_t got = p2c2r_poll(c, results, 7, PATIENCE_US);
+        assert_in_range(got, 1, 7);
+        for (uint32_t i = 0; i < got; i++) {
+            assert_int_equal(results[i].outcome, P2C2R_DONE);
+            ++*(int *)results[i].user;
+            p2c2r_release(c, &results[i]);
+        }
+        n += got;
+    }
+    for (int i = 0; i < 40; i++) assert_int_equal(seen[i], 1);
+    p2c2r_result none = {.size = sizeof none};
+    assert_int_equal(p2c2r_poll(c, &none, 1, 0), 0);
+    assert_int_equal(p2c2r_wait(c, tickets[0], &none, 0), P2C2R_ENOTFOUND);
+    assert_int_equal(p2c2r_cancel(c, tickets[0]), P2C2R_ENOTFOUND);
+    p2c2r_destroy(&c);
+    fake_stop(&f);
+}
+
+static void a_full_window_says_again_until_released(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){.tasks_max = 2, .payload_bytes_max = 4096});
+    p2c2r_ticket a = submit(c, "a", 1);
+    submit(c, "b", 1);
+    p2c2r_task task = echo_task("c", 1);
+    p2c2r_ticket t;
+    p2c2r_status batch[1];
+    assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_EAGAIN);
+    assert_int_equal(p2c2r_submit_batch(c, &task, 1, &t, batch), P2C2R_EAGAIN);
+    assert_int_equal(batch[0], P2C2R_EAGAIN);
+    p2c2r_result r = await(c, a);
+    assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_EAGAIN); // lent still
+    p2c2r_release(c, &r);
+    p2c2r_release(c, &r); // twice is harmless
+    assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_OK);
+    p2c2r_destroy(&c);
+
+    c = open_at(f.url, (p2c2r_options){.payload_bytes_max = 4096});
+    f.mood = FAKE_SILENT;
+    static const uint8_t big[4097];
+    submit(c, big, 4000);
+    task = echo_task(big, 100);
+    assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_EAGAIN);
+    task = echo_task(big, 4097); // will never fit
+    assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_EINVAL);
+    p2c2r_destroy(&c);
+    fake_stop(&f);
+}
+
+static void bad_arguments_are_sentences(void **state) {
+    (void)state;
+    p2c2r_client *c = open_at("ws://127.0.0.1:9", (p2c2r_options){0});
+    p2c2r_param unknown = {"colour", "red"}, nameless = {NULL, "1"}, bad = {"output_res", "960"};
+    p2c2r_param many[33] = {{0}};
+    const p2c2r_task good = echo_task("x", 1);
+    p2c2r_task tasks[12];
+    for (size_t i = 0; i < 12; i++) tasks[i] = good;
+    tasks[0].type = NULL;
+    tasks[1].type = "teleport";
+    tasks[2].priority = 4;
+    tasks[3].deadline_ms = -1;
+    tasks[4].payload = NULL;
+    tasks[5].payload_size = (size_t)1 << 40;
+    tasks[6].params = &unknown;
+    tasks[6].param_count = 1;
+    tasks[7].params = &nameless;
+    tasks[7].param_count = 1;
+    tasks[8].params = many;
+    tasks[8].param_count = 33;
+    tasks[9].type = "upscale"; // required parameters are missing
+    tasks[10].type = "upscale";
+    tasks[10].params = &bad;
+    tasks[10].param_count = 1;
+    tasks[11].size = 0;
+    for (size_t i = 0; i < 12; i++) {
+        p2c2r_ticket t = 0;
+        assert_int_equal(p2c2r_submit(c, &tasks[i], &t), P2C2R_EINVAL);
+        assert_true(strlen(p2c2r_last_error(c)) > 10);
+    }
+    p2c2r_ticket t;
+    assert_int_equal(p2c2r_submit(c, NULL, &t), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_submit(c, &good, NULL), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_submit(NULL, &good, &t), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_cancel(c, 0), P2C2R_ENOTFOUND);
+    assert_int_equal(p2c2r_cancel(c, UINT64_MAX), P2C2R_ENOTFOUND);
+    p2c2r_result r = {.size = 0};
+    assert_int_equal(p2c2r_poll(c, &r, 1, 0), 0);
+    assert_int_equal(p2c2r_wait(c, 1, &r, 0), P2C2R_EINVAL);
+    p2c2r_destroy(&c);
+    p2c2r_destroy(&c);
+    p2c2r_destroy(NULL);
+}
+
+static void options_out_of_range_make_no_client(void **state) {
+    (void)state;
+    const p2c2r_options good = {.size = sizeof good, .coordinator = "ws://127.0.0.1:9"};
+    p2c2r_options wrong[12];
+    for (size_t i = 0; i < 12; i++) wrong[i] = good;
+    wrong[0].coordinator = "http://127.0.0.1:9";
+    wrong[1].coordinator = "ws://127.0.0.1";
+    wrong[2].coordinator = "ws://127.0.0.1:0";
+    wrong[3].coordinator = "ws://127.0.0.1:65536";
+    wrong[4].coordinator = "ws://:80";
+    wrong[5].tasks_max = 1000000;
+    wrong[6].connect_timeout_ms = -1;
+    wrong[7].fake_lag_ms = -1;
+    wrong[8].fake_loss = 1.5;
+    wrong[9].fake_loss = -0.1;
+    wrong[10].size = 0;
+    wrong[11].coordinator = "ws://127.0.0.1:80x";
+    for (size_t i = 0; i < 12; i++) assert_null(p2c2r_create(&wrong[i]));
+    struct { // a newer caller whose further field is set asks for what we do not have
+        p2c2r_options o;
+        uint64_t further;
+    } newer = {good, 0};
+    newer.o.size = sizeof newer;
+    p2c2r_client *c = p2c2r_create(&newer.o);
+    assert_non_null(c);
+    p2c2r_destroy(&c);
+    newer.further = 1;
+    assert_null(p2c2r_create(&newer.o));
+}
+
+static void every_mood_of_a_coordinator_has_its_ending(void **state) {
+    (void)state;
+    static const struct {
+        enum fake_mood mood;
+        p2c2r_outcome outcome;
+        enum p2_err code;
+    } cases[] = {
+        {FAKE_REFUSE, P2C2R_REFUSED, P2_ERR_NO_CAPABLE_PEER},   {FAKE_FAIL, P2C2R_FAILED, P2_ERR_ATTEMPTS_EXHAUSTED},
+        {FAKE_HANG_UP, P2C2R_LOST, P2_ERR_CONNECTION_LOST},     {FAKE_GARBAGE, P2C2R_LOST, P2_ERR_CONNECTION_LOST},
+        {FAKE_BAD_ZSTD, P2C2R_LOST, P2_ERR_CONNECTION_LOST},    {FAKE_GAP, P2C2R_LOST, P2_ERR_CONNECTION_LOST},
+        {FAKE_TOO_LONG, P2C2R_FAILED, P2_ERR_RESULT_TOO_LARGE}, {FAKE_TURN_AWAY, P2C2R_REFUSED, P2_ERR_DRAINING},
+    };
+    uint8_t payload[200] = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fake f;
+        fake_start(&f, cases[i].mood, 100);
+        p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+        p2c2r_result r = await(c, submit(c, payload, sizeof payload));
+        assert_int_equal(r.outcome, cases[i].outcome);
+        assert_int_equal(r.code, cases[i].code);
+        assert_string_equal(r.code_name, p2_err_name(cases[i].code));
+        assert_true(strlen(r.reason) > 10);
+        assert_null(r.data);
+        if (cases[i].mood == FAKE_TURN_AWAY) assert_string_equal(r.reason, "Closed for the season.");
+        if (cases[i].mood == FAKE_TURN_AWAY) {
+            p2c2r_cluster cluster = {.size = sizeof cluster};
+            assert_int_equal(p2c2r_cluster_wait(c, &cluster, PATIENCE_US), P2C2R_ECLOSED);
+            assert_string_equal(p2c2r_last_error(c), "Closed for the season.");
+        }
+        p2c2r_release(c, &r);
+        f.mood = FAKE_ECHO; // and it gets over it
+        r = await(c, submit(c, payload, sizeof payload));
+        assert_int_equal(r.outcome, P2C2R_DONE);
+        p2c2r_release(c, &r);
+        p2c2r_destroy(&c);
+        fake_stop(&f);
+    }
+}
+
+static void cancel_ends_once(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_SILENT, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    p2c2r_ticket t = submit(c, "x", 1);
+    p2c2r_result r = {.size = sizeof r};
+    while (f.submits == 0) assert_int_equal(p2c2r_wait(c, t, &r, 1000), P2C2R_ETIMEOUT);
+    assert_int_equal(p2c2r_cancel(c, t), P2C2R_OK);
+    assert_int_equal(p2c2r_cancel(c, t), P2C2R_OK);
+    r = await(c, t);
+    assert_int_equal(r.outcome, P2C2R_CANCELLED);
+    assert_int_equal(f.cancels, 1);
+    p2c2r_release(c, &r);
+    p2c2r_destroy(&c);
+    fake_stop(&f);
+}
+
+static void destroy_with_many_open_leaks_nothing(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_SILENT, 20);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    uint8_t *payload = noise(500000);
+    for (int i = 0; i < 30; i++) submit(c, payload, (size_t)(i % 3) * 250000);
+    p2c2r_result r = {.size = sizeof r};
+    while (f.submits < 3) assert_int_equal(p2c2r_poll(c, &r, 1, 1000), 0);
+    p2c2r_destroy(&c);
+    fake_stop(&f);
+    c = open_at("ws://127.0.0.1:9", (p2c2r_options){0}); // never connected
+    for (int i = 0; i < 30; i++) submit(c, payload, 1000);
+    p2c2r_destroy(&c);
+    free(payload);
+}
+
+static void nobody_there_is_said_within_the_timeout(void **state) {
+    (void)state;
+    p2c2r_client *c = open_at("ws://127.0.0.1:9", (p2c2r_options){.connect_timeout_ms = 50});
+    p2c2r_result r = await(c, submit(c, "x", 1));
+    assert_int_equal(r.outcome, P2C2R_LOST);
+    assert_int_equal(r.code, P2_ERR_UNREACHABLE);
+    assert_true(r.retryable);
+    p2c2r_release(c, &r);
+    p2c2r_cluster cluster = {.size = sizeof cluster};
+    assert_int_equal(p2c2r_cluster_wait(c, &cluster, 1000), P2C2R_EUNREACHABLE);
+    assert_int_equal(p2c2r_connected(c), 0);
+    assert_true(p2c2r_next_timeout_us(c) >= 0);
+    p2c2r_destroy(&c);
+}
+
+static void a_game_can_fake_lag_and_loss(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){.fake_lag_ms = 40});
+    p2c2r_result r = await(c, submit(c, "x", 1));
+    assert_int_equal(r.outcome, P2C2R_DONE);
+    assert_true(r.total_us >= 80000); // greeting and result, each held back
+    p2c2r_release(c, &r);
+    f.mood = FAKE_HANG_UP; // the end of a connection is held back too, behind what was said before
+    r = await(c, submit(c, "x", 1));
+    assert_int_equal(r.outcome, P2C2R_LOST);
+    p2c2r_release(c, &r);
+    p2c2r_destroy(&c);
+
+    f.mood = FAKE_ECHO;
+    uint32_t before = f.submits;
+    c = open_at(f.url, (p2c2r_options){.fake_loss = 1});
+    p2c2r_task task = echo_task("x", 1);
+    task.deadline_ms = 20;
+    p2c2r_ticket t;
+    assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_OK);
+    r = await(c, t);
+    assert_int_equal(r.outcome, P2C2R_EXPIRED);
+    assert_int_equal(f.submits, before);
+    p2c2r_release(c, &r);
+    p2c2r_destroy(&c);
+    fake_stop(&f);
+}
+
+static void lines(void *context, const char *line) {
+    assert_true(strlen(line) > 0);
+    ++*(int *)context;
+}
+
+static void tells_of_the_cluster_and_itself(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    int said = 0;
+    struct sigaction before, after;
+    signal(SIGPIPE, SIG_DFL);
+    sigaction(SIGPIPE, NULL, &before);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){.log = lines, .log_context = &said});
+    sigaction(SIGPIPE, NULL, &after);
+    assert_true(before.sa_handler == after.sa_handler); // no signal is touched
+    struct {
+        p2c2r_cluster c;
+        uint64_t newer;
+    } cluster = {{.size = sizeof cluster}, 5};
+    assert_int_equal(p2c2r_cluster_wait(c, &cluster.c, PATIENCE_US), P2C2R_OK);
+    assert_int_equal(cluster.c.peers, 7);
+    assert_int_equal(cluster.c.uptime_us, 1000000);
+    assert_string_equal(cluster.c.version, "fake");
+    assert_true(cluster.c.rtt_us > 0);
+    assert_int_equal(cluster.newer, 0);
+    assert_true(said >= 2);
+    assert_true(p2c2r_fd(c) >= 0);
+    submit(c, "x", 1);
+    p2c2r_result r = {.size = sizeof r};
+    while (p2c2r_poll(c, NULL, 0, 1000) == 0 && p2c2r_next_timeout_us(c) != 0) continue;
+    assert_int_equal(p2c2r_poll(c, &r, 1, 0), 1);
+    p2c2r_release(c, &r);
+    p2c2r_destroy(&c);
+    fake_stop(&f);
+    for (p2c2r_status s = P2C2R_OK; s >= P2C2R_ECLOSED; s--) {
+        assert_string_not_equal(p2c2r_status_name(s), "unknown");
+        assert_true(strlen(p2c2r_status_text(s)) > 3);
+    }
+    assert_string_equal(p2c2r_status_name(1), "unknown");
+    assert_string_equal(p2c2r_status_name(-8), "unknown");
+    assert_string_equal(p2c2r_outcome_name(P2C2R_LOST), "lost");
+    assert_string_equal(p2c2r_outcome_name(7), "unknown");
+    assert_true(strlen(p2c2r_version()) > 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(echoes_come_back),
+        cmocka_unit_test(resends_and_packed_results_come_out_the_same),
+        cmocka_unit_test(results_land_in_the_callers_buffer_when_they_fit),
+        cmocka_unit_test(poll_hands_out_every_ticket_once),
+        cmocka_unit_test(a_full_window_says_again_until_released),
+        cmocka_unit_test(bad_arguments_are_sentences),
+        cmocka_unit_test(options_out_of_range_make_no_client),
+        cmocka_unit_test(every_mood_of_a_coordinator_has_its_ending),
+        cmocka_unit_test(cancel_ends_once),
+        cmocka_unit_test(destroy_with_many_open_leaks_nothing),
+        cmocka_unit_test(nobody_there_is_said_within_the_timeout),
+        cmocka_unit_test(a_game_can_fake_lag_and_loss),
+        cmocka_unit_test(tells_of_the_cluster_and_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
