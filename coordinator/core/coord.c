@@ -105,6 +105,7 @@ static void on_message(struct coord *c, struct session *s, const struct p2_msg *
 static void start_drain(struct coord *c) {
     if (c->draining) return;
     c->draining = true;
+    c->drain_by_ns = p2_ns_add(c->now, c->limits.drain_grace_ns);
     struct coord_note *n = coord_note_add(c, NOTE_DRAIN);
     n->count = c->tasks.live;
 }
@@ -132,7 +133,8 @@ static void finish_drain(struct coord *c) {
 static void go_on_draining(struct coord *c) {
     if (!c->draining || c->drained) return;
     tell_drain(c);
-    if (c->tasks.live == 0 && c->drain_told == c->sessions.capacity) finish_drain(c);
+    bool over = c->tasks.live == 0 || c->now >= c->drain_by_ns;
+    if (over && c->drain_told == c->sessions.capacity) finish_drain(c);
 }
 
 bool coord_idle(const struct coord *c) { return c->drained; }
@@ -187,6 +189,7 @@ p2_ns coord_next_ns(const struct coord *c) {
     if (c->again) return c->now;
     const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
     p2_ns next = sched_next_ns(c);
+    if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
     if (deadline) next = p2_ns_min(next, deadline->key);
     if (!p2_list_empty(&c->lingering)) {

@@ -31,7 +31,7 @@ struct coord_limits {
     p2_ns cancel_linger_ns;         // a cancelled job keeps its slot until the peer answers, at most that long
     p2_ns deadline_ns_max;          // longer deadlines are shortened to it
     p2_ns retry_after_ns;           // told with OVERLOADED
-    p2_ns drain_grace_ns;           // told with DRAIN
+    p2_ns drain_grace_ns;           // told with DRAIN: then the rest is cut
 };
 
 struct coord_limits coord_limits_default(void);

@@ -33,6 +33,7 @@ struct coord {
     p2_ns excused_ns;          // we were away until then: silence before it is not held against peers
     struct coord_actions *out; // during a step
     bool draining, drained;
+    p2_ns drain_by_ns;   // then connections are closed whatever is open
     uint32_t drain_told; // sessions in slots below know of it
     bool again;          // bounded work was cut short: step again at once
 

@@ -1,0 +1,26 @@
+// The coordinator's one option table.
+#ifndef COORDINATOR_OPTIONS_H
+#define COORDINATOR_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/ns.h"
+#include "coordinator/core/limits.h"
+#include "os/conf.h"
+
+struct coordinator_settings {
+    const char *listen;
+    int64_t clients_max, peers_max, strangers_max;
+    int64_t tasks_max, tasks_per_client_max, queue_per_class_max;
+    int64_t attempts_max;
+    uint64_t payload_budget, stream_window;
+    p2_ns heartbeat, no_peer_grace, deadline_max, drain_grace;
+    const char *log_level, *log_format;
+};
+
+extern const struct p2_program coordinator_program;
+
+struct coord_limits coordinator_limits(const struct coordinator_settings *s);
+
+#endif

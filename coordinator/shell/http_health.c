@@ -1,0 +1,34 @@
+#include "http_health.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "coordinator/shell/serve.h"
+
+static json_t *health(struct serve *s) {
+    struct p2_msg_status st;
+    serve_status(s, &st);
+    return json_pack("{s:s s:s s:f s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I}", "status",
+                     serve_draining(s) ? "draining" : "ok", "version", P2_VERSION, "uptime_s",
+                     (double)st.uptime_ns / (double)P2_SEC, "peers", (json_int_t)st.peers, "peers_ready",
+                     (json_int_t)st.peers_ready, "clients", (json_int_t)st.clients, "slots", (json_int_t)st.slots,
+                     "slots_busy", (json_int_t)st.slots_busy, "tasks_queued", (json_int_t)st.tasks_queued,
+                     "tasks_running", (json_int_t)st.tasks_running, "tasks_accepted", (json_int_t)st.tasks_accepted,
+                     "tasks_completed", (json_int_t)st.tasks_completed, "tasks_failed", (json_int_t)st.tasks_failed,
+                     "tasks_expired", (json_int_t)st.tasks_expired, "tasks_cancelled", (json_int_t)st.tasks_cancelled,
+                     "tasks_refused", (json_int_t)st.tasks_refused, "attempts_retried",
+                     (json_int_t)st.attempts_retried);
+}
+
+unsigned http_health(void *serve, char *body_out, size_t capacity, const char **content_type_out) {
+    json_t *object = health(serve);
+    size_t size = object ? json_dumpb(object, body_out, capacity - 1, JSON_COMPACT) : 0;
+    json_decref(object);
+    *content_type_out = "application/json";
+    if (size == 0 || size > capacity - 1) {
+        body_out[0] = 0;
+        return 500;
+    }
+    body_out[size] = 0;
+    return serve_draining(serve) ? 503 : 200;
+}

@@ -1,0 +1,308 @@
+#include "serve.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/map.h"
+#include "coordinator/shell/http_health.h"
+#include "coordinator/shell/report.h"
+#include "net/net.h"
+#include "os/log.h"
+#include "os/os.h"
+#include "wire/wire.h"
+
+#define KEPT_BYTES (UINT64_C(64) << 20) // of freed blobs, for reuse
+#define HEAD_BYTES (P2_PREFIX_BYTES + P2_HEADER_MAX)
+
+// A connection as the shell sees it.
+struct link {
+    p2_handle self;
+    p2_conn conn;
+    struct p2_reader reader;
+    uint64_t features;
+    bool closing; // the core is done with it, or it broke the framing
+};
+
+struct serve {
+    struct coord *core;
+    struct coord_actions actions;
+    struct p2_loop *loop;
+    struct p2_blob_pool pool;
+    struct p2_codec codec;
+    struct p2_slab links;
+    struct p2_map by_conn;
+    int signals_fd;
+    unsigned signals;
+    uint8_t head[HEAD_BYTES];
+};
+
+static struct p2_id conn_key(p2_conn conn) {
+    struct p2_id key = {{0}};
+    memcpy(key.b, &conn, sizeof conn);
+    return key;
+}
+
+static struct link *link_of(const struct serve *s, p2_conn conn) {
+    struct p2_id key = conn_key(conn);
+    return p2_slab_get(&s->links, p2_map_get(&s->by_conn, &key));
+}
+
+// ---- actions out --------------------------------------------------------------------------------------------------
+
+// For a connection that did not choose zstd. NULL: the bytes are not what they claim to be, or memory is short.
+static struct p2_blob *inflated(struct serve *s, const struct p2_slice *in, uint32_t raw_size) {
+    struct p2_blob *out = p2_blob_new(&s->pool, raw_size);
+    if (out && p2_body_inflate(p2_slice_data(in), in->size, out->data, raw_size) == P2_OK) return out;
+    p2_blob_unref(out);
+    return NULL;
+}
+
+// Where a payload's zstd flag and raw size stand, for the kinds that a coordinator sends.
+static bool *zstd_flag(struct p2_msg *m, uint32_t *raw_size) {
+    switch (m->kind) {
+    case P2_MSG_TASK_ASSIGN: *raw_size = m->u.assign.raw_size; return &m->u.assign.payload_zstd;
+    case P2_MSG_RESULT_DELIVERY: *raw_size = m->u.delivery.raw_size; return &m->u.delivery.payload_zstd;
+    case P2_MSG_CHUNK: *raw_size = m->u.chunk.raw_size; return &m->u.chunk.payload_zstd;
+    default: return NULL;
+    }
+}
+
+static void put(struct serve *s, p2_conn conn, unsigned lane, struct p2_msg *m) {
+    struct p2_slice *payload = p2_msg_payload(m);
+    size_t size = p2_encode(m, s->head, sizeof s->head);
+    enum p2_err e = size ? p2_conn_send(s->loop, conn, lane, s->head, size, payload ? *payload : (struct p2_slice){0})
+                         : P2_ERR_INTERNAL;
+    // A record that cannot leave is a hole in the stream: the connection cannot go on.
+    if (e != P2_OK && e != P2_ERR_CLOSED) p2_conn_close(s->loop, conn, e);
+}
+
+static void send_message(struct serve *s, const struct coord_action *a) {
+    struct p2_msg m = a->u.msg;
+    uint32_t raw_size = 0;
+    bool *zstd = zstd_flag(&m, &raw_size);
+    const struct link *l = zstd && *zstd ? link_of(s, a->conn) : NULL;
+    if (!l || l->features & P2_FEATURE_ZSTD) {
+        put(s, a->conn, a->lane, &m);
+        return;
+    }
+    struct p2_slice *payload = p2_msg_payload(&m);
+    struct p2_blob *plain = inflated(s, payload, raw_size);
+    if (!plain) {
+        p2_conn_close(s->loop, a->conn, P2_ERR_BAD_PAYLOAD);
+        return;
+    }
+    *zstd = false;
+    *payload = (struct p2_slice){plain, 0, raw_size};
+    put(s, a->conn, a->lane, &m);
+    p2_blob_unref(plain);
+}
+
+static void carry_out(struct serve *s, const struct coord_action *a) {
+    struct link *l;
+    switch (a->kind) {
+    case COORD_SEND: send_message(s, a); break;
+    case COORD_CLOSE:
+        if ((l = link_of(s, a->conn))) l->closing = true;
+        p2_conn_close(s->loop, a->conn, a->code);
+        break;
+    case COORD_ESTABLISHED:
+        if ((l = link_of(s, a->conn))) l->features = a->features;
+        p2_conn_established(s->loop, a->conn);
+        break;
+    case COORD_WANT_ROOM: p2_conn_want_room(s->loop, a->conn); break;
+    case COORD_NOTE: report_note(&a->u.note); break;
+    }
+}
+
+static void step(struct serve *s, struct coord_event *ev) {
+    ev->now_ns = p2_clock_now();
+    coord_step(s->core, ev, &s->actions);
+    for (uint32_t i = 0; i < s->actions.count; i++) carry_out(s, &s->actions.items[i]);
+    coord_actions_clear(&s->actions);
+}
+
+// ---- events in ----------------------------------------------------------------------------------------------------
+
+static void on_opened(void *context, p2_conn conn, const char *remote_address) {
+    struct serve *s = context;
+    p2_handle h;
+    struct link *l = p2_slab_alloc(&s->links, &h);
+    if (!l) { // the loop's own ceiling is the same: it does not come to this
+        p2_conn_close(s->loop, conn, P2_ERR_TOO_MANY_CONNECTIONS);
+        return;
+    }
+    l->self = h;
+    l->conn = conn;
+    p2_reader_init(&l->reader, &s->codec);
+    struct p2_id key = conn_key(conn);
+    p2_map_put(&s->by_conn, &key, h);
+    if (p2_log_on(P2_LOG_DEBUG)) {
+        p2_log(P2_LOG_DEBUG, "conn_opened", "conn=%llx from=%s", (unsigned long long)conn, remote_address);
+    }
+    struct coord_event ev = {
+        .kind = COORD_OPENED, .conn = conn, .id = p2_id_random(), .room = p2_conn_room(s->loop, conn)};
+    step(s, &ev);
+}
+
+struct arrival {
+    struct serve *serve;
+    struct link *link;
+};
+
+static enum p2_err on_message(void *context, struct p2_msg *m) {
+    const struct arrival *a = context;
+    struct coord_event ev = {.kind = COORD_MSG, .conn = a->link->conn, .msg = m};
+    step(a->serve, &ev);
+    return a->link->closing ? P2_ERR_CLOSED : P2_OK;
+}
+
+// The stream itself is broken: told and closed here, since the core knows messages only.
+static void break_off(struct serve *s, struct link *l, enum p2_err why) {
+    struct p2_msg m = {.kind = P2_MSG_ERROR};
+    m.u.error.code = why;
+    m.u.error.sentence = p2_str(p2_err_sentence(why));
+    l->closing = true;
+    p2_log(P2_LOG_WARN, "conn_broken", "conn=%llx code=%s", (unsigned long long)l->conn, p2_err_name(why));
+    put(s, l->conn, 0, &m);
+    p2_conn_close(s->loop, l->conn, why);
+    struct coord_event ev = {.kind = COORD_CLOSED, .conn = l->conn, .why = why};
+    step(s, &ev);
+}
+
+static void on_received(void *context, p2_conn conn, const uint8_t *bytes, size_t size) {
+    struct serve *s = context;
+    struct link *l = link_of(s, conn);
+    if (!l || l->closing) return;
+    struct arrival a = {s, l};
+    enum p2_err e = p2_reader_feed(&l->reader, bytes, size, on_message, &a);
+    if (e != P2_OK && !l->closing) break_off(s, l, e);
+}
+
+static void on_stamp(void *context, p2_conn conn, uint32_t n, uint8_t *head, size_t head_size) {
+    (void)context;
+    (void)conn;
+    (void)head_size;
+    p2_prefix_stamp(head, n);
+}
+
+static void on_writable(void *context, p2_conn conn, uint64_t room_bytes) {
+    struct coord_event ev = {.kind = COORD_WRITABLE, .conn = conn, .room = room_bytes};
+    step(context, &ev);
+}
+
+static void on_closed(void *context, p2_conn conn, enum p2_err why) {
+    struct serve *s = context;
+    struct link *l = link_of(s, conn);
+    if (l) {
+        struct p2_id key = conn_key(conn);
+        p2_map_remove(&s->by_conn, &key);
+        p2_reader_deinit(&l->reader);
+        p2_slab_free(&s->links, l->self);
+    }
+    struct coord_event ev = {.kind = COORD_CLOSED, .conn = conn, .why = why};
+    step(s, &ev);
+}
+
+static void on_signal(void *context, int fd) {
+    struct serve *s = context;
+    while (p2_signals_take(fd)) {
+        if (s->signals++ > 0) continue;
+        p2_loop_stop_listening(s->loop);
+        struct coord_event ev = {.kind = COORD_DRAIN};
+        step(s, &ev);
+    }
+}
+
+// ---- life ---------------------------------------------------------------------------------------------------------
+
+static uint32_t connections_max(const struct coord_limits *l) {
+    return l->clients_max + l->peers_max + l->strangers_max;
+}
+
+// Blobs are rounded up to powers of two, and what is queued on sockets is still referenced.
+static uint64_t pool_bytes(const struct coord_limits *l) { return 2 * l->payload_budget_bytes + KEPT_BYTES; }
+
+static bool make_parts(struct serve *s, const struct serve_config *config) {
+    struct coord_config core = {
+        .limits = config->limits, .types = p2_task_types, .type_count = p2_task_type_count, .pool = &s->pool};
+    uint64_t seed[2];
+    p2_entropy(seed, sizeof seed);
+    p2_entropy(&core.seed, sizeof core.seed);
+    uint32_t most = connections_max(&config->limits);
+    p2_blob_pool_init(&s->pool, pool_bytes(&config->limits), KEPT_BYTES);
+    return p2_codec_init(&s->codec, &s->pool) && p2_slab_init(&s->links, sizeof(struct link), most) &&
+           p2_map_init(&s->by_conn, most, seed) && coord_actions_init(&s->actions, &config->limits) &&
+           (s->core = coord_create(&core, p2_clock_now()));
+}
+
+static enum p2_err listen_on(struct serve *s, const struct serve_config *config, uint16_t *port_out) {
+    struct p2_net_limits limits = p2_net_limits_default();
+    limits.connections_max = connections_max(&config->limits);
+    limits.handshake_ns = config->limits.handshake_ns;
+    const struct p2_net_handlers handlers = {.context = s,
+                                             .opened = on_opened,
+                                             .received = on_received,
+                                             .stamp = on_stamp,
+                                             .writable = on_writable,
+                                             .closed = on_closed};
+    s->loop = p2_loop_create(&limits, &handlers);
+    if (!s->loop) return P2_ERR_NO_MEMORY;
+    if (!p2_loop_route(s->loop, "/healthz", http_health, s)) return P2_ERR_NO_MEMORY;
+    s->signals_fd = p2_signals_open();
+    if (s->signals_fd < 0 || !p2_loop_watch(s->loop, s->signals_fd, on_signal, s)) return P2_ERR_NO_MEMORY;
+    return p2_loop_listen(s->loop, config->address, config->port, port_out);
+}
+
+struct serve *serve_create(const struct serve_config *config, uint16_t *port_out, enum p2_err *error) {
+    *error = P2_ERR_INVALID_ARGUMENT;
+    if (coord_limits_wrong(&config->limits)) return NULL;
+    *error = P2_ERR_NO_MEMORY;
+    struct serve *s = calloc(1, sizeof *s);
+    if (!s) return NULL;
+    s->signals_fd = -1;
+    if (make_parts(s, config)) *error = listen_on(s, config, port_out);
+    if (*error != P2_OK) serve_destroy(&s);
+    return s;
+}
+
+void serve_destroy(struct serve **at) {
+    struct serve *s = *at;
+    if (!s) return;
+    *at = NULL;
+    p2_loop_destroy(&s->loop);
+    for (uint32_t i = 0; i < s->links.capacity; i++) {
+        p2_handle h;
+        struct link *l = p2_slab_at(&s->links, i, &h);
+        if (l) p2_reader_deinit(&l->reader);
+    }
+    coord_destroy(&s->core);
+    if (s->actions.items) coord_actions_deinit(&s->actions);
+    p2_map_deinit(&s->by_conn);
+    p2_slab_deinit(&s->links);
+    p2_codec_deinit(&s->codec);
+    p2_blob_pool_deinit(&s->pool);
+    if (s->signals_fd >= 0) close(s->signals_fd);
+    free(s);
+}
+
+bool serve_run(struct serve *s) {
+    while (s->signals < 2) {
+        if (coord_idle(s->core) && s->links.live == 0) return true;
+        p2_ns next = coord_next_ns(s->core), now = p2_clock_now();
+        p2_loop_turn(s->loop, next == P2_NEVER ? P2_NEVER : p2_ns_max(0, next - now));
+        if (p2_clock_now() < coord_next_ns(s->core)) continue;
+        struct coord_event ev = {.kind = COORD_TICK};
+        step(s, &ev);
+    }
+    return coord_idle(s->core);
+}
+
+void serve_status(struct serve *s, struct p2_msg_status *out) { coord_status(s->core, out); }
+
+bool serve_draining(const struct serve *s) { return s->signals > 0; }
+
+uint64_t serve_memory_bytes(const struct serve *s) {
+    return coord_memory_bytes(s->core) + s->actions.capacity * sizeof *s->actions.items + s->actions.texts.capacity +
+           p2_slab_bytes(&s->links) + s->pool.bytes_live_max + s->pool.bytes_kept_max;
+}

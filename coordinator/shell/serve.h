@@ -1,0 +1,31 @@
+// The coordinator's shell: sockets, clock, signals and logs around the core.
+#ifndef COORDINATOR_SHELL_SERVE_H
+#define COORDINATOR_SHELL_SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "coordinator/core/coord.h"
+
+struct serve;
+
+struct serve_config {
+    const char *address; // numeric; copied
+    uint16_t port;       // 0: the system picks one
+    struct coord_limits limits;
+};
+
+// Listens. Gives the port in *port_out. NULL with *error set: P2_ERR_IO when the address cannot be bound,
+// P2_ERR_NO_MEMORY, P2_ERR_INVALID_ARGUMENT when the limits contradict each other.
+struct serve *serve_create(const struct serve_config *config, uint16_t *port_out, enum p2_err *error);
+void serve_destroy(struct serve **s);
+
+// Until TERM or INT: then it drains and returns true. A second one ends it at once: false when tasks were open.
+bool serve_run(struct serve *s);
+
+void serve_status(struct serve *s, struct p2_msg_status *out);
+bool serve_draining(const struct serve *s);
+uint64_t serve_memory_bytes(const struct serve *s); // what the limits allow it to take, all together
+
+#endif
