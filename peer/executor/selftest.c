@@ -121,10 +121,12 @@ static bool measure(struct proof *p, uint32_t index, struct exec_slot *slot, str
     p2_ns best = P2_NEVER;
     bool good = trial_init(&t, slot->device, p->type->type, &job, why);
     p2_ns start = p2_clock_now(), now = start;
-    for (uint32_t run = 0; good && run < MEASURE_RUNS_MAX && now - start < MEASURE_NS; run++) {
+    for (uint32_t since = 0; good && since < MEASURE_SETTLED && now - start < MEASURE_NS; since++) {
         trial_run(&t, slot, index, p->type, &outcome);
         p2_ns after = p2_clock_now();
-        best = p2_ns_min(best, p2_ns_max(after - now, 1));
+        p2_ns took = p2_ns_max(after - now, 1);
+        if (took < best - best / 20) since = 0;
+        best = p2_ns_min(best, took);
         now = after;
         good = outcome.code == P2_OK;
         if (!good) p2_strbuf_printf(why, "measuring: %s", outcome.why);
