@@ -191,7 +191,9 @@ static void fit_message(struct conn *c, bool taken_whole) {
 static int write_queue(struct p2_loop *loop, struct conn *c) {
     for (unsigned i = 0; i < MESSAGES_PER_CALLBACK && c->queued_bytes > 0; i++) {
         size_t size = p2_queue_gather(loop, c);
-        if (lws_write(c->wsi, loop->scratch + LWS_PRE, size, LWS_WRITE_BINARY) < 0) return -1;
+        int written = c->dialled ? p2_write_masked(loop, c, size)
+                                 : lws_write(c->wsi, loop->scratch + LWS_PRE, size, LWS_WRITE_BINARY);
+        if (written < 0) return -1;
         loop->stats.messages_out++;
         loop->stats.bytes_out += size;
         // What the socket did not take lws has copied; it calls back when that is gone.

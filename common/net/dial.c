@@ -67,6 +67,7 @@ p2_conn p2_dial(struct p2_loop *loop, const char *url) {
     if (!parse_url(url, &t)) return P2_NO_HANDLE;
     struct conn *c = p2_conn_new(loop, CONN_DIALING);
     if (!c) return P2_NO_HANDLE;
+    c->dialled = true;
     struct lws_client_connect_info info = {
         .context = loop->context,
         .vhost = loop->vhost,

@@ -76,6 +76,7 @@ struct conn {
     bool paused;
     bool write_asked;
     bool ping_due;
+    bool dialled; // we are the client of this connection
     bool room_wanted;
     bool goodbye_heard; // the remote closed the WebSocket in order
 };
@@ -119,7 +120,9 @@ struct p2_loop {
     struct p2_list due; // connections with something to be done at the end of this turn or the start of the next
     struct p2_list listeners, watches;
     struct record_pool records;
-    uint8_t *scratch; // LWS_PRE bytes, then room for a message
+    uint8_t *scratch;       // LWS_PRE bytes, then room for a message
+    uint8_t mask_keys[256]; // random, used up four at a time
+    uint32_t mask_at;       // first unused; at the end: fetch more
     p2_ns now, ticked_ns, tick_every_ns;
     uint64_t turns;
     uint64_t served; // counts what a waiting turn returns for
@@ -140,6 +143,10 @@ void p2_queue_push(struct conn *c, unsigned lane, struct record *r);
 void p2_queue_clear(struct p2_loop *loop, struct conn *c);
 // Moves whole records from the lanes into one message at scratch + LWS_PRE; returns its size.
 size_t p2_queue_gather(struct p2_loop *loop, struct conn *c);
+
+// mask.c
+// Writes scratch + LWS_PRE as one masked WebSocket message. Below zero when the connection is dead.
+int p2_write_masked(struct p2_loop *loop, struct conn *c, size_t size);
 
 // conn.c
 struct conn *p2_conn_find(const struct p2_loop *loop, p2_conn handle); // NULL when dead

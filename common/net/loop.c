@@ -98,6 +98,7 @@ struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct 
         return NULL;
     }
     loop->wake.data = loop;
+    loop->mask_at = sizeof loop->mask_keys;
     loop->scratch = malloc(LWS_PRE + MESSAGE_MAX);
     bool ok = uv_async_init(&loop->uv, &loop->wake, on_wake) == 0 && loop->scratch &&
               p2_slab_init(&loop->conns, sizeof(struct conn), limits->connections_max) && create_context(loop);
