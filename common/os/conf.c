@@ -1,35 +1,34 @@
-// Reads settings in order: defaults, file, environment, flags.
 #include "conf.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "conf_in.h"
+#include "conf_internal.h"
 
-// Texts copied out of files and the environment, by the settings they belong to.
-struct kept {
-    struct kept *next;
+// Texts copied out of files, until p2_conf_free of the settings that point at them.
+struct kept_text {
+    struct kept_text *next;
     const void *settings;
     char text[];
 };
-static struct kept *kept_texts;
 
-const char *conf_keep(struct conf *c, const char *text) {
+static struct kept_text *kept_texts;
+
+const char *p2_conf_keep(void *settings, const char *text) {
     size_t size = strlen(text) + 1;
-    struct kept *k = malloc(sizeof *k + size);
+    struct kept_text *k = malloc(sizeof *k + size);
     if (!k) return NULL;
-    *k = (struct kept){kept_texts, c->settings};
+    k->next = kept_texts;
+    k->settings = settings;
     memcpy(k->text, text, size);
     kept_texts = k;
     return k->text;
 }
 
 void p2_conf_free(void *settings) {
-    for (struct kept **at = &kept_texts; *at;) {
-        struct kept *k = *at;
+    for (struct kept_text **at = &kept_texts; *at;) {
+        struct kept_text *k = *at;
         if (k->settings != settings) {
             at = &k->next;
             continue;
@@ -39,193 +38,227 @@ void p2_conf_free(void *settings) {
     }
 }
 
-int conf_find(const struct conf *c, const char *name, size_t size) {
-    for (int i = 0; i < c->count; i++) {
-        const char *own = c->program->options[i].name;
-        if (strlen(own) == size && memcmp(own, name, size) == 0) return i;
+// What a command line says, before any of it is acted on: the program's options, and those that all programs have.
+enum command { RUN, HELP, VERSION, PRINT_CONFIG, PRINT_MAN, PRINT_COMPLETION };
+
+struct command_line {
+    const struct p2_program *program;
+    int argc, at; // at: the next argument
+    char **argv;
+    const char *value[P2_CONF_OPTIONS_MAX];
+    enum command command;
+    const char *config, *shell;
+    int operands; // moved to argv[1] and on
+    struct p2_strbuf *why;
+};
+
+static bool take_value(struct command_line *l, const char *flag, const char *attached, const char **out) {
+    if (!attached && l->at >= l->argc) {
+        p2_strbuf_printf(l->why, "%s wants a value", flag);
+        return false;
     }
-    return -1;
+    *out = attached ? attached : l->argv[l->at++];
+    return true;
 }
 
-static int find_letter(const struct conf *c, char letter) {
-    for (int i = 0; i < c->count; i++)
-        if (letter && c->program->options[i].letter == letter) return i;
-    return -1;
-}
-
-static bool usage_error(const struct conf *c, const char *sentence) {
-    fprintf(stderr, "%s: %s (see %s --help)\n", c->program->name, sentence, c->program->name);
+static bool unknown(struct command_line *l, const char *flag, const char *name) {
+    const char *nearest = p2_conf_nearest(l->program, name);
+    p2_strbuf_printf(l->why, "unknown option %.64s", flag);
+    if (nearest) p2_strbuf_printf(l->why, "; did you mean --%s?", nearest);
     return false;
 }
 
-static bool set_defaults(struct conf *c, struct p2_strbuf *why) {
-    for (int i = 0; i < c->count; i++) {
-        const char *fallback = c->program->options[i].fallback;
-        if (!fallback) continue;
-        if (!conf_set(c, i, fallback, CONF_DEFAULT, why)) return false;
+static bool take_common(struct command_line *l, const char *flag, const char *name, const char *attached) {
+    static const struct {
+        const char *name;
+        enum command command;
+    } plain[] = {{"help", HELP}, {"version", VERSION}, {"print-config", PRINT_CONFIG}, {"print-man", PRINT_MAN}};
+    if (strcmp(name, "config") == 0) return take_value(l, "--config", attached, &l->config);
+    if (strcmp(name, "print-completion") == 0) {
+        l->command = PRINT_COMPLETION;
+        return take_value(l, "--print-completion", attached, &l->shell);
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        if (strcmp(name, plain[i].name) != 0) continue;
+        if (attached) {
+            p2_strbuf_printf(l->why, "--%s takes no value", name);
+            return false;
+        }
+        l->command = plain[i].command;
+        return true;
+    }
+    return unknown(l, flag, name);
+}
+
+// --name, --name=value, --name value, --no-name.
+static bool take_long(struct command_line *l, const char *flag) {
+    char name[P2_CONF_NAME_MAX];
+    size_t n = strcspn(flag + 2, "=");
+    const char *attached = flag[2 + n] == '=' ? flag + 2 + n + 1 : NULL;
+    if (n >= sizeof name) return unknown(l, flag, "");
+    memcpy(name, flag + 2, n);
+    name[n] = 0;
+    const struct p2_option *options = l->program->options, *o = p2_conf_find(l->program, name);
+    if (o && o->kind == P2_OPT_BOOL) {
+        l->value[o - options] = attached ? attached : "true";
+        return true;
+    }
+    if (o) return take_value(l, flag, attached, &l->value[o - options]);
+    const struct p2_option *negated = strncmp(name, "no-", 3) == 0 ? p2_conf_find(l->program, name + 3) : NULL;
+    if (negated && negated->kind == P2_OPT_BOOL && !attached) {
+        l->value[negated - options] = "false";
+        return true;
+    }
+    return take_common(l, flag, name, attached);
+}
+
+static const struct p2_option *find_letter(const struct p2_program *p, char letter) {
+    for (const struct p2_option *o = p->options; o && o->name; o++) {
+        if (o->letter == letter) return o;
+    }
+    return NULL;
+}
+
+// -l value, -lvalue, and letters of flags without value in a row.
+static bool take_short(struct command_line *l, const char *flag) {
+    for (const char *c = flag + 1; *c; c++) {
+        const struct p2_option *o = find_letter(l->program, *c);
+        if (!o && *c == 'h') {
+            l->command = HELP;
+        } else if (!o && *c == 'V') {
+            l->command = VERSION;
+        } else if (!o) {
+            return unknown(l, flag, "");
+        } else if (o->kind == P2_OPT_BOOL) {
+            l->value[o - l->program->options] = "true";
+        } else {
+            return take_value(l, flag, c[1] ? c + 1 : NULL, &l->value[o - l->program->options]);
+        }
     }
     return true;
 }
 
-static bool set_from_environment(struct conf *c, struct p2_strbuf *why) {
-    for (int i = 0; i < c->count; i++) {
-        char name[96] = "P2C2R_";
-        size_t n = 6;
-        for (const char *at = c->program->options[i].name; *at && n + 1 < sizeof name; at++)
-            name[n++] = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
-        name[n] = 0;
+static bool read_command_line(struct command_line *l) {
+    bool ended = false;
+    for (l->at = 1; l->at < l->argc;) {
+        char *arg = l->argv[l->at++];
+        bool good = true;
+        if (!ended && strcmp(arg, "--") == 0) {
+            ended = true;
+        } else if (!ended && arg[0] == '-' && arg[1] == '-') {
+            good = take_long(l, arg);
+        } else if (!ended && arg[0] == '-' && arg[1]) {
+            good = take_short(l, arg);
+        } else {
+            l->argv[1 + l->operands++] = arg;
+        }
+        if (!good) return false;
+    }
+    return true;
+}
+
+static bool check_operands(const struct command_line *l) {
+    const struct p2_program *p = l->program;
+    bool few = p->operands_min > 0 && l->operands < p->operands_min;
+    bool many = p->operands_max >= 0 && l->operands > p->operands_max;
+    if (many) p2_strbuf_printf(l->why, "\"%.64s\" is one argument too many", l->argv[1 + p->operands_max]);
+    if (few) {
+        p2_strbuf_printf(l->why, "something is missing: %s %s", p->name, p->operands ? p->operands : "");
+    }
+    return !few && !many;
+}
+
+static void set_defaults(struct p2_conf *c) {
+    static const size_t field_sizes[] = {
+        [P2_OPT_BOOL] = sizeof(bool),         [P2_OPT_INT] = sizeof(int64_t),      [P2_OPT_REAL] = sizeof(double),
+        [P2_OPT_TEXT] = sizeof(const char *), [P2_OPT_DURATION] = sizeof(int64_t), [P2_OPT_BYTES] = sizeof(uint64_t),
+    };
+    for (size_t i = 0; i < c->count; i++) {
+        const struct p2_option *o = &c->program->options[i];
+        memset((char *)c->settings + o->offset, 0, field_sizes[o->kind]);
+        // A TEXT's default is used as given: it may say "no choice" in a way that cannot be chosen.
+        if (o->kind == P2_OPT_TEXT) *(const char **)(void *)((char *)c->settings + o->offset) = o->fallback;
+        if (o->kind != P2_OPT_TEXT && o->fallback) P2_CHECK(p2_conf_set(o, o->fallback, c->settings, c->why));
+    }
+}
+
+// The environment's values are copied, so that a later setenv cannot change them under the program.
+static bool set_from_environment(struct p2_conf *c) {
+    for (size_t i = 0; i < c->count; i++) {
+        const struct p2_option *o = &c->program->options[i];
+        char name[P2_CONF_NAME_MAX];
+        p2_conf_env_name(o, name);
         const char *value = getenv(name);
-        if (!value) continue;
-        p2_strbuf_printf(why, "%s ", name);
-        if (!conf_set(c, i, value, CONF_ENVIRONMENT, why)) return false;
-        why->size = 0;
-        why->text[0] = 0;
+        if (!value || !*value) continue;
+        const char *kept = p2_conf_keep(c->settings, value), *kept_name = p2_conf_keep(c->settings, name);
+        if (!kept || !kept_name) return false;
+        c->source[i] = kept_name;
+        if (p2_conf_set(o, kept, c->settings, c->why)) continue;
+        p2_strbuf_printf(c->why, " (from %s)", name);
+        return false;
     }
     return true;
 }
 
-// What stands on the command line besides options of the table.
-struct line {
-    const char *config, *completion;
-    bool help, version, print_config, print_man;
-    char **operands;
-    int operand_count;
-};
-
-// --config FILE and the words that print something. Returns how many arguments it took, 0 when it is none of them, -1
-// after an error.
-static int take_common(struct conf *c, struct line *l, char **argv, int left) {
-    static const char *const with_value[] = {"--config", "--print-completion"};
-    const char *word = argv[0];
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) return l->help = true, 1;
-    if (strcmp(word, "--version") == 0) return l->version = true, 1;
-    if (strcmp(word, "--print-config") == 0) return l->print_config = true, 1;
-    if (strcmp(word, "--print-man") == 0) return l->print_man = true, 1;
-    for (int i = 0; i < 2; i++) {
-        size_t size = strlen(with_value[i]);
-        const char **into = i == 0 ? &l->config : &l->completion;
-        if (strncmp(word, with_value[i], size) != 0 || (word[size] && word[size] != '=')) continue;
-        if (word[size] == '=') return *into = word + size + 1, 1;
-        if (left < 2) return usage_error(c, "an option at the end lacks its value"), -1;
-        return *into = argv[1], 2;
-    }
-    return 0;
-}
-
-// One option of the table in any of its spellings. As take_common, but never 0.
-static int take_option(struct conf *c, char **argv, int left, bool apply) {
-    const char *word = argv[0], *value = NULL;
-    int index, took = 1;
-    bool negated = false;
-    char storage[512];
-    struct p2_strbuf why;
-    p2_strbuf_init(&why, storage, sizeof storage);
-    if (word[1] == '-') {
-        const char *name = word + 2, *equals = strchr(name, '=');
-        size_t size = equals ? (size_t)(equals - name) : strlen(name);
-        if (equals) value = equals + 1;
-        index = conf_find(c, name, size);
-        if (index < 0 && !equals && strncmp(name, "no-", 3) == 0) {
-            index = conf_find(c, name + 3, size - 3);
-            negated = index >= 0 && c->program->options[index].kind == P2_OPT_BOOL;
-            if (!negated) index = -1;
-        }
-    } else {
-        index = find_letter(c, word[1]);
-        if (index >= 0 && word[2]) value = word + 2;
-    }
-    if (index < 0) {
-        p2_strbuf_printf(&why, "no such option: %s", word);
-        return usage_error(c, storage), -1;
-    }
-    const struct p2_option *o = &c->program->options[index];
-    if (o->kind == P2_OPT_BOOL) {
-        if (!value) value = negated ? "false" : "true";
-    } else if (!value) {
-        if (left < 2) return p2_strbuf_printf(&why, "--%s lacks its value", o->name), usage_error(c, storage), -1;
-        value = argv[1];
-        took = 2;
-    }
-    p2_strbuf_printf(&why, "--%s ", o->name);
-    if (apply && !conf_set(c, index, value, CONF_FLAG, &why)) return usage_error(c, storage), -1;
-    return took;
-}
-
-// Walks the arguments; options are set only when `apply`, since the file named among them goes first.
-static bool walk(struct conf *c, int argc, char **argv, struct line *l, bool apply) {
-    bool only_operands = false;
-    l->operand_count = 0;
-    for (int i = 1; i < argc;) {
-        char *word = argv[i];
-        if (only_operands || word[0] != '-' || !word[1]) {
-            l->operands[l->operand_count++] = word;
-            i++;
-            continue;
-        }
-        if (strcmp(word, "--") == 0) {
-            only_operands = true;
-            i++;
-            continue;
-        }
-        int took = take_common(c, l, argv + i, argc - i);
-        if (took == 0) took = take_option(c, argv + i, argc - i, apply);
-        if (took < 0) return false;
-        i += took;
+static bool set_from_flags(struct p2_conf *c, const struct command_line *l) {
+    for (size_t i = 0; i < c->count; i++) {
+        if (!l->value[i]) continue;
+        c->source[i] = P2_CONF_SOURCE_FLAG;
+        if (p2_conf_set(&c->program->options[i], l->value[i], c->settings, c->why)) continue;
+        return false;
     }
     return true;
 }
 
-static enum p2_conf_outcome print_what_was_asked(struct conf *c, const struct line *l) {
-    if (l->help)
-        conf_print_help(c);
-    else if (l->version)
-        printf("%s %s\n", c->program->name, P2_VERSION);
-    else if (l->print_config)
-        conf_print_config(c);
-    else if (l->print_man)
-        conf_print_man(c);
-    else if (!l->completion)
-        return P2_CONF_RUN;
-    else if (!conf_print_completion(c, l->completion)) {
-        usage_error(c, "--print-completion takes bash, zsh or fish");
+// What only prints, and needs no settings.
+static enum p2_conf_outcome print(const struct command_line *l) {
+    const struct p2_program *p = l->program;
+    switch (l->command) {
+    case HELP: p2_conf_help(p, stdout); return P2_CONF_EXIT_OK;
+    case VERSION: fprintf(stdout, "%s %s\n", p->name, P2_VERSION); return P2_CONF_EXIT_OK;
+    case PRINT_MAN: p2_conf_man(p, stdout); return P2_CONF_EXIT_OK;
+    case PRINT_COMPLETION:
+        if (p2_conf_completion(p, l->shell, stdout)) return P2_CONF_EXIT_OK;
+        p2_strbuf_printf(l->why, "--print-completion must be bash, zsh or fish, not \"%.64s\"", l->shell);
         return P2_CONF_EXIT_USAGE;
+    case RUN:
+    case PRINT_CONFIG: break;
     }
-    return P2_CONF_EXIT_OK;
+    return P2_CONF_RUN;
 }
 
-static bool count_operands(const struct conf *c, int count) {
-    const struct p2_program *p = c->program;
-    if (count < p->operands_min) return usage_error(c, "something is missing on the command line");
-    if (p->operands_max >= 0 && count > p->operands_max) return usage_error(c, "too much on the command line");
-    return true;
+static enum p2_conf_outcome read_all(struct p2_conf *c, struct command_line *l) {
+    if (!read_command_line(l)) return P2_CONF_EXIT_USAGE;
+    enum p2_conf_outcome outcome = print(l);
+    if (outcome != P2_CONF_RUN) return outcome;
+    bool good = (!l->config || p2_conf_read_file(c, l->config)) && set_from_environment(c) && set_from_flags(c, l);
+    if (good && l->command == PRINT_CONFIG) {
+        return p2_conf_print(c, stdout, stderr) ? P2_CONF_EXIT_OK : P2_CONF_EXIT_USAGE;
+    }
+    return good && check_operands(l) ? P2_CONF_RUN : P2_CONF_EXIT_USAGE;
 }
 
 enum p2_conf_outcome p2_conf_read(const struct p2_program *program, int argc, char **argv, void *settings,
                                   char ***operands_out, int *operand_count_out) {
-    struct conf c = {.program = program, .settings = settings};
-    while (program->options[c.count].name) c.count++;
-    P2_CHECK(c.count <= CONF_OPTIONS_MAX);
-    char storage[1024];
+    char storage[P2_CONF_WHY_MAX];
     struct p2_strbuf why;
     p2_strbuf_init(&why, storage, sizeof storage);
-    P2_CHECK(set_defaults(&c, &why));
-
-    // Operands are gathered in place: they never outrun what was read.
-    struct line l = {.operands = argv};
-    char **scratch = calloc((size_t)argc + 1, sizeof *scratch);
-    if (!scratch) return usage_error(&c, "memory is short"), P2_CONF_EXIT_USAGE;
-    l.operands = scratch;
-    bool fine = walk(&c, argc, argv, &l, false);
-    if (fine && !l.help && !l.version && !l.print_man && !l.completion) {
-        fine = (!l.config || conf_read_file(&c, l.config, &why)) && set_from_environment(&c, &why);
-        if (!fine) usage_error(&c, storage);
-        fine = fine && walk(&c, argc, argv, &l, true) && (l.print_config || count_operands(&c, l.operand_count));
+    struct p2_conf c = {.program = program, .settings = settings, .why = &why};
+    while (program->options && program->options[c.count].name) c.count++;
+    P2_CHECK(c.count <= P2_CONF_OPTIONS_MAX);
+    struct command_line l = {.program = program, .argc = argc, .argv = argv, .why = &why};
+    set_defaults(&c);
+    enum p2_conf_outcome outcome = read_all(&c, &l);
+    fflush(stdout);
+    if (outcome == P2_CONF_EXIT_USAGE) {
+        const char *sentence = why.size ? why.text : "not enough memory";
+        fprintf(stderr, "%s: %s\nTry \"%s --help\".\n", program->name, sentence, program->name);
     }
-    enum p2_conf_outcome outcome = fine ? print_what_was_asked(&c, &l) : P2_CONF_EXIT_USAGE;
-    memcpy(argv, scratch, (size_t)l.operand_count * sizeof *argv);
-    *operands_out = argv;
-    *operand_count_out = l.operand_count;
-    free(scratch);
-    if (outcome != P2_CONF_RUN) p2_conf_free(settings);
+    if (outcome != P2_CONF_RUN) {
+        p2_conf_free(settings);
+        set_defaults(&c); // nothing is left pointing at what was freed
+    }
+    *operands_out = argv + (argc > 0);
+    *operand_count_out = l.operands;
     return outcome;
 }

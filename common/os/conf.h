@@ -20,12 +20,13 @@ struct p2_option {
     const char *name; // "listen": --listen, P2C2R_LISTEN, "listen" in the file; NULL ends a table
     enum p2_opt_kind kind;
     const char *fallback;       // as text; NULL for unset (NULL pointer, 0, false)
-    double min, max;            // of numbers, in the kind's own unit; both 0: any
+    double min, max;            // of numbers, in the unit stored (ns, bytes); both 0: any
     const char *const *choices; // of TEXT; NULL-terminated or NULL
     const char *value_name;     // "ADDR:PORT" in help
     const char *doc;            // one sentence
     size_t offset;              // of the field in the settings struct
     char letter;                // short flag, 0 for none
+    const char *group;          // heading above it in help and man; NULL: under the same as the option before
 };
 
 struct p2_program {
@@ -40,11 +41,12 @@ struct p2_program {
 enum p2_conf_outcome { P2_CONF_RUN, P2_CONF_EXIT_OK, P2_CONF_EXIT_USAGE };
 
 // Fills `settings`. Handles --help, --version, --config FILE (unknown keys are errors with a line number),
-// --print-config, --print-man, --print-completion bash|zsh|fish. Operands are left in operands_out (lends argv).
-// On EXIT_USAGE a sentence is on stderr; exit code 2 is the caller's.
+// --print-config, --print-man, --print-completion bash|zsh|fish. Operands are left in operands_out (lends argv, whose
+// order changes). An environment variable that is empty counts as not set.
+// On EXIT_USAGE a sentence is on stderr; exit code 2 is the caller's. Not for use by two threads at once.
 enum p2_conf_outcome p2_conf_read(const struct p2_program *program, int argc, char **argv, void *settings,
                                   char ***operands_out, int *operand_count_out);
-void p2_conf_free(void *settings); // texts read from a file
+void p2_conf_free(void *settings); // texts read from a file; harmless when there are none
 
 // Exit codes of all programs.
 enum {

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,16 +75,21 @@ static bool write_all(int fd, const uint8_t *bytes, size_t size) {
     return true;
 }
 
+// A new file beside `path`, its name in `beside`; -1 when there can be none.
+static int open_beside(const char *path, char beside[static PATH_MAX]) {
+    uint64_t random;
+    p2_entropy(&random, sizeof random);
+    int n = snprintf(beside, PATH_MAX, "%s.%016" PRIx64, path, random);
+    if (n < 0 || n >= PATH_MAX) return -1;
+    return open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
 enum p2_err p2_file_write(const char *path, const void *bytes, size_t size) {
     char beside[PATH_MAX];
-    int n = snprintf(beside, sizeof beside, "%s.XXXXXX", path);
-    if (n < 0 || (size_t)n >= sizeof beside) return P2_ERR_IO;
-    int fd = mkostemp(beside, O_CLOEXEC);
+    int fd = open_beside(path, beside);
     if (fd < 0) return P2_ERR_IO;
-    mode_t mask = umask(0);
-    umask(mask);
     // Synced before it takes the name, so that a crash of the machine cannot leave an empty file under it.
-    bool good = write_all(fd, bytes, size) && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+    bool good = write_all(fd, bytes, size) && fsync(fd) == 0;
     if (close(fd) != 0) good = false;
     if (good && rename(beside, path) == 0) return P2_OK;
     unlink(beside);

@@ -15,7 +15,7 @@ p2_ns p2_clock_now(void);                // CLOCK_MONOTONIC
 void p2_entropy(void *out, size_t size); // from the kernel; aborts when there is none
 struct p2_id p2_id_random(void);
 
-// Calls `hit` with TERM or INT by way of a descriptor, so it runs in the loop and not in a signal handler.
+// Signals by way of a descriptor, so they are dealt with in the loop and not in a signal handler.
 // Returns a readable signalfd for TERM and INT, which are blocked for the process; -1 when refused. SIGPIPE is ignored.
 int p2_signals_open(void);
 int p2_signals_take(int fd); // next signal number, 0 when none
@@ -27,7 +27,8 @@ enum p2_err p2_file_read(const char *path, size_t size_max, uint8_t **out, size_
 // Written beside it and renamed, so a reader sees the old or the new. P2_ERR_IO.
 enum p2_err p2_file_write(const char *path, const void *bytes, size_t size);
 enum p2_err p2_dir_make(const char *path); // with parents, mode 0700; fine when it is there
-// The user's cache directory for this product ($XDG_CACHE_HOME/p2c2r, $HOME/.cache/p2c2r, else /var/tmp/p2c2r-UID).
+// The user's cache directory for this product ($XDG_CACHE_HOME/p2c2r, $HOME/.cache/p2c2r, else /var/tmp/p2c2r-UID). The
+// last is made here, and false when it is someone else's; the others are the caller's to make.
 bool p2_cache_dir(char *out, size_t capacity);
 // Directory of the running program, for finding what is installed beside it.
 bool p2_program_dir(char *out, size_t capacity);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os.h"
@@ -21,7 +22,11 @@ bool p2_cache_dir(char *out, size_t capacity) {
     if (dir) return fits(snprintf(out, capacity, "%s/p2c2r", dir), capacity);
     dir = absolute_env("HOME");
     if (dir) return fits(snprintf(out, capacity, "%s/.cache/p2c2r", dir), capacity);
-    return fits(snprintf(out, capacity, "/var/tmp/p2c2r-%" PRIu64, (uint64_t)geteuid()), capacity);
+    if (!fits(snprintf(out, capacity, "/var/tmp/p2c2r-%" PRIu64, (uint64_t)geteuid()), capacity)) return false;
+    // Anyone may have made it before us: what is loaded from a cache must not be theirs.
+    if (mkdir(out, 0700) == 0) return true;
+    struct stat info;
+    return lstat(out, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == geteuid() && !(info.st_mode & 0022);
 }
 
 bool p2_program_dir(char *out, size_t capacity) {

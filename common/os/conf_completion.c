@@ -1,0 +1,172 @@
+#include <ctype.h>
+#include <string.h>
+
+#include "conf_internal.h"
+
+// A program may be a command with a word after it ("p2c2r upscale"). The scripts of several such words can be loaded
+// together: each defines a function of its own, and all share one that chooses by the word.
+struct words {
+    char command[64];  // "p2c2r"
+    char word[64];     // "upscale", or ""
+    char function[80]; // "_p2c2r_upscale"
+    char chooser[80];  // "_p2c2r"
+};
+
+static void identifier(const char *name, char *out, size_t capacity) {
+    size_t n = 0;
+    out[n++] = '_';
+    for (; *name && n + 1 < capacity; name++) out[n++] = isalnum((unsigned char)*name) ? *name : '_';
+    out[n] = 0;
+}
+
+static struct words words_of(const struct p2_program *p) {
+    struct words w = {0};
+    size_t n = strcspn(p->name, " ");
+    snprintf(w.command, sizeof w.command, "%.*s", (int)n, p->name);
+    if (p->name[n]) snprintf(w.word, sizeof w.word, "%s", p->name + n + 1);
+    identifier(p->name, w.function, sizeof w.function);
+    identifier(w.command, w.chooser, sizeof w.chooser);
+    return w;
+}
+
+// For single quotes of a shell.
+static void quoted(const char *text, const char *escape, FILE *out) {
+    for (; *text; text++) {
+        if (*text == '\'') {
+            fputs("'\\''", out);
+        } else {
+            if (strchr(escape, *text)) fputc('\\', out);
+            fputc(*text, out);
+        }
+    }
+}
+
+static void choices(const char *const *list, const char *separator, FILE *out) {
+    for (const char *const *c = list; *c; c++) fprintf(out, "%s%s", c == list ? "" : separator, *c);
+}
+
+static void bash(const struct p2_program *p, const struct words *w, FILE *out) {
+    fprintf(out, "%s() {\n    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n", w->function);
+    fputs("    case $before in\n", out);
+    for (const struct p2_option *o = p->options; o && o->name; o++) {
+        if (o->kind == P2_OPT_BOOL) continue;
+        fprintf(out, "    --%s", o->name);
+        if (o->letter) fprintf(out, "|-%c", o->letter);
+        fputs(") COMPREPLY=($(compgen ", out);
+        if (o->choices) {
+            fputs("-W '", out);
+            choices(o->choices, " ", out);
+            fputs("'", out);
+        } else {
+            fputs("-f", out);
+        }
+        fputs(" -- \"$word\")); return;;\n", out);
+    }
+    fputs("    --config) COMPREPLY=($(compgen -f -- \"$word\")); return;;\n"
+          "    --print-completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- \"$word\")); return;;\n"
+          "    esac\n    if [[ $word == -* ]]; then\n        COMPREPLY=($(compgen -W '",
+          out);
+    for (const struct p2_option *o = p->options; o && o->name; o++) {
+        fprintf(out, "--%s ", o->name);
+        if (o->kind == P2_OPT_BOOL) fprintf(out, "--no-%s ", o->name);
+    }
+    for (const struct p2_conf_common *c = p2_conf_commons; c->name; c++) fprintf(out, "--%s ", c->name);
+    fputs("' -- \"$word\"))\n    else\n        COMPREPLY=($(compgen -f -- \"$word\"))\n    fi\n}\n", out);
+    if (*w->word) {
+        fprintf(out,
+                "%s() {\n    if declare -F \"%s_${COMP_WORDS[1]}\" >/dev/null; then \"%s_${COMP_WORDS[1]}\"; fi\n}\n",
+                w->chooser, w->chooser, w->chooser);
+    }
+    fprintf(out, "complete -o filenames -F %s %s\n", w->chooser, w->command);
+}
+
+static void zsh_value(const struct p2_option *o, FILE *out) {
+    if (o->kind == P2_OPT_BOOL) return;
+    fputc(':', out);
+    quoted(o->value_name ? o->value_name : "value", ":\\[]", out);
+    fputc(':', out);
+    if (o->choices) {
+        fputc('(', out);
+        choices(o->choices, " ", out);
+        fputc(')', out);
+    } else {
+        fputs("_files", out);
+    }
+}
+
+static void zsh(const struct p2_program *p, const struct words *w, FILE *out) {
+    fprintf(out, "#compdef %s\n%s() {\n    _arguments", w->command, w->function);
+    for (const struct p2_option *o = p->options; o && o->name; o++) {
+        for (int letter = 0; letter < (o->letter ? 2 : 1); letter++) {
+            fputs(" \\\n        '", out);
+            if (letter) fprintf(out, "-%c[", o->letter);
+            if (!letter) fprintf(out, "--%s[", o->name);
+            quoted(o->doc ? o->doc : "", ":\\[]", out);
+            fputc(']', out);
+            zsh_value(o, out);
+            fputc('\'', out);
+        }
+        if (o->kind == P2_OPT_BOOL) fprintf(out, " \\\n        '--no-%s[The opposite of --%s]'", o->name, o->name);
+    }
+    for (const struct p2_conf_common *c = p2_conf_commons; c->name; c++) {
+        fprintf(out, " \\\n        '--%s[", c->name);
+        quoted(c->doc, ":\\[]", out);
+        fputc(']', out);
+        if (strcmp(c->name, "config") == 0) fputs(":file:_files", out);
+        if (strcmp(c->name, "print-completion") == 0) fputs(":shell:(bash zsh fish)", out);
+        fputc('\'', out);
+    }
+    fputs(" \\\n        '*:file:_files'\n}\n", out);
+    if (*w->word) {
+        fprintf(out, "%s() {\n    (( CURRENT > 2 && $+functions[%s_$words[2]] )) || return\n", w->chooser, w->chooser);
+        fprintf(out, "    local chosen=%s_$words[2]\n    shift words\n    (( CURRENT-- ))\n    $chosen\n}\n",
+                w->chooser);
+    }
+    fprintf(out, "compdef %s %s\n", w->chooser, w->command);
+}
+
+static void fish_entry(const struct words *w, const char *name, char letter, const char *doc, FILE *out) {
+    fprintf(out, "complete -c %s", w->command);
+    if (*w->word) fprintf(out, " -n '__fish_seen_subcommand_from %s'", w->word);
+    fprintf(out, " -l %s", name);
+    if (letter) fprintf(out, " -s %c", letter);
+    fputs(" -d '", out);
+    for (; *doc; doc++) {
+        if (*doc == '\'' || *doc == '\\') fputc('\\', out);
+        fputc(*doc, out);
+    }
+    fputc('\'', out);
+}
+
+static void fish(const struct p2_program *p, const struct words *w, FILE *out) {
+    for (const struct p2_option *o = p->options; o && o->name; o++) {
+        fish_entry(w, o->name, o->letter, o->doc ? o->doc : "", out);
+        if (o->kind != P2_OPT_BOOL) fputs(" -r", out);
+        if (o->choices) {
+            fputs(" -f -a '", out);
+            choices(o->choices, " ", out);
+            fputc('\'', out);
+        }
+        fputc('\n', out);
+    }
+    for (const struct p2_conf_common *c = p2_conf_commons; c->name; c++) {
+        fish_entry(w, c->name, c->letter && p2_conf_letter_free(p, c->letter) ? c->letter : 0, c->doc, out);
+        if (c->value_name) fputs(" -r", out);
+        if (strcmp(c->name, "print-completion") == 0) fputs(" -f -a 'bash zsh fish'", out);
+        fputc('\n', out);
+    }
+}
+
+bool p2_conf_completion(const struct p2_program *p, const char *shell, FILE *out) {
+    static const struct {
+        const char *name;
+        void (*print)(const struct p2_program *p, const struct words *w, FILE *out);
+    } shells[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}};
+    struct words w = words_of(p);
+    for (size_t i = 0; i < sizeof shells / sizeof shells[0]; i++) {
+        if (strcmp(shell, shells[i].name) != 0) continue;
+        shells[i].print(p, &w, out);
+        return true;
+    }
+    return false;
+}
