@@ -1,6 +1,9 @@
-// Holds proto/vectors/*.hex to the code: each decodes, says what its comment says, and encodes to the same bytes.
-//   vectors DIR          checks; exit 1 and a line for each that differs
-//   vectors --write DIR  writes them from samples.c
+// Holds records written in hex to the code: each decodes, says what the comment above it says, and encodes to the same
+// bytes.
+//   vectors DIR             checks proto/vectors: one record a file, every kind there. Exit 1 and a line for each wrong.
+//   vectors --session FILE  checks one direction of a connection: many records, through the reader
+//   vectors --write DIR     writes the vectors from samples.c
+//   vectors --errors        prints the table of error codes as PROTOCOL.md has it
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,96 +14,131 @@
 #include "wire/wire.h"
 
 #define RECORD_MAX (P2_PREFIX_BYTES + P2_HEADER_MAX + P2_RECORD_PAYLOAD_MAX)
-#define SEQ 7u // in every vector, so that its bytes are seen to be kept
+#define RECORDS_MAX 64
+#define MEANING_MAX 1024
+#define SEQ 7u // in every vector written, so that its bytes are seen to be kept
 
-struct vector {
-    char meaning[1024];
-    uint8_t *bytes;
-    size_t size;
+struct records {
+    unsigned count;
+    char meaning[RECORDS_MAX][MEANING_MAX];
+    size_t start[RECORDS_MAX + 1];
+    uint8_t bytes[2 * RECORD_MAX];
+};
+
+struct check {
+    const struct records *expected;
+    unsigned at;
+    const char *wrong; // NULL while all is well
+    uint64_t kinds;
 };
 
 static struct p2_blob_pool pool;
 static struct p2_codec codec;
 
-static size_t encode(const struct p2_msg *m, uint8_t *out) {
+static size_t encode(const struct p2_msg *m, uint32_t seq, uint8_t out[static RECORD_MAX]) {
     size_t n = p2_encode(m, out, RECORD_MAX);
     struct p2_slice payload = p2_encode_payload(m);
-    p2_prefix_stamp(out, SEQ);
+    p2_prefix_stamp(out, seq);
     if (payload.size) memcpy(out + n, p2_slice_data(&payload), payload.size);
     return n + payload.size;
 }
 
-static void describe(const struct p2_msg *m, char *out, size_t capacity) {
+static void describe(const struct p2_msg *m, char out[static MEANING_MAX]) {
     struct p2_strbuf s;
-    p2_strbuf_init(&s, out, capacity);
+    p2_strbuf_init(&s, out, MEANING_MAX);
     p2_msg_describe(m, &s);
 }
 
-static bool write_one(const char *dir, const struct sample *s, uint8_t *bytes) {
-    char path[512], meaning[1024];
+static bool write_one(const char *dir, const struct sample *s) {
+    static uint8_t bytes[RECORD_MAX];
+    char path[512], meaning[MEANING_MAX];
     snprintf(path, sizeof path, "%s/%s.hex", dir, s->name);
     FILE *f = fopen(path, "w");
     if (!f) return false;
-    describe(&s->msg, meaning, sizeof meaning);
+    describe(&s->msg, meaning);
     fprintf(f, "# %s\n", meaning);
-    size_t size = encode(&s->msg, bytes);
+    size_t size = encode(&s->msg, SEQ, bytes);
     for (size_t i = 0; i < size; i++) fprintf(f, "%02x%s", bytes[i], i % 16 == 15 || i + 1 == size ? "\n" : " ");
     return fclose(f) == 0;
 }
 
-static bool read_one(const char *path, struct vector *v) {
+static bool read_records(const char *path, struct records *r) {
     FILE *f = fopen(path, "r");
     if (!f) return false;
-    char line[sizeof v->meaning + 2];
-    v->size = 0;
-    v->meaning[0] = 0;
+    char line[MEANING_MAX + 2];
+    size_t size = 0;
+    r->count = 0;
     while (fgets(line, sizeof line, f)) {
         line[strcspn(line, "\n")] = 0;
-        if (line[0] == '#') {
-            snprintf(v->meaning, sizeof v->meaning, "%s", line + 2);
+        if (line[0] == '#' && r->count < RECORDS_MAX) {
+            r->start[r->count] = size;
+            snprintf(r->meaning[r->count++], MEANING_MAX, "%s", line + 2);
             continue;
         }
         unsigned byte;
         int used;
-        for (char *p = line; v->size < RECORD_MAX && sscanf(p, "%2x%n", &byte, &used) == 1; p += used)
-            v->bytes[v->size++] = (uint8_t)byte;
+        for (char *p = line; size < sizeof r->bytes && sscanf(p, "%2x%n", &byte, &used) == 1; p += used)
+            r->bytes[size++] = (uint8_t)byte;
     }
+    r->start[r->count] = size;
     fclose(f);
-    return true;
+    return r->count > 0;
 }
 
-// NULL, or what is wrong. Adds the kind to `kinds`.
-static const char *check_one(struct vector *v, uint8_t *again, uint64_t *kinds) {
+static enum p2_err on_msg(void *context, struct p2_msg *m) {
+    static char meaning[MEANING_MAX];
+    static uint8_t again[RECORD_MAX];
+    struct check *c = context;
+    if (c->at == c->expected->count) {
+        c->wrong = "there are more records than comments";
+        return P2_ERR_BAD_RECORD;
+    }
+    unsigned i = c->at++;
+    const uint8_t *bytes = c->expected->bytes + c->expected->start[i];
+    size_t size = c->expected->start[i + 1] - c->expected->start[i];
     struct p2_prefix prefix;
-    struct p2_msg m;
-    static char meaning[1024]; // given to the caller when it differs
-    if (v->size < P2_PREFIX_BYTES || p2_prefix_get(v->bytes, &prefix) != P2_OK) return "its prefix is refused";
-    if (P2_PREFIX_BYTES + prefix.header_len + (size_t)prefix.payload_len != v->size) return "its lengths are wrong";
-    uint8_t *header = v->bytes + P2_PREFIX_BYTES;
-    struct p2_blob blob = {.refs = 1, .size = prefix.payload_len, .data = header + prefix.header_len};
-    struct p2_slice payload = {prefix.payload_len ? &blob : NULL, 0, prefix.payload_len};
-    enum p2_err e = p2_decode(&codec, &prefix, header, payload, &m);
-    if (e != P2_OK) return p2_err_name(e);
-    describe(&m, meaning, sizeof meaning);
-    if (strcmp(meaning, v->meaning) != 0) return meaning;
-    if (encode(&m, again) != v->size || memcmp(again, v->bytes, v->size) != 0) return "it encodes to other bytes";
-    *kinds |= UINT64_C(1) << m.kind;
-    return NULL;
+    describe(m, meaning);
+    c->kinds |= UINT64_C(1) << m->kind;
+    if (strcmp(meaning, c->expected->meaning[i]) != 0) {
+        c->wrong = meaning;
+    } else if (p2_prefix_get(bytes, &prefix) != P2_OK || encode(m, prefix.seq, again) != size ||
+               memcmp(again, bytes, size) != 0) {
+        c->wrong = "it encodes to other bytes";
+    }
+    return c->wrong ? P2_ERR_BAD_MESSAGE : P2_OK;
 }
 
-static int check_all(const char *dir, struct vector *v, uint8_t *again) {
+// True when every record of the file is as its comment says. `session`: the file is a connection from its beginning.
+static bool check_file(const char *path, bool session, uint64_t *kinds) {
+    static struct records records;
+    struct check c = {.expected = &records};
+    if (!read_records(path, &records)) {
+        c.wrong = "it cannot be read";
+    } else {
+        struct p2_reader reader;
+        p2_reader_init(&reader, &codec);
+        reader.hello_seen = !session;
+        reader.seq = session ? 0 : SEQ;
+        enum p2_err e = p2_reader_feed(&reader, records.bytes, records.start[records.count], on_msg, &c);
+        if (!c.wrong && e != P2_OK) c.wrong = p2_err_name(e);
+        if (!c.wrong && c.at != records.count) c.wrong = "a record is not whole";
+        p2_reader_deinit(&reader);
+    }
+    *kinds |= c.kinds;
+    if (c.wrong) fprintf(stderr, "%s, record %u: %s\n", path, c.at, c.wrong);
+    return !c.wrong;
+}
+
+static int check_all(const char *dir) {
     DIR *d = opendir(dir);
     uint64_t kinds = 0;
-    int wrong = 0, checked = 0;
+    int wrong = 0;
     for (struct dirent *entry; d && (entry = readdir(d));) {
         char path[512];
         size_t n = strlen(entry->d_name);
         if (n < 4 || strcmp(entry->d_name + n - 4, ".hex") != 0) continue;
         snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
-        const char *why = read_one(path, v) ? check_one(v, again, &kinds) : "it cannot be read";
-        if (why) fprintf(stderr, "%s: %s\n", entry->d_name, why);
-        wrong += why != NULL;
-        checked++;
+        wrong += !check_file(path, false, &kinds);
     }
     if (d) closedir(d);
     for (unsigned kind = 1; kind < P2_MSG_KINDS; kind++) {
@@ -108,30 +146,39 @@ static int check_all(const char *dir, struct vector *v, uint8_t *again) {
         fprintf(stderr, "%s has no vector\n", p2_msg_name((enum p2_msg_kind)kind));
         wrong++;
     }
-    printf("%d vectors, %d wrong\n", checked, wrong);
     return wrong ? 1 : 0;
 }
 
+static int print_errors(void) {
+    for (uint32_t number = 1; number < P2_ERR_AGAIN; number++) {
+        enum p2_err e = p2_err_from_wire(number);
+        if ((uint32_t)e != number) continue;
+        const char *again = p2_err_retryable(e) ? "yes" : "no";
+        printf("| %u | %s | %s | %s |\n", number, p2_err_name(e), p2_err_sentence(e), again);
+    }
+    return 0;
+}
+
+static int run(const char *mode, const char *path) {
+    uint64_t kinds = 0;
+    if (!mode) return check_all(path);
+    if (strcmp(mode, "--session") == 0) return check_file(path, true, &kinds) ? 0 : 1;
+    if (strcmp(mode, "--write") != 0) return 2;
+    for (unsigned i = 0; i < sample_count; i++)
+        if (!write_one(path, &samples[i])) return 1;
+    return 0;
+}
+
 int main(int argc, char **argv) {
-    bool write = argc == 3 && strcmp(argv[1], "--write") == 0;
-    if (argc != 2 && !write) {
-        fprintf(stderr, "usage: vectors [--write] DIR\n");
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: vectors --errors | [--session|--write] PATH\n");
         return 2;
     }
     p2_blob_pool_init(&pool, 1 << 20, 0);
-    struct vector v = {.bytes = malloc(RECORD_MAX)};
-    uint8_t *again = malloc(RECORD_MAX);
-    if (!v.bytes || !again || !p2_codec_init(&codec, &pool)) return 1;
-    int status = 0;
-    if (write) {
-        for (unsigned i = 0; i < sample_count; i++)
-            if (!write_one(argv[2], &samples[i], again)) status = 1;
-    } else {
-        status = check_all(argv[1], &v, again);
-    }
+    if (!p2_codec_init(&codec, &pool)) return 1;
+    bool errors = argc == 2 && strcmp(argv[1], "--errors") == 0;
+    int status = errors ? print_errors() : run(argc == 3 ? argv[1] : NULL, argv[argc - 1]);
     p2_codec_deinit(&codec);
     p2_blob_pool_deinit(&pool);
-    free(v.bytes);
-    free(again);
     return status;
 }
