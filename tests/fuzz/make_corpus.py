@@ -2,6 +2,7 @@
 """Writes the seeds of the fuzz corpus beside this file: the vectors, and hostile cases by name."""
 import os
 import struct
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VECTORS = os.path.join(HERE, "..", "..", "proto", "vectors")
@@ -187,6 +188,46 @@ def chunks_seeds():
     yield "honest-empty", begin(0, 100, 1) + honest
 
 
+def png(width, height, rows, depth=8, colour=2):
+    def part(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(rows, 9)) + part(b"IEND", b"")
+
+
+def image_seeds():
+    small = png(3, 2, b"\x00" + bytes(9) + b"\x01" + bytes(range(9)))
+    yield "png-small", small
+    yield "png-alpha", png(1, 1, b"\x00\x10\x20\x30\x40", colour=6)
+    yield "png-grey-16", png(2, 1, b"\x00\x01\x02\x03\x04", depth=16, colour=0)
+    yield "png-cut", small[:-20]
+    yield "png-rows-missing", png(64, 64, bytes(100))
+    yield "png-rows-beyond", png(1, 1, bytes(100000))
+    yield "png-65535", png(65535, 65535, bytes(1 << 16))
+    yield "png-bomb", png(16384, 4096, bytes(4 << 20))
+    yield "png-no-width", png(0, 5, b"")
+    yield "png-crc", small[:30] + b"\xff" + small[31:]
+    yield "ppm-small", b"P6\n2 1\n255\nabcdef"
+    yield "pgm-small", b"P5\n2 1\n255\nab"
+    yield "ppm-comment", b"P6 # a comment\n2 1 255\nabcdef"
+    yield "ppm-cut", b"P6\n2 2\n255\nabcdef"
+    yield "ppm-huge", b"P6\n99999999999 99999999999\n255\n"
+    yield "ppm-negative", b"P6\n-2 1\n255\nabcdef"
+    yield "ppm-maxval", b"P6\n2 1\n65535\nabcdefabcdef"
+    yield "jpeg-head", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+    sof = b"\xff\xc2\x00\x11\x08\xff\xff\xff\xff\x03\x01\x22\x00\x02\x11\x01\x03\x11\x01"
+    yield "jpeg-65535", b"\xff\xd8" + sof + b"\xff\xd9"
+    scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x00\x00"
+    small_sof = b"\xff\xc2\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"
+    yield "jpeg-scans-10000", b"\xff\xd8" + small_sof + scan * 10000 + b"\xff\xd9"
+    webp = b"VP8L" + struct.pack("<I", 5) + b"\x2f\xff\xff\xff\x0f\x00"
+    yield "webp-16384", b"RIFF" + struct.pack("<I", 4 + len(webp)) + b"WEBP" + webp
+    yield "webp-head", b"RIFF\xff\xff\xff\xffWEBPVP8X"
+    yield "empty", b""
+    yield "text", b"not a picture"
+
+
 def write(target, seeds, head=b""):
     folder = os.path.join(HERE, "corpus", target)
     os.makedirs(folder, exist_ok=True)
@@ -201,3 +242,4 @@ if __name__ == "__main__":
                      and len(data) < 4096), b"\x05")
     write("codec", codec_seeds())
     write("chunks", chunks_seeds())
+    write("image", image_seeds())
