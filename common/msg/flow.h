@@ -16,8 +16,8 @@ struct p2_inflow {
 // Expects a payload of `size` bytes; the sender may send `window` bytes unasked.
 void p2_inflow_begin(struct p2_inflow *f, uint32_t attempt, uint64_t size, uint64_t window);
 
-// Takes the next raw_size bytes. P2_ERR_NOT_FOUND: of an earlier attempt, ignore. P2_ERR_BAD_MESSAGE: a gap, an overlap,
-// beyond the end, an empty chunk, or of an attempt never asked for. P2_ERR_TOO_LARGE: beyond the window.
+// Takes the next raw_size bytes. P2_ERR_NOT_FOUND: of an earlier attempt, ignore. P2_ERR_BAD_MESSAGE: a gap, an
+// overlap, beyond the end, an empty chunk, or of an attempt never asked for. P2_ERR_TOO_LARGE: beyond the window.
 enum p2_err p2_inflow_take(struct p2_inflow *f, uint32_t attempt, uint64_t offset, uint32_t raw_size);
 static inline bool p2_inflow_whole(const struct p2_inflow *f) { return f->have == f->size; }
 

@@ -22,7 +22,7 @@ struct p2_log_text {
     size_t size;
 };
 
-// printf, remembering origins. Stops at a conversion it does not know: d i u o x X c s p e f g a and %, all lengths but L.
+// printf, remembering origins. Knows d i u o x X c s p e f g a and %, in all lengths but L, and stops at any other.
 void p2_log_expand(struct p2_log_text *out, const char *format, va_list args);
 
 struct p2_log_head {
@@ -31,7 +31,8 @@ struct p2_log_head {
     int64_t wall_ns; // since 1970
 };
 
-// One line with its newline. Fields that do not fit are left out, and cut=true says so. `out` holds P2_LOG_LINE_MAX + 1.
+// One line with its newline. Fields that do not fit are left out, and cut=true says so. `out` holds P2_LOG_LINE_MAX
+// bytes and a NUL.
 void p2_log_line(struct p2_strbuf *out, enum p2_log_format format, const struct p2_log_head *head,
                  const struct p2_log_text *fields);
 
