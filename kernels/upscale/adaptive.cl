@@ -38,15 +38,15 @@ INLINE void put_metric(__global float *planes, size_t plane, float16 xx, float16
     float16 cosine = xx - yy, sine = 2.0f * xy;
     float16 length = sqrt(cosine * cosine + sine * sine);
     float16 clear = length / (xx + yy + UPSCALE_NOISE);
-    float16 unit = 1.0f / fmax(length, 1.0f);
+    float16 unit = 1.0f / max(length, 1.0f);
     cosine *= unit;
     sine *= unit;
     float16 across = 1.0f + clear * (2.0f / (1.0f + fabs(cosine)) - 1.0f);
     float16 along = 1.0f - UPSCALE_ALONG * clear;
     float16 mean = (across + along) * 0.125f, half_ = (across - along) * 0.125f;
-    vstore16(mean + half_ * cosine, 0, planes);
-    vstore16(half_ * sine, 0, planes + plane);
-    vstore16(mean - half_ * cosine, 0, planes + 2 * plane);
+    *(__global float16_at *)planes = mean + half_ * cosine;
+    *(__global float16_at *)(planes + plane) = half_ * sine;
+    *(__global float16_at *)(planes + 2 * plane) = mean - half_ * cosine;
 }
 
 // 16 columns, from column -16 on, and a band of the metric's rows.
@@ -113,6 +113,7 @@ INLINE float16 gather_between(__global const float *row, int16 at, float16 fx, i
 INLINE void take_row(struct taps_row *t, __global const uint *padded, __global const float *metric,
                      const struct upscale_shape *s, int y, int16 at, float16 fx, int twice) {
     __global const uint *row = input_row(padded, s, y);
+    #pragma unroll
     for (int i = 0; i < 4; i++) unpack(t->c[i], gather_words(row, at + (i - 1), twice));
     size_t plane = (size_t)s->stride * (s->in_h + 2);
     __global const float *m = metric + (size_t)clamp(y + 1, 0, (int)s->in_h + 1) * s->stride + UPSCALE_MARGIN;
@@ -129,10 +130,12 @@ struct sums {
 INLINE void add_taps(struct sums *sum, const struct taps_row *t, const float16 *k, const float16 *m, float16 cc, float uy,
                      int from, int to) {
     float16 down = cc * (uy * uy);
+    #pragma unroll
     for (int i = from; i <= to; i++) {
-        float16 near = fmax(k[i] - down - m[i] * uy, 0.0f);
+        float16 near = max(k[i] - down - m[i] * uy, 0.0f);
         float16 w = near * near * near * (4.0f * near - 3.0f);
         sum->weight += w;
+        #pragma unroll
         for (int c = 0; c < 4; c++) sum->c[c] += w * t->c[i][c];
     }
 }
@@ -141,6 +144,7 @@ INLINE void adapt(const struct taps_row *const *rows, float16 fx, float fy, floa
     float16 a = rows[1]->a + (rows[2]->a - rows[1]->a) * fy, b = rows[1]->b + (rows[2]->b - rows[1]->b) * fy;
     float16 cc = rows[1]->cc + (rows[2]->cc - rows[1]->cc) * fy;
     float16 k[4], m[4];
+    #pragma unroll
     for (int i = 0; i < 4; i++) {
         float16 ux = (float)(i - 1) - fx;
         k[i] = 1.0f - a * ux * ux;
@@ -152,18 +156,20 @@ INLINE void adapt(const struct taps_row *const *rows, float16 fx, float fy, floa
     add_taps(&sum, rows[2], k, m, cc, 1.0f - fy, 0, 3);
     add_taps(&sum, rows[3], k, m, cc, 2.0f - fy, 1, 2);
     float16 scale = 1.0f / sum.weight;
+    #pragma unroll
     for (int c = 0; c < 4; c++) {
         float16 p = rows[1]->c[1][c], q = rows[1]->c[2][c], r = rows[2]->c[1][c], t = rows[2]->c[2][c];
-        result[c] = fmin(fmax(sum.c[c] * scale, fmin(fmin(p, q), fmin(r, t))), fmax(fmax(p, q), fmax(r, t)));
+        result[c] = min(max(sum.c[c] * scale, min(min(p, q), min(r, t))), max(max(p, q), max(r, t)));
     }
 }
 
 INLINE void put_mid(__global ushort *mid, const struct upscale_shape *s, uint x, uint y, const float16 *v) {
     __global ushort *to = mid + (size_t)(y - s->mid_begin) * s->mid_stride + UPSCALE_MARGIN + x;
     size_t plane = (size_t)s->mid_stride * s->mid_rows;
+    #pragma unroll
     for (int c = 0; c < 4; c++, to += plane) {
         ushort16 fixed = convert_ushort16(convert_int16(v[c] * 256.0f + 0.5f));
-        vstore16(fixed, 0, to);
+        *(__global ushort16_at *)to = fixed;
         if (x == 0) to[-1] = fixed.s0;
     }
 }
@@ -214,6 +220,7 @@ struct colours {
 
 INLINE struct colours colours_at(__global const ushort *const *rows, int x) {
     struct colours v;
+    #pragma unroll
     for (int c = 0; c < 3; c++) v.c[c] = convert_int16(vload16(0, rows[c] + x));
     v.luma = v.c[0] + 2 * v.c[1] + v.c[2];
     return v;
@@ -227,7 +234,7 @@ INLINE struct colours colours_of(__global const ushort *mid, const struct upscal
 #define MID_WHITE (1020 * 256)
 
 INLINE float16 sharpening(float16 least, float16 greatest, float peak) {
-    float16 head = fmin(least, (float)MID_WHITE - greatest);
+    float16 head = min(least, (float)MID_WHITE - greatest);
     return -peak * head / (head + (greatest - least) + UPSCALE_HEAD * MID_WHITE);
 }
 
@@ -245,12 +252,13 @@ __kernel void sharpen_strip(__global const ushort *mid, __global uchar *out, str
         float16 scale = 1.0f / (256.0f + 1024.0f * w);
         uint16 alpha = convert_uint16(vload16(0, mid_row(mid, &s, (int)y, 3) + x));
         uint16 v = ((alpha + 128u) >> 8) << 24;
+        #pragma unroll
         for (int c = 0; c < 3; c++) {
             int16 around = above.c[c] + below.c[c] + left.c[c] + right.c[c];
             float16 sharp = (convert_float16(here.c[c]) + w * convert_float16(around)) * scale;
             v |= convert_uint16(convert_int16(clamp(sharp, 0.0f, 255.0f) + 0.5f)) << (8 * c);
         }
-        put_pixels(out, &s, x, y, v);
+        put_pixels(out, &s, x, y, v, 0);
         above = here;
         here = below;
     }

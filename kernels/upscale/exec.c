@@ -130,6 +130,8 @@ static enum p2_err launch(struct work *w, bool pixels, cl_kernel k, size_t colum
 static bool by_pixels(const struct work *w) { return !exec_facts(w->slot)->is_cpu; }
 
 static enum p2_err pad(struct work *w) {
+    w->padded = exec_buffer(w->slot, (size_t)w->shape.stride * w->shape.in_h * sizeof(cl_uint));
+    if (!w->padded) return P2_ERR_DEVICE_MEMORY;
     bool pixels = by_pixels(w);
     cl_kernel k = exec_kernel(w->slot, pixels ? PAD_PIXEL : PAD_ROW);
     enum p2_err err = set_args(w, k, (cl_mem[]){w->in, w->padded}, 2, NULL, 0);
@@ -149,6 +151,14 @@ static enum p2_err separable(struct work *w) {
     bool twice = b->filter == UPSCALE_BILINEAR && !pixels && b->out_w == 2 * b->in_w && b->out_h == 2 * b->in_h;
     uint32_t which = (pixels ? BILINEAR_PIXEL : BILINEAR_STRIP) + b->filter;
     cl_kernel k = exec_kernel(w->slot, twice ? BILINEAR_TWICE : which);
+    enum p2_err err = P2_OK;
+    if (twice && b->channels == 4) {
+        w->padded = w->in; // whose rows it reads as they are
+        w->shape.stride = b->in_w;
+    } else {
+        err = pad(w);
+    }
+    if (err) return err;
     if (!twice) {
         w->columns = make_table(w->slot, b->filter, b->in_w, b->out_w);
         w->rows = make_table(w->slot, b->filter, b->in_h, b->out_h);
@@ -194,7 +204,8 @@ static enum p2_err adaptive(struct work *w) {
 
     bool pixels = by_pixels(w);
     cl_kernel k = exec_kernel(w->slot, pixels ? METRIC_PIXEL : METRIC_STRIP);
-    enum p2_err err = set_args(w, k, (cl_mem[]){w->padded, w->metric}, 2, NULL, 0);
+    enum p2_err err = pad(w);
+    if (!err) err = set_args(w, k, (cl_mem[]){w->padded, w->metric}, 2, NULL, 0);
     if (!err) err = launch(w, pixels, k, s->in_w + 2, s->in_h + 2, UPSCALE_VECTOR);
     for (uint32_t y = 0; y < b->out_h && !err; y += rows) {
         s->row_begin = y;
@@ -219,10 +230,6 @@ static enum p2_err filter(struct work *w) {
         .band = BAND,
         .peak = UPSCALE_PEAK * b->sharpness,
     };
-    w->padded = exec_buffer(w->slot, (size_t)w->shape.stride * b->in_h * sizeof(cl_uint));
-    if (!w->padded) return P2_ERR_DEVICE_MEMORY;
-    enum p2_err err = pad(w);
-    if (err) return err;
     return b->filter == UPSCALE_ADAPTIVE ? adaptive(w) : separable(w);
 }
 

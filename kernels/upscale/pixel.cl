@@ -72,7 +72,7 @@ __kernel void metric_pixel(__global const uint *padded, __global float *metric, 
         }
     }
     float cosine = xx - yy, sine = 2.0f * xy, length = sqrt(cosine * cosine + sine * sine);
-    float clear = length / (xx + yy + UPSCALE_NOISE), unit = 1.0f / fmax(length, 1.0f);
+    float clear = length / (xx + yy + UPSCALE_NOISE), unit = 1.0f / max(length, 1.0f);
     cosine *= unit;
     sine *= unit;
     float across = 1.0f + clear * (2.0f / (1.0f + fabs(cosine)) - 1.0f), along = 1.0f - UPSCALE_ALONG * clear;
@@ -97,18 +97,18 @@ INLINE float4 adapt_pixel(__global const uint *padded, const struct upscale_shap
             bool middle = i == 0 || i == 1;
             if (!middle && (j == -1 || j == 2)) continue;
             float ux = (float)i - f.x, uy = (float)j - f.y;
-            float near = fmax(1.0f - m.x * ux * ux - 2.0f * m.y * ux * uy - m.z * uy * uy, 0.0f);
+            float near = max(1.0f - m.x * ux * ux - 2.0f * m.y * ux * uy - m.z * uy * uy, 0.0f);
             float w = near * near * near * (4.0f * near - 3.0f);
             float4 p = pixel_at(row, bx + i);
             weights += w;
             sum += w * p;
             if (middle && (j == 0 || j == 1)) {
-                least = fmin(least, p);
-                greatest = fmax(greatest, p);
+                least = min(least, p);
+                greatest = max(greatest, p);
             }
         }
     }
-    return fmin(fmax(sum / weights, least), greatest);
+    return min(max(sum / weights, least), greatest);
 }
 
 __kernel void adaptive_pixel(__global const uint *padded, __global const float *metric, __global ushort *mid,
@@ -148,10 +148,10 @@ __kernel void sharpen_pixel(__global const ushort *mid, __global uchar *out, str
     for (int i = 0; i < 4; i++) {
         float4 v = mid_pixel(mid, &s, x + (i == 0) - (i == 1), y + (i == 2) - (i == 3));
         around += v;
-        least = fmin(least, luma_mid(v));
-        greatest = fmax(greatest, luma_mid(v));
+        least = min(least, luma_mid(v));
+        greatest = max(greatest, luma_mid(v));
     }
-    float head = fmin(least, (float)MID_WHITE - greatest);
+    float head = min(least, (float)MID_WHITE - greatest);
     float w = -s.peak * head / (head + (greatest - least) + UPSCALE_HEAD * MID_WHITE);
     float4 v = (here + w * around) / (256.0f + 1024.0f * w);
     v.w = here.w / 256.0f;

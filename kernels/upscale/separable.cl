@@ -53,6 +53,7 @@ INLINE float16 four_pixels(__global const uint *row) { return convert_float16(as
 INLINE void fill_twice(float16 *to, __global const uint *row, const float *w, int taps) {
     for (uint v = 0; v < STRIP_VECTORS; v += 2, row += 4) {
         float16 left = 0, right = 0;
+        #pragma unroll
         for (int k = 0; k <= taps; k++) {
             float16 p = four_pixels(row + k - taps / 2);
             if (k < taps) left += p * w[k];
@@ -65,6 +66,7 @@ INLINE void fill_twice(float16 *to, __global const uint *row, const float *w, in
 
 INLINE float16 down(const struct strip *strip, uint v, int first, const float *w, int taps) {
     float16 sum = 0.5f; // rounds
+    #pragma unroll
     for (int k = 0; k < taps; k++) sum += strip->rows[(uint)(first + k) % RING][v] * w[k];
     return sum;
 }
@@ -80,7 +82,7 @@ INLINE void put_row(const struct strip *strip, int first, const float *w, int ta
     for (uint v = 0; v < STRIP_VECTORS && x + 4 * v < s->out_w; v += 4)
         put_pixels(out, s, x + 4 * v, y,
                    levels(down(strip, v, first, w, taps), down(strip, v + 1, first, w, taps),
-                          down(strip, v + 2, first, w, taps), down(strip, v + 3, first, w, taps)));
+                          down(strip, v + 2, first, w, taps), down(strip, v + 3, first, w, taps)), 0);
 }
 
 INLINE void separable(__global const uint *padded, __global uchar *out, struct upscale_shape s,
