@@ -30,8 +30,9 @@ class Program:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip('\n'))
+        with self.process.stdout as output:
+            for line in output:
+                self.lines.put(line.rstrip('\n'))
         self.lines.put(None)
 
     def line(self, prefix):

@@ -42,7 +42,7 @@ class Faults(unittest.TestCase):
         with Cluster() as cluster:
             peers = [cluster.peer() for _ in range(3)]
             cli = cluster.start_cli('upscale', SAMPLES[1], '-o', cluster.folder + '/x.png', '--repeat', '200', '--json',
-                                    '--deadline', '60s')
+                                    '--quality', 'fast', '--deadline', '120s')
             kills, said = 0, []
             while kills < 12:
                 line = cli.lines.get(timeout=90)
