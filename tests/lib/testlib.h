@@ -27,4 +27,7 @@ const char *t_hex(const void *bytes, size_t size); // at most 256 bytes; lends u
 void t_capture_begin(int fd);
 char *t_capture_end(int fd); // gives (free)
 
+// Does fn(arg), in a process of its own with stderr silenced, end by abort()?
+bool t_aborts(void (*fn)(void *arg), void *arg);
+
 #endif
