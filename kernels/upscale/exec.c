@@ -168,8 +168,7 @@ static enum p2_err separable(struct work *w) {
     for (uint32_t y = 0; y < b->out_h; y += rows) {
         w->shape.row_begin = y;
         w->shape.row_end = b->out_h - y < rows ? b->out_h : y + rows;
-        enum p2_err err =
-            set_args(w, k, (cl_mem[]){w->padded, w->out}, 2, (cl_mem[]){w->columns, w->rows}, twice ? 0 : 2);
+        err = set_args(w, k, (cl_mem[]){w->padded, w->out}, 2, (cl_mem[]){w->columns, w->rows}, twice ? 0 : 2);
         if (!err)
             err = launch(w, pixels, k, b->out_w, w->shape.row_end - y, twice ? UPSCALE_STRIP_TWICE : UPSCALE_STRIP);
         if (err) return err;
