@@ -120,9 +120,9 @@ struct word *worker_word(struct worker *w, uint32_t exec, enum word_kind kind) {
 static void settle(struct worker *w) {
     worker_jobs_expire(w);
     worker_exec_settle(w);
-    worker_drain_settle(w);
     worker_link_settle(w);
     worker_jobs_pump(w);
+    worker_drain_settle(w);
 }
 
 void worker_step(struct worker *w, const struct worker_event *ev, struct worker_actions *out) {
