@@ -17,7 +17,7 @@ static const struct {
 static const size_t command_count = sizeof commands / sizeof *commands;
 
 static void usage(FILE *to) {
-    fprintf(to, "usage: p2c2r COMMAND [OPTION...]\n\nHands work to a community's GPUs.\n\n");
+    fprintf(to, "Usage: p2c2r COMMAND [OPTION...]\n\nHands work to a community's GPUs.\n\n");
     for (size_t i = 0; i < command_count; i++) fprintf(to, "  %-10s%s\n", commands[i].name, commands[i].summary);
     fprintf(to, "\np2c2r COMMAND --help tells a command's options; p2c2r --version the version.\n"
                 "Exit codes: 0 done, 1 failed, 2 asked wrongly, 3 refused, 4 unreachable, 5 too late.\n");

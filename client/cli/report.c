@@ -104,6 +104,8 @@ void report_end(struct report *r) {
         json_decref(o);
         return;
     }
-    printf("%" PRIu64 " frames, %" PRIu64 " ok, %" PRIu64 " failed, %.1f fps, total p50 %.1f ms, p99 %.1f ms\n",
-           r->frames, r->ok, r->frames - r->ok, fps, p50, p99);
+    printf("%" PRIu64 " frame%s, %" PRIu64 " ok, %" PRIu64 " failed", r->frames, r->frames == 1 ? "" : "s", r->ok,
+           r->frames - r->ok);
+    if (r->ok) printf(", %.1f fps, total p50 %.1f ms, p99 %.1f ms", fps, p50, p99);
+    putchar('\n');
 }

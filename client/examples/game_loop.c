@@ -1,0 +1,108 @@
+// A game that never waits: sixty frames a second, each handed to the cluster at half size, shown enlarged when it comes
+// back, enlarged locally when it does not.
+//
+//     game_loop [URL [FRAMES]]
+//
+// Without a coordinator it runs just the same, only that every frame is enlarged here.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "p2c2r/p2c2r.h"
+
+#define WIDTH 240 // of what the game renders
+#define HEIGHT 136
+#define TICK_NS 16666667L
+
+static unsigned char rendered[WIDTH * HEIGHT * 3];
+static unsigned char shown[2 * WIDTH * 2 * HEIGHT * 3];
+
+// Where a game would draw its world: here, stripes that move.
+static void render(unsigned frame) {
+    for (unsigned i = 0; i < sizeof rendered; i++) rendered[i] = (unsigned char)(i / 3 + frame * 4);
+}
+
+// What the player gets when the cluster is late: every pixel four times.
+static void enlarge_here(void) {
+    for (unsigned y = 0; y < 2 * HEIGHT; y++) {
+        for (unsigned x = 0; x < 2 * WIDTH; x++)
+            memcpy(shown + (y * 2 * WIDTH + x) * 3, rendered + (y / 2 * WIDTH + x / 2) * 3, 3);
+    }
+}
+
+static void hand_over(p2c2r_client *client, unsigned *dropped) {
+    static const p2c2r_param params[] = {
+        {"input_res", "240x136"}, {"output_res", "480x272"}, {"quality", "fast"}, {"format", "raw"}};
+    const p2c2r_task task = {
+        .size = sizeof task,
+        .type = "upscale",
+        .params = params,
+        .param_count = sizeof params / sizeof *params,
+        .deadline_ms = 100, // a frame that comes later is of no use
+        .payload = rendered,
+        .payload_size = sizeof rendered,
+    };
+    p2c2r_ticket ticket;
+    // A full window is no error: the game is ahead of the cluster, and this frame is not sent.
+    if (p2c2r_submit(client, &task, &ticket) != P2C2R_OK) ++*dropped;
+}
+
+// Takes whatever has ended since the last tick. 1 when one of them was a picture.
+static int collect(p2c2r_client *client, unsigned *done, unsigned *missed) {
+    p2c2r_result results[16] = {{.size = sizeof(p2c2r_result)}};
+    int fresh = 0;
+    const uint32_t n = p2c2r_poll(client, results, 16, 0); // 0: do not wait
+    for (uint32_t i = 0; i < n; i++) {
+        if (results[i].outcome == P2C2R_DONE && results[i].data_size == sizeof shown) {
+            memcpy(shown, results[i].data, sizeof shown);
+            ++*done;
+            fresh = 1;
+        } else {
+            ++*missed; // refused, expired or lost: results[i].reason says why
+        }
+        p2c2r_release(client, &results[i]);
+    }
+    return fresh;
+}
+
+// A descriptor that becomes readable sixty times a second. A game has its display for this.
+static int start_ticks(void) {
+    const struct itimerspec every = {{0, TICK_NS}, {0, TICK_NS}};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    if (fd >= 0) timerfd_settime(fd, 0, &every, NULL);
+    return fd;
+}
+
+static void next_tick(int fd) {
+    uint64_t passed;
+    if (read(fd, &passed, sizeof passed) != sizeof passed) exit(1);
+}
+
+int main(int argc, char **argv) {
+    const unsigned frames = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 600;
+    const p2c2r_options options = {
+        .size = sizeof options,
+        .coordinator = argc > 1 ? argv[1] : NULL, // NULL: the usual address
+        .tasks_max = 8,                           // frames under way at once
+    };
+    p2c2r_client *client = p2c2r_create(&options);
+    if (!client) {
+        fprintf(stderr, "game_loop: %s is no address of a coordinator.\n", argc > 1 ? argv[1] : "it");
+        return 2;
+    }
+    unsigned done = 0, missed = 0, dropped = 0;
+    const int ticks = start_ticks();
+    for (unsigned frame = 0; frame < frames; frame++) {
+        render(frame);
+        hand_over(client, &dropped);
+        if (!collect(client, &done, &missed)) enlarge_here();
+        next_tick(ticks);
+    }
+    printf("%u frames: %u enlarged by the cluster, %u too late or refused, %u not handed over\n", frames, done, missed,
+           dropped);
+    close(ticks);
+    p2c2r_destroy(&client);
+    return 0;
+}

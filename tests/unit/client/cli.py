@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""The command line asked wrongly, and asked where nobody answers: the right exit code and a sentence on stderr.
+
+    cli.py PROGRAM PICTURE
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM, PICTURE = sys.argv[1:]
+NOBODY = ['--coordinator', 'ws://127.0.0.1:9', '--connect-timeout', '100ms']
+
+
+def run(*arguments):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith('P2C2R_')}
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, timeout=60, check=False, env=clean)
+
+
+def expect(code, says, *arguments):
+    result = run(*arguments)
+    place = f'{arguments}: exit {result.returncode}\n{result.stdout}{result.stderr}'
+    assert result.returncode == code, place
+    first = result.stderr.splitlines()[0] if result.stderr else result.stdout.splitlines()[0]
+    assert says in first, place
+    if code == 4:
+        assert len(result.stderr.splitlines()) == 1, place
+    return result.stdout
+
+
+def refusals(folder):
+    out = os.path.join(folder, 'x.png')
+    broken = os.path.join(folder, 'broken.png')
+    with open(broken, 'wb') as file:
+        file.write(b'\x89PNG\r\n\x1a\nnot really')
+    bomb = os.path.join(folder, 'bomb.png')
+    with open(PICTURE, 'rb') as file, open(bomb, 'wb') as copy:
+        head = bytearray(file.read())
+        head[16:24] = b'\x00\x00\xff\xff\x00\x00\xff\xff'
+        copy.write(head)
+    expect(2, 'Usage')
+    expect(2, 'frobnicate', 'frobnicate')
+    expect(2, 'missing', 'upscale')
+    expect(2, '-o', 'upscale', PICTURE)
+    expect(2, 'no such file', 'upscale', os.path.join(folder, 'missing.png'), '-o', out)
+    expect(2, 'not a PNG', 'upscale', broken, '-o', out)
+    expect(2, 'bomb.png', 'upscale', bomb, '-o', out)
+    expect(2, 'scale', 'upscale', PICTURE, '-o', out, '--scale', '9')
+    expect(2, 'divine', 'upscale', PICTURE, '-o', out, '--quality', 'divine')
+    expect(2, 'WIDTHxHEIGHT', 'upscale', PICTURE, '-o', out, '--size', '12')
+    expect(2, 'WIDTHxHEIGHT', 'upscale', PICTURE, '-o', out, '--size', '0x5')
+    expect(2, 'output_res', 'upscale', PICTURE, '-o', out, '--size', '10x10', *NOBODY)
+    expect(2, 'sharpness', 'upscale', PICTURE, '-o', out, '--sharpness', 'much', *NOBODY)
+    expect(2, 'must end in', 'upscale', PICTURE, '-o', os.path.join(folder, 'x.gif'))
+    expect(2, 'would both become', 'upscale', PICTURE, PICTURE, '-o', folder)
+    expect(2, 'ws://HOST:PORT', 'upscale', PICTURE, '-o', out, '--coordinator', 'http://x')
+    expect(2, '', 'echo', '--count', '0')
+    expect(2, '', 'status', 'operand')
+    assert not os.path.exists(out)
+
+
+def nobody(folder):
+    out = os.path.join(folder, 'x.png')
+    expect(4, 'no coordinator', 'upscale', PICTURE, '-o', out, *NOBODY)
+    expect(4, 'no coordinator', 'upscale', PICTURE, '-o', out, '--repeat', '50', '--json', *NOBODY)
+    expect(4, 'no coordinator', 'status', *NOBODY)
+    expect(4, 'no coordinator', 'echo', *NOBODY)
+    expect(5, 'deadline', 'echo', '--count', '1', '--deadline', '20ms', '--coordinator', 'ws://127.0.0.1:9')
+    assert not os.path.exists(out)
+
+
+def answers():
+    expect(0, 'Usage', '--help')
+    expect(0, 'p2c2r ', '--version')
+    for command in ('upscale', 'echo', 'status', 'types'):
+        expect(0, 'Usage', command, '--help')
+    expect(0, 'echo', 'types')
+    types = {t['name']: t for t in map(json.loads, run('types', '--json').stdout.splitlines())}
+    sizes = next(p for p in types['upscale']['params'] if p['name'] == 'output_res')
+    assert sizes['required'] and sizes['count'] == 2, sizes
+
+
+with tempfile.TemporaryDirectory() as scratch:
+    refusals(scratch)
+    nobody(scratch)
+    answers()
