@@ -1,0 +1,58 @@
+// The frame of every benchmark: what is measured is compared with somebody else's figure from the same run, held
+// against a bar, printed as one row, and written to out/bench/NAME.json.
+//
+//     measure                          value   bar      verdict
+//     960x540 x2 bilinear              0.35    <= 0.40  ok       0.38 ms against 1.09 ms of OpenCV 4.6.0 INTER_LINEAR
+#ifndef LOADTEST_BENCH_BENCH_H
+#define LOADTEST_BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BENCH_ROWS_MAX 64
+#define BENCH_REPETITIONS_MAX 201
+
+enum bench_bar { BENCH_AT_MOST, BENCH_AT_LEAST };
+
+struct bench_row {
+    char measure[64];
+    double value, bar;
+    enum bench_bar kind;
+    char unit[16];     // "x", "levels", "ms"
+    char against[160]; // what value was compared with, and its version
+    bool ok;
+};
+
+struct bench {
+    const char *name;
+    char machine[256];
+    struct bench_row rows[BENCH_ROWS_MAX];
+    uint32_t count;
+};
+
+// Prints the machine and the head of the table. Borrows name and device ("pthread-…", "" when there is none).
+void bench_begin(struct bench *b, const char *name, const char *device);
+
+// Adds and prints a row; returns whether it keeps its bar. The unit stands behind value.
+bool bench_row(struct bench *b, const struct bench_row *row);
+
+// Writes the JSON file; returns the exit code: 0, or 1 when a bar was missed or the file cannot be written.
+int bench_end(const struct bench *b);
+
+// Two things done alternately, so that both meet the same disturbances; each timed run follows an untimed one.
+struct bench_pair {
+    void (*ours)(void *arg);
+    void (*theirs)(void *arg);
+    void *arg;
+    uint32_t repetitions, warm_up; // repetitions at most BENCH_REPETITIONS_MAX
+};
+
+struct bench_times {
+    double ours_ms, theirs_ms; // medians
+    double ours_least_ms, theirs_least_ms;
+    double ratio; // median of ours over median of theirs
+};
+
+void bench_pairs(const struct bench_pair *pair, struct bench_times *out);
+
+#endif
