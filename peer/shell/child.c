@@ -90,6 +90,9 @@ enum p2_err child_start(struct child *c, const struct child_options *o, int memo
     child_init(c);
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0) return P2_ERR_IO;
+    // room for a JOB and a CANCEL of every cell, whether or not it listens
+    const int room = 2 * WORD_CELLS_MAX * (int)(sizeof(struct word) + 896);
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
     int blocking = fcntl(pair[1], F_GETFL);
     fcntl(pair[1], F_SETFL, blocking & ~O_NONBLOCK); // its side may wait for us; ours never waits for it
     const char *arguments[ARGUMENTS_MAX] = {o->program, "--device", o->device};

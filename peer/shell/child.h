@@ -35,7 +35,7 @@ bool child_find(const char *given, char out[static CHILD_PATH_MAX]);
 enum p2_err child_start(struct child *c, const struct child_options *o, int memory_fd);
 void child_init(struct child *c); // no process
 
-// False: it does not take words any more, or has not taken the last hundred.
+// False: it does not take words any more, or has not listened to more of them than there can be under way.
 bool child_say(struct child *c, const struct word *word);
 
 enum child_heard { CHILD_SILENT, CHILD_WORD, CHILD_NOISE, CHILD_CLOSED };
