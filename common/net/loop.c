@@ -52,6 +52,7 @@ static bool create_context(struct p2_loop *loop) {
                    LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
         .foreign_loops = foreign, // ours: with its own, lws takes over signals
         .pcontext = &loop->context,
+        .http_proxy_address = "", // else lws obeys http_proxy, even for loopback
         .user = loop,
         .pt_serv_buf_size = MESSAGE_MAX,
         .max_http_header_data = HEADER_BYTES_MAX,

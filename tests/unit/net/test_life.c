@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -178,6 +179,16 @@ static void a_name_and_many_dials_in_one_loop(void **state) {
     p2_loop_stats(p.client.loop, &stats);
     assert_int_equal(stats.connections, 10);
     assert_int_equal(stats.connections_peak, 10);
+    pair_end(&p);
+}
+
+static void a_proxy_in_the_environment_is_not_used(void **state) {
+    (void)state;
+    struct pair p;
+    assert_int_equal(setenv("http_proxy", "http://127.0.0.1:9/", 1), 0);
+    pair_begin(&p, NULL, NULL);
+    assert_int_equal(unsetenv("http_proxy"), 0);
+    pair_connect(&p);
     pair_end(&p);
 }
 
@@ -632,6 +643,7 @@ int main(void) {
         cmocka_unit_test(dialling_a_closed_port),
         cmocka_unit_test(urls_that_are_none),
         cmocka_unit_test(a_name_and_many_dials_in_one_loop),
+        cmocka_unit_test(a_proxy_in_the_environment_is_not_used),
         cmocka_unit_test(what_is_queued_while_dialling_follows),
         cmocka_unit_test(closing_a_dial_under_way),
         cmocka_unit_test(a_server_that_says_nothing),
