@@ -119,7 +119,7 @@ static void report(const struct run *r) {
                               (json_int_t)r->ok, "failed", (json_int_t)(r->ended - r->ok), "bytes",
                               (json_int_t)r->s->size, "in_flight", (json_int_t)r->s->in_flight, "min_ms", min, "p50_ms",
                               p50, "p99_ms", p99, "tasks_per_s", rate);
-        json_dumpf(o, stdout, JSON_COMPACT);
+        json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
         json_decref(o);
         return;

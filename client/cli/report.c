@@ -61,7 +61,7 @@ static void print_json(const struct picture *pic, const struct job *j) {
     json_object_set_new(o, "kernel_ms", json_real(j->kernel_ms));
     json_object_set_new(o, "total_ms", json_real(j->total_ms));
     if (j->psnr_db >= 0) json_object_set_new(o, "psnr_db", json_real(j->psnr_db));
-    json_dumpf(o, stdout, JSON_COMPACT);
+    json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(o);
 }
@@ -99,7 +99,7 @@ void report_end(struct report *r) {
         json_t *o = json_pack("{s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f}}", "summary", "frames", (json_int_t)r->frames,
                               "ok", (json_int_t)r->ok, "failed", (json_int_t)(r->frames - r->ok), "resubmitted",
                               (json_int_t)r->again, "fps", fps, "total_ms_p50", p50, "total_ms_p99", p99);
-        json_dumpf(o, stdout, JSON_COMPACT);
+        json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
         json_decref(o);
         return;

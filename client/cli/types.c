@@ -84,7 +84,7 @@ static void print_json(const struct p2_task_type *t) {
     json_object_set_new(o, "payload_bytes_max", json_integer((json_int_t)t->payload_bytes_max));
     for (const struct p2_param_spec *p = t->params; p->name; p++) json_array_append_new(params, param_json(p));
     json_object_set_new(o, "params", params);
-    json_dumpf(o, stdout, JSON_COMPACT);
+    json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(o);
 }
