@@ -195,7 +195,7 @@ p2_ns coord_next_ns(const struct coord *c) {
     if (!p2_list_empty(&c->lingering)) {
         next = p2_ns_min(next, P2_CONTAINER_OF(c->lingering.next, struct replica, lingering)->linger_until_ns);
     }
-    return next;
+    return p2_ns_max(next, c->now); // what became due in the last step is due now, not late
 }
 
 static void count_peers(const struct coord *c, struct p2_msg_status *out) {

@@ -27,13 +27,6 @@ static void tell_refusal(struct coord *c, const struct session *s, uint32_t stre
                          const struct refusal *r) {
     const char *text = r->text ? r->text : p2_err_sentence(r->code);
     bool later = p2_err_retryable(r->code);
-    struct p2_msg answer = {.kind = P2_MSG_TASK_ENDED, .stream = stream};
-    answer.u.ended = (struct p2_msg_task_ended){.id = m->id,
-                                                .code = r->code,
-                                                .retryable = later,
-                                                .retry_after_ns = later ? c->limits.retry_after_ns : 0,
-                                                .sentence = p2_str(text)};
-    session_send(c, s, 0, &answer);
     stats_task_moved(&c->stats, TASK_NEW, TASK_REFUSED);
     struct coord_note *n = coord_note_add(c, NOTE_TASK);
     n->to = TASK_REFUSED;
@@ -41,6 +34,13 @@ static void tell_refusal(struct coord *c, const struct session *s, uint32_t stre
     n->code = r->code;
     n->task = m->id;
     n->text = p2_str(text);
+    struct p2_msg answer = {.kind = P2_MSG_TASK_ENDED, .stream = stream};
+    answer.u.ended = (struct p2_msg_task_ended){.id = m->id,
+                                                .code = r->code,
+                                                .retryable = later,
+                                                .retry_after_ns = later ? c->limits.retry_after_ns : 0,
+                                                .sentence = p2_str(text)};
+    session_send(c, s, 0, &answer);
 }
 
 static bool well_formed(const struct p2_msg_task_submit *m, bool whole) {

@@ -12,7 +12,8 @@
 #include "os/os.h"
 #include "wire/wire.h"
 
-#define KEPT_BYTES (UINT64_C(64) << 20) // of freed blobs, for reuse
+#define KEPT_BYTES (UINT64_C(64) << 20)  // of freed blobs, for reuse
+#define ROOM_BYTES (UINT64_C(512) << 10) // of payloads queued on one connection
 #define HEAD_BYTES (P2_PREFIX_BYTES + P2_HEADER_MAX)
 
 // A connection as the shell sees it.
@@ -220,8 +221,11 @@ static uint32_t connections_max(const struct coord_limits *l) {
     return l->clients_max + l->peers_max + l->strangers_max;
 }
 
-// Blobs are rounded up to powers of two, and what is queued on sockets is still referenced.
-static uint64_t pool_bytes(const struct coord_limits *l) { return 2 * l->payload_budget_bytes + KEPT_BYTES; }
+// Open tasks, in blobs rounded up to powers of two; and for each connection what is queued on its socket and the record
+// that is coming in.
+static uint64_t pool_bytes(const struct coord_limits *l) {
+    return 2 * l->payload_budget_bytes + connections_max(l) * (ROOM_BYTES + 2 * (uint64_t)P2_RECORD_PAYLOAD_MAX);
+}
 
 static bool make_parts(struct serve *s, const struct serve_config *config) {
     struct coord_config core = {
@@ -239,6 +243,7 @@ static bool make_parts(struct serve *s, const struct serve_config *config) {
 static enum p2_err listen_on(struct serve *s, const struct serve_config *config, uint16_t *port_out) {
     struct p2_net_limits limits = p2_net_limits_default();
     limits.connections_max = connections_max(&config->limits);
+    limits.room_bytes = ROOM_BYTES;
     limits.handshake_ns = config->limits.handshake_ns;
     const struct p2_net_handlers handlers = {.context = s,
                                              .opened = on_opened,
@@ -298,7 +303,11 @@ bool serve_run(struct serve *s) {
     return coord_idle(s->core);
 }
 
-void serve_status(struct serve *s, struct p2_msg_status *out) { coord_status(s->core, out); }
+void serve_status(struct serve *s, struct p2_msg_status *out) {
+    struct coord_event ev = {.kind = COORD_TICK}; // so that it is of now
+    step(s, &ev);
+    coord_status(s->core, out);
+}
 
 bool serve_draining(const struct serve *s) { return s->signals > 0; }
 
