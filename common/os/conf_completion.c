@@ -148,6 +148,12 @@ static void fish(const struct p2_program *p, const struct words *w, FILE *out) {
             fputc('\'', out);
         }
         fputc('\n', out);
+        if (o->kind != P2_OPT_BOOL) continue;
+        char name[P2_CONF_NAME_MAX + 3], doc[P2_CONF_NAME_MAX + 32];
+        snprintf(name, sizeof name, "no-%s", o->name);
+        snprintf(doc, sizeof doc, "The opposite of --%s", o->name);
+        fish_entry(w, name, 0, doc, out);
+        fputc('\n', out);
     }
     for (const struct p2_conf_common *c = p2_conf_commons; c->name; c++) {
         fish_entry(w, c->name, c->letter && p2_conf_letter_free(p, c->letter) ? c->letter : 0, c->doc, out);

@@ -143,6 +143,7 @@ static void completion(void **state) {
             snprintf(flag, sizeof flag, "%s%s", i == 2 ? "-l " : "--", o->name);
             contains(out, flag);
         }
+        contains(out, i == 2 ? "-l no-verbose" : "--no-verbose");
         contains(out, "fast careful");
         contains(out, "print-completion");
         free(out);
