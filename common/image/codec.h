@@ -22,6 +22,7 @@ enum p2_err p2_ppm_decode(const uint8_t *bytes, size_t size, const struct p2_ima
 struct p2_image_sink {
     uint8_t *bytes;
     size_t size, capacity;
+    bool full; // something did not fit
 };
 
 bool p2_image_sink_add(struct p2_image_sink *s, const void *bytes, size_t size); // false: capacity is short

@@ -63,7 +63,10 @@ size_t p2_image_encode_bound(enum p2_image_format format, uint32_t width, uint32
 }
 
 bool p2_image_sink_add(struct p2_image_sink *s, const void *bytes, size_t size) {
-    if (size > s->capacity - s->size) return false;
+    if (size > s->capacity - s->size) {
+        s->full = true;
+        return false;
+    }
     if (size) memcpy(s->bytes + s->size, bytes, size);
     s->size += size;
     return true;

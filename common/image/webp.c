@@ -37,6 +37,7 @@ enum p2_err p2_webp_encode(const struct p2_image_info *is, const uint8_t *pixels
         config.quality = (float)(quality < 1 ? 1 : quality);
         config.method = 1; // a frame is waited for
     }
+    config.exact = lossless; // also the colour of what is transparent
     picture.use_argb = lossless;
     picture.width = (int)is->width;
     picture.height = (int)is->height;
@@ -49,7 +50,7 @@ enum p2_err p2_webp_encode(const struct p2_image_info *is, const uint8_t *pixels
     if (!taken)
         err = P2_ERR_NO_MEMORY;
     else if (!WebPEncode(&config, &picture))
-        err = picture.error_code == VP8_ENC_ERROR_BAD_WRITE ? P2_ERR_RESULT_TOO_LARGE : P2_ERR_NO_MEMORY;
+        err = to->full ? P2_ERR_RESULT_TOO_LARGE : P2_ERR_NO_MEMORY;
     WebPPictureFree(&picture);
     return err;
 }
