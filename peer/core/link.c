@@ -89,6 +89,7 @@ static void on_down(struct worker *w, enum p2_err why) {
     struct worker_note *n = worker_note(w, WORKER_NOTE_LINK_LOST);
     n->code = why;
     n->value = (int64_t)(w->stats.dropped - dropped);
+    if (w->draining) return;
     n->text = p2_arena_printf(&w->arena, "next try in %lld ms", (long long)((l->dial_at_ns - w->now) / P2_MS));
 }
 

@@ -9,8 +9,8 @@ static enum p2_log_level level_of(const struct worker_note *n) {
     switch (n->kind) {
     case WORKER_NOTE_FAULT:
     case WORKER_NOTE_REFUSED:
-    case WORKER_NOTE_LINK_LOST:
     case WORKER_NOTE_EXEC_WITHHELD: return P2_LOG_WARN;
+    case WORKER_NOTE_LINK_LOST: return n->code ? P2_LOG_WARN : P2_LOG_INFO;
     case WORKER_NOTE_EXEC_KILLED: return n->code == P2_ERR_DRAINING ? P2_LOG_INFO : P2_LOG_WARN;
     case WORKER_NOTE_EXEC_GONE: return n->value < 0 ? P2_LOG_INFO : P2_LOG_WARN;
     case WORKER_NOTE_JOB_FAILED:
@@ -58,7 +58,8 @@ void supervisor_note(struct supervisor *s, const struct worker_note *n) {
         fflush(stdout);
         p2_strbuf_printf(&out, " coordinator=%s peer=%s", s->settings.url, id);
     } else if (named) {
-        p2_strbuf_printf(&out, " task=%s attempt=%u", id, n->attempt);
+        p2_strbuf_printf(&out, " task=%s", id);
+        if (n->attempt) p2_strbuf_printf(&out, " attempt=%u", n->attempt);
     }
     if (!p2_log_on(level_of(n))) return;
     if (n->exec < s->settings.seats.count)

@@ -29,7 +29,7 @@ static void describe(void) {
     size_t n = 0;
     DIR *fds = opendir("/proc/self/fd");
     for (struct dirent *e; fds && (e = readdir(fds));) {
-        if (e->d_name[0] != '.' && atoi(e->d_name) != dirfd(fds))
+        if (e->d_name[0] != '.' && strtol(e->d_name, NULL, 10) != dirfd(fds))
             n += (size_t)snprintf(text + n, sizeof text - n, "%s ", e->d_name);
     }
     closedir(fds);
