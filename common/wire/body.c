@@ -6,7 +6,7 @@
 #define WINDOW_LOG_MAX 23u // what a receiver that decompresses as a stream has to keep
 #define LEVEL 1            // a payload is looked at for far less time than a frame lasts
 
-bool wire_zstd_frame(const uint8_t *in, uint32_t size, uint32_t raw_size) {
+bool p2_wire_zstd_frame(const uint8_t *in, uint32_t size, uint32_t raw_size) {
     if (size < 6 || ZSTD_getFrameContentSize(in, size) != raw_size) return false; // unknown sizes are not equal to any
     bool single_segment = in[4] & 0x20; // then the window is the content (RFC 8878, 3.1.1.1.1.2)
     return single_segment || 10u + (in[5] >> 3) <= WINDOW_LOG_MAX;
@@ -27,7 +27,7 @@ struct p2_blob *p2_body_deflate(struct p2_blob_pool *pool, const uint8_t *in, ui
 }
 
 enum p2_err p2_body_inflate(const uint8_t *in, uint32_t size, uint8_t *out, uint32_t raw_size) {
-    if (raw_size > P2_RECORD_PAYLOAD_MAX || !wire_zstd_frame(in, size, raw_size)) return P2_ERR_BAD_RECORD;
+    if (raw_size > P2_RECORD_PAYLOAD_MAX || !p2_wire_zstd_frame(in, size, raw_size)) return P2_ERR_BAD_RECORD;
     if (ZSTD_findFrameCompressedSize(in, size) != size) return P2_ERR_BAD_RECORD; // one frame and nothing after it
     size_t n = ZSTD_decompress(out, raw_size, in, size);
     return !ZSTD_isError(n) && n == raw_size ? P2_OK : P2_ERR_BAD_RECORD;

@@ -33,7 +33,7 @@ static enum p2_err take_payload(const struct wire_body *b, bool zstd, const stru
     uint32_t raw_size;
     memcpy(&raw_size, m + b->raw_size, sizeof raw_size);
     if (zstd) {
-        if (!wire_zstd_frame(p2_slice_data(payload), payload->size, raw_size)) return P2_ERR_BAD_MESSAGE;
+        if (!p2_wire_zstd_frame(p2_slice_data(payload), payload->size, raw_size)) return P2_ERR_BAD_MESSAGE;
     } else {
         if (raw_size != 0 && raw_size != payload->size) return P2_ERR_BAD_MESSAGE;
         raw_size = payload->size;
@@ -87,12 +87,12 @@ static enum p2_err check_whole(const struct p2_prefix *p, const struct p2_slice 
 
 enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8_t *header, struct p2_slice payload,
                       struct p2_msg *out) {
-    const struct wire_kind *kind = wire_kind(p->type);
+    const struct p2_wire_kind *kind = p2_wire_kind(p->type);
     if (!kind) return P2_ERR_BAD_RECORD;
     bool zstd = p->flags & P2_FLAG_ZSTD;
     if (kind->stream != WIRE_STREAM_ANY && (p->stream != 0) != (kind->stream == WIRE_STREAM_TASK))
         return P2_ERR_BAD_MESSAGE;
-    enum p2_err e = wire_precheck(kind->table, header, p->header_len);
+    enum p2_err e = p2_wire_precheck(kind->table, header, p->header_len);
     if (e != P2_OK) return e;
 
     p2_arena_reset(&c->arena);
@@ -102,13 +102,13 @@ enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8
     memset(out, 0, sizeof *out);
     out->kind = (enum p2_msg_kind)p->type;
     out->stream = p->stream;
-    e = wire_from_pb(&c->arena, kind->table, pb, &out->u);
+    e = p2_wire_from_pb(&c->arena, kind->table, pb, &out->u);
     if (e == P2_OK && kind->table->body) e = take_payload(kind->table->body, zstd, &payload, &out->u);
     return e == P2_OK ? check_whole(p, &payload, out) : e;
 }
 
 struct p2_slice p2_encode_payload(const struct p2_msg *m) {
-    const struct wire_kind *kind = wire_kind(m->kind);
+    const struct p2_wire_kind *kind = p2_wire_kind(m->kind);
     struct p2_slice all = {0};
     if (kind && kind->table->body) memcpy(&all, (const char *)&m->u + kind->table->body->payload, sizeof all);
     if (m->kind != P2_MSG_TASK_SUBMIT_BATCH) return all;
@@ -123,7 +123,7 @@ struct p2_slice p2_encode_payload(const struct p2_msg *m) {
 }
 
 size_t p2_encode(const struct p2_msg *m, uint8_t *out, size_t capacity) {
-    const struct wire_kind *kind = wire_kind(m->kind);
+    const struct p2_wire_kind *kind = p2_wire_kind(m->kind);
     P2_CHECK(kind);
     struct p2_slice payload = p2_encode_payload(m);
     P2_CHECK(payload.size <= P2_RECORD_PAYLOAD_MAX);
@@ -131,7 +131,7 @@ size_t p2_encode(const struct p2_msg *m, uint8_t *out, size_t capacity) {
     size_t room = capacity - P2_PREFIX_BYTES;
     struct wire_out o = {.at = out + P2_PREFIX_BYTES};
     o.end = o.at + (room < P2_HEADER_MAX ? room : P2_HEADER_MAX);
-    wire_put_message(&o, kind->table, &m->u);
+    p2_wire_put_message(&o, kind->table, &m->u);
     if (o.full) return 0;
 
     bool zstd = false;

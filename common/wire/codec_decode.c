@@ -81,7 +81,7 @@ static enum p2_err get_list(struct p2_arena *arena, const struct wire_field *f, 
     memset(list, 0, r.count * each);
     const void *const *items = r.items;
     for (size_t i = 0; i < r.count; i++) {
-        enum p2_err e = wire_from_pb(arena, f->items, items[i], list + i * each);
+        enum p2_err e = p2_wire_from_pb(arena, f->items, items[i], list + i * each);
         if (e != P2_OK) return e;
     }
     put_list(f, list, (uint32_t)r.count, out);
@@ -199,7 +199,7 @@ static enum p2_err get_field(struct p2_arena *arena, const struct wire_field *f,
     P2_UNREACHABLE();
 }
 
-enum p2_err wire_from_pb(struct p2_arena *arena, const struct wire_table *t, const void *pb, void *out) {
+enum p2_err p2_wire_from_pb(struct p2_arena *arena, const struct wire_table *t, const void *pb, void *out) {
     for (uint32_t i = 0; i < t->field_count; i++) {
         enum p2_err e = get_field(arena, &t->fields[i], &t->pb->fields[i], pb, out);
         if (e != P2_OK) return t->fields[i].as == WIRE_MAGIC ? P2_ERR_BAD_MAGIC : e;

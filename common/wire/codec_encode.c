@@ -59,10 +59,10 @@ static void put_text(struct wire_out *o, uint32_t number, struct p2_str text, ui
     const uint8_t *bytes = (const uint8_t *)text.p;
     uint8_t clean[P2_TEXT_MAX];
     P2_CHECK(max <= sizeof clean);
-    if (text.n <= max && wire_utf8(bytes, text.n)) {
+    if (text.n <= max && p2_wire_utf8(bytes, text.n)) {
         put_bytes(o, number, bytes, text.n);
     } else {
-        put_bytes(o, number, clean, wire_utf8_clean(bytes, text.n, clean, max));
+        put_bytes(o, number, clean, p2_wire_utf8_clean(bytes, text.n, clean, max));
     }
 }
 
@@ -143,7 +143,7 @@ static void put_list(struct wire_out *o, const struct wire_field *f, uint32_t nu
             continue;
         }
         uint8_t *start = begin(o, number);
-        wire_put_message(o, f->items, items + i * f->items->struct_bytes);
+        p2_wire_put_message(o, f->items, items + i * f->items->struct_bytes);
         end(o, start);
     }
 }
@@ -217,6 +217,6 @@ static void put_field(struct wire_out *o, const struct wire_table *t, uint32_t n
     P2_UNREACHABLE();
 }
 
-void wire_put_message(struct wire_out *o, const struct wire_table *t, const void *in) {
+void p2_wire_put_message(struct wire_out *o, const struct wire_table *t, const void *in) {
     for (uint32_t number = 1; number <= t->field_count; number++) put_field(o, t, number, in);
 }

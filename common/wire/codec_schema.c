@@ -312,7 +312,7 @@ TABLE(put, blob_put, p2_msg_blob_put, &put_body);
 static const struct wire_field disconnect_fields[] = {TEXT(p2_msg_peer_disconnect, reason)};
 TABLE(disconnect, peer_disconnect, p2_msg_peer_disconnect, NULL);
 
-static const struct wire_kind kinds[P2_MSG_KINDS] = {
+static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_HELLO] = {&hello_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_PEER_REGISTER] = {&peer_register_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_PEER_REGISTERED] = {&peer_registered_table, WIRE_STREAM_ZERO, false, false},
@@ -344,6 +344,6 @@ static const struct wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_PEER_DISCONNECT] = {&disconnect_table, WIRE_STREAM_ZERO, false, false},
 };
 
-const struct wire_kind *wire_kind(unsigned type) {
+const struct p2_wire_kind *p2_wire_kind(unsigned type) {
     return type < P2_MSG_KINDS && kinds[type].table ? &kinds[type] : NULL;
 }

@@ -72,22 +72,22 @@ struct wire_table {
 
 enum wire_stream { WIRE_STREAM_ZERO, WIRE_STREAM_TASK, WIRE_STREAM_ANY };
 
-struct wire_kind {
+struct p2_wire_kind {
     const struct wire_table *table; // NULL: no such record
     enum wire_stream stream;
     bool payload; // may carry one
     bool zstd;    // and may compress it
 };
 
-const struct wire_kind *wire_kind(unsigned type); // NULL for a type that does not exist
+const struct p2_wire_kind *p2_wire_kind(unsigned type); // NULL for a type that does not exist
 
 // Walks the header before protobuf-c sees it: tags and lengths consistent, wire types as declared, nesting, counts,
 // texts and repetitions within limits. P2_ERR_BAD_RECORD: no protobuf message of ours. P2_ERR_BAD_MESSAGE: too many or
 // too long, or not UTF-8.
-enum p2_err wire_precheck(const struct wire_table *t, const uint8_t *header, uint32_t size);
+enum p2_err p2_wire_precheck(const struct wire_table *t, const uint8_t *header, uint32_t size);
 
 // Moves one unpacked protobuf message into our struct (zeroed). Lists go to the arena.
-enum p2_err wire_from_pb(struct p2_arena *arena, const struct wire_table *t, const void *pb, void *out);
+enum p2_err p2_wire_from_pb(struct p2_arena *arena, const struct wire_table *t, const void *pb, void *out);
 
 // Bounded protobuf writer. Once something did not fit, `full` stays set and nothing more is written.
 struct wire_out {
@@ -95,14 +95,14 @@ struct wire_out {
     bool full;
 };
 
-void wire_put_message(struct wire_out *o, const struct wire_table *t, const void *in);
+void p2_wire_put_message(struct wire_out *o, const struct wire_table *t, const void *in);
 
 // One zstd frame that says it holds exactly raw_size bytes and asks for no more window than we allow.
-bool wire_zstd_frame(const uint8_t *in, uint32_t size, uint32_t raw_size);
+bool p2_wire_zstd_frame(const uint8_t *in, uint32_t size, uint32_t raw_size);
 
 // Valid UTF-8 without U+0000.
-bool wire_utf8(const uint8_t *text, size_t size);
+bool p2_wire_utf8(const uint8_t *text, size_t size);
 // Copies what is valid, with '?' for each byte that is not, cut to `max` bytes at a character. Returns bytes written.
-size_t wire_utf8_clean(const uint8_t *text, size_t size, uint8_t *out, size_t max);
+size_t p2_wire_utf8_clean(const uint8_t *text, size_t size, uint8_t *out, size_t max);
 
 #endif

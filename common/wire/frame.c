@@ -32,7 +32,7 @@ enum p2_err p2_prefix_get(const uint8_t in[static P2_PREFIX_BYTES], struct p2_pr
         .payload_len = get_u32(in + 8),
         .seq = get_u32(in + 12),
     };
-    const struct wire_kind *kind = wire_kind(out->type);
+    const struct p2_wire_kind *kind = p2_wire_kind(out->type);
     if (!kind) return P2_ERR_BAD_RECORD;
     if (out->payload_len > P2_RECORD_PAYLOAD_MAX) return P2_ERR_TOO_LARGE;
     if (!kind->payload && out->payload_len != 0) return P2_ERR_BAD_RECORD;

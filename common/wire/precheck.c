@@ -94,7 +94,7 @@ static enum p2_err bytes_field(struct walk *w, struct level *l, const struct wir
     if (f->items) return enter(w, f->items, (size_t)size);
     const uint8_t *bytes = w->at;
     w->at += size;
-    if (f->as == WIRE_TEXT && (size > f->max || !wire_utf8(bytes, (size_t)size))) return P2_ERR_BAD_MESSAGE;
+    if (f->as == WIRE_TEXT && (size > f->max || !p2_wire_utf8(bytes, (size_t)size))) return P2_ERR_BAD_MESSAGE;
     return P2_OK;
 }
 
@@ -121,7 +121,7 @@ static enum p2_err known_field(struct walk *w, struct level *l, const struct wir
     return wire_type == BYTES ? bytes_field(w, l, f) : number_field(w, l, f);
 }
 
-enum p2_err wire_precheck(const struct wire_table *t, const uint8_t *header, uint32_t size) {
+enum p2_err p2_wire_precheck(const struct wire_table *t, const uint8_t *header, uint32_t size) {
     struct walk w;
     w.at = header;
     w.items = w.unknown = w.depth = 0;

@@ -23,7 +23,7 @@ static bool plain(const uint8_t *s) {
     return (((w - UINT64_C(0x0101010101010101)) | w) & UINT64_C(0x8080808080808080)) == 0;
 }
 
-bool wire_utf8(const uint8_t *text, size_t size) {
+bool p2_wire_utf8(const uint8_t *text, size_t size) {
     size_t at = 0;
     while (at < size) {
         if (size - at >= 8 && plain(text + at)) {
@@ -37,7 +37,7 @@ bool wire_utf8(const uint8_t *text, size_t size) {
     return true;
 }
 
-size_t wire_utf8_clean(const uint8_t *text, size_t size, uint8_t *out, size_t max) {
+size_t p2_wire_utf8_clean(const uint8_t *text, size_t size, uint8_t *out, size_t max) {
     size_t at = 0, used = 0;
     while (at < size) {
         size_t n = sequence(text + at, size - at);

@@ -42,7 +42,7 @@ static void headers_are_what_protobuf_c_packs(void **state) {
         add_record(&record, &samples[i].msg, 0);
         struct p2_prefix p;
         assert_int_equal(p2_prefix_get(record.data, &p), P2_OK);
-        const struct wire_table *table = wire_kind(p.type)->table;
+        const struct wire_table *table = p2_wire_kind(p.type)->table;
         ProtobufCMessage *pb = protobuf_c_message_unpack(table->pb, NULL, p.header_len, record.data + P2_PREFIX_BYTES);
         assert_non_null(pb);
         uint8_t packed[1024];
@@ -121,7 +121,7 @@ static void check_table(const struct wire_table *t) {
 
 static void tables_agree_with_the_proto(void **state) {
     (void)state;
-    for (unsigned kind = 1; kind < P2_MSG_KINDS; kind++) check_table(wire_kind(kind)->table);
+    for (unsigned kind = 1; kind < P2_MSG_KINDS; kind++) check_table(p2_wire_kind(kind)->table);
 }
 
 static void encoding_into_too_little_room_gives_nothing(void **state) {
