@@ -49,40 +49,71 @@ INLINE void fill_any(float16 *to, __global const uint *row, const struct table *
 
 INLINE float16 four_pixels(__global const uint *row) { return convert_float16(as_uchar16(vload4(0, row))); }
 
-// To twice the width every left pixel has the same weights, every right pixel the same reversed.
+// Pixels `by` .. `by` + 3 of the eight in a and b.
+INLINE float16 shifted(float16 a, float16 b, int by) {
+    if (by == 0) return a;
+    if (by == 1) return (float16)(a.s456789ab, a.scdef, b.s0123);
+    if (by == 2) return (float16)(a.s89abcdef, b.s01234567);
+    return (float16)(a.scdef, b.s0123, b.s456789ab);
+}
+
+// To twice the width every left pixel has the same weights, every right pixel the same reversed: w[k] is the weight of
+// the left pixel's tap k, which is input pixel k - taps / 2 from here.
 INLINE void fill_twice(float16 *to, __global const uint *row, const float *w, int taps) {
-    for (uint v = 0; v < STRIP_VECTORS; v += 2, row += 4) {
-        float16 left = 0, right = 0;
-        #pragma unroll
-        for (int k = 0; k <= taps; k++) {
-            float16 p = four_pixels(row + k - taps / 2);
-            if (k < taps) left += p * w[k];
-            if (k > 0) right += p * w[taps - k];
+    float16 before = four_pixels(row - 4), here = four_pixels(row);
+    for (uint v = 0; v < STRIP_VECTORS; v += 2) {
+        row += 4;
+        float16 after = four_pixels(row);
+        float16 m1 = shifted(before, here, 3), p1 = shifted(here, after, 1);
+        float16 left, right;
+        if (taps == 2) {
+            left = m1 * w[0] + here * w[1];
+            right = p1 * w[0] + here * w[1];
+        } else {
+            float16 m2 = shifted(before, here, 2), p2 = shifted(here, after, 2);
+            if (taps == 4) {
+                left = m2 * w[0] + m1 * w[1] + here * w[2] + p1 * w[3];
+                right = p2 * w[0] + p1 * w[1] + here * w[2] + m1 * w[3];
+            } else {
+                float16 m3 = shifted(before, here, 1), p3 = shifted(here, after, 3);
+                left = m3 * w[0] + m2 * w[1] + m1 * w[2] + here * w[3] + p1 * w[4] + p2 * w[5];
+                right = p3 * w[0] + p2 * w[1] + p1 * w[2] + here * w[3] + m1 * w[4] + m2 * w[5];
+            }
         }
         to[v] = (float16)(left.s0123, right.s0123, left.s4567, right.s4567);
         to[v + 1] = (float16)(left.s89ab, right.s89ab, left.scdef, right.scdef);
+        before = here;
+        here = after;
     }
 }
 
-INLINE float16 down(const struct strip *strip, uint v, int first, const float *w, int taps) {
-    float16 sum = 0.5f; // rounds
-    #pragma unroll
-    for (int k = 0; k < taps; k++) sum += strip->rows[(uint)(first + k) % RING][v] * w[k];
-    return sum;
+// One vector of an output row, as levels to be cut off.
+INLINE float16 down(const float16 *const *rows, uint v, const float *w, int taps) {
+    float16 sum = rows[0][v] * w[0] + 0.5f;
+    sum += rows[1][v] * w[1];
+    if (taps > 2) {
+        sum += rows[2][v] * w[2];
+        sum += rows[3][v] * w[3];
+    }
+    if (taps > 4) {
+        sum += rows[4][v] * w[4];
+        sum += rows[5][v] * w[5];
+    }
+    return min(max(sum, 0.0f), 255.0f);
 }
 
-// Four vectors as 16 pixels.
-INLINE uint16 levels(float16 a, float16 b, float16 c, float16 d) {
-    return (uint16)(as_uint4(convert_uchar16_sat(a)), as_uint4(convert_uchar16_sat(b)), as_uint4(convert_uchar16_sat(c)),
-                    as_uint4(convert_uchar16_sat(d)));
-}
+INLINE uint4 levels(float16 v) { return as_uint4(convert_uchar16(convert_int16(v))); }
 
 INLINE void put_row(const struct strip *strip, int first, const float *w, int taps, __global uchar *out,
-                    const struct upscale_shape *s, uint x, uint y) {
-    for (uint v = 0; v < STRIP_VECTORS && x + 4 * v < s->out_w; v += 4)
-        put_pixels(out, s, x + 4 * v, y,
-                   levels(down(strip, v, first, w, taps), down(strip, v + 1, first, w, taps),
-                          down(strip, v + 2, first, w, taps), down(strip, v + 3, first, w, taps)), 0);
+                    const struct upscale_shape *s, uint x, uint y, int whole) {
+    const float16 *rows[6];
+#pragma unroll
+    for (int k = 0; k < 6; k++) rows[k] = strip->rows[(uint)(first + k) % RING];
+    for (uint v = 0; v < STRIP_VECTORS && (whole || x + 4 * v < s->out_w); v += 4) {
+        uint4 a = levels(down(rows, v, w, taps)), b = levels(down(rows, v + 1, w, taps));
+        uint4 c = levels(down(rows, v + 2, w, taps)), d = levels(down(rows, v + 3, w, taps));
+        put_pixels(out, s, x + 4 * v, y, (uint16)(a, b, c, d), whole);
+    }
 }
 
 INLINE void separable(__global const uint *padded, __global uchar *out, struct upscale_shape s,
@@ -91,7 +122,7 @@ INLINE void separable(__global const uint *padded, __global uchar *out, struct u
     if (x >= s.out_w || y >= s.row_end) return;
     uint end = min(y + s.band, s.row_end);
     struct table columns = table_of(column_words, s.out_w), rows = table_of(row_words, s.out_h);
-    bool twice = s.out_w == 2 * s.in_w;
+    bool twice = s.out_w == 2 * s.in_w, whole = s.channels == 4 && x + UPSCALE_STRIP <= s.out_w;
     float across[8], w[8];
     vstore4(vload4(0, columns.weights), 0, across);
     vstore4(vload4(0, columns.more), 0, across + 4);
@@ -106,7 +137,8 @@ INLINE void separable(__global const uint *padded, __global uchar *out, struct u
         }
         vstore4(vload4(y, rows.weights), 0, w);
         vstore4(vload4(y, rows.more), 0, w + 4);
-        put_row(&strip, first, w, taps, out, &s, x, y);
+        if (whole) put_row(&strip, first, w, taps, out, &s, x, y, 1);
+        else put_row(&strip, first, w, taps, out, &s, x, y, 0);
     }
 }
 
