@@ -1,6 +1,7 @@
 // p2c2r-peer: a volunteer's machine. Options, devices, then the supervisor.
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/strbuf.h"
 #include "os/log.h"
@@ -91,6 +92,8 @@ static int command_serve(struct run *r) {
                                .cell_bytes = (o->max_payload + PAGE - 1) / PAGE * PAGE,
                                .drain_ns = o->drain_ns};
     if (!choose(r, &s.seats, &why)) return failed(text);
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none); // payloads are other people's and do not come to lie on this disk
     return serve(&s);
 }
 

@@ -13,7 +13,6 @@
 
 #define RIG_RESULT_TIMES 2u // result_bytes_max of "flip" in payload sizes
 #define RIG_PAYLOAD_MAX (1u << 20)
-#define RIG_SENT_MAX 512
 
 struct rig {
     struct worker_config config;
