@@ -1,8 +1,10 @@
 // The loop: lws on our own libuv loop, turned by the caller.
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "internal.h"
@@ -114,11 +116,37 @@ static void close_own(uv_handle_t *handle, void *context) {
     if (handle == (uv_handle_t *)&loop->wake && !uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
+// Descriptors that lws polls at the end, when every connection is gone: its event pipe.
+struct last_fds {
+    int fds[8];
+    int count;
+};
+
+static void note_polled(uv_handle_t *handle, void *context) {
+    struct last_fds *last = context;
+    uv_os_fd_t fd;
+    if (handle->type != UV_POLL || uv_is_closing(handle) || uv_fileno(handle, &fd) != 0) return;
+    if (last->count < (int)(sizeof last->fds / sizeof *last->fds)) last->fds[last->count++] = fd;
+}
+
+// lws 4.1.6 closes the descriptor of its event pipe at once and once more when libuv has let go of it. By then another
+// thread of the program may own that number, so it is taken at once for the second close to hit.
+static void occupy(const struct last_fds *last, int any_open_fd) {
+    for (int i = 0; i < last->count; i++) {
+        if (fcntl(last->fds[i], F_GETFD) >= 0) continue;
+        int taken = fcntl(any_open_fd, F_DUPFD_CLOEXEC, last->fds[i]);
+        if (taken >= 0 && taken != last->fds[i]) close(taken);
+    }
+}
+
 // lws gives up its handles over several passes, since libuv confirms each; then the context is destroyed a second time,
 // which frees it.
 static void destroy_context(struct p2_loop *loop) {
     const int passes_max = 10000;
+    struct last_fds last = {.count = 0};
+    uv_walk(&loop->uv, note_polled, &last);
     if (loop->context) lws_context_destroy(loop->context);
+    occupy(&last, uv_backend_fd(&loop->uv));
     for (int i = 0; i < passes_max && uv_run(&loop->uv, UV_RUN_NOWAIT); i++) {
     }
     if (loop->context) lws_context_destroy(loop->context);
