@@ -108,11 +108,10 @@ void client_on_window(struct coord *c, struct session *s, const struct p2_msg *m
 
 void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {
     struct task *t = task_by_stream(c, client_of(c, s), m->stream);
-    if (!t) return;
-    const struct task_end end = {.last = TASK_CANCELLED,
-                                 .why = WHY_CLIENT_ASKED,
-                                 .code = P2_ERR_CANCELLED,
-                                 .text = p2_str(p2_err_sentence(P2_ERR_CANCELLED))};
+    if (!t) return; // it has ended meanwhile
+    enum p2_err code = m->u.error.code == P2_OK ? P2_ERR_CANCELLED : m->u.error.code;
+    const struct task_end end = {
+        .last = TASK_FAILED, .why = WHY_CLIENT_ASKED, .code = code, .text = p2_str(p2_err_sentence(code))};
     task_end(c, t, &end);
 }
 

@@ -257,37 +257,38 @@ void replica_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m
     }
 }
 
-// `r` is open and its peer says it failed.
-static void fail(struct coord *c, struct replica *r, enum p2_err code, bool retryable, struct p2_str sentence) {
+// `r` is open and its peer says it failed. by_us: it may not know yet that this is the end.
+static void fail(struct coord *c, struct replica *r, const struct p2_msg_error *e, bool by_us) {
+    enum p2_err code = e->code == P2_OK ? P2_ERR_INTERNAL : e->code;
     struct peer *p = p2_slab_get(&c->peers, r->peer);
     struct task *t = p2_slab_get(&c->tasks, r->task);
     p2_handle tried = p->self;
     bool cancelled = r->state == REPLICA_CANCELLING;
     if (t) t->replica = P2_NO_HANDLE;
-    replica_end(c, r, false);
+    replica_end(c, r, by_us);
     if (cancelled) return; // the answer to our word
     p->jobs_failed++;
-    if (code == P2_OK) code = P2_ERR_INTERNAL;
-    if (retryable) {
+    if (e->retryable) {
         task_retry(c, t, WHY_PEER_FAILED, code, tried);
         return;
     }
     const struct task_end end = {.last = TASK_FAILED,
                                  .why = WHY_PEER_FAILED,
                                  .code = code,
-                                 .text = p2_str(sentence.n ? coord_text(c, sentence) : p2_err_sentence(code))};
+                                 .text = p2_str(e->sentence.n ? coord_text(c, e->sentence) : p2_err_sentence(code))};
     task_end(c, t, &end);
 }
 
 void replica_on_failure(struct coord *c, struct session *s, const struct p2_msg *m) {
     const struct p2_msg_task_failure *failure = &m->u.failure;
     struct replica *r = find_job(c, s, m, &failure->id, failure->attempt);
-    if (r) fail(c, r, failure->code, failure->retryable, failure->sentence);
+    const struct p2_msg_error error = {failure->code, failure->retryable, 0, failure->sentence};
+    if (r) fail(c, r, &error, false);
 }
 
 void replica_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {
     struct replica *r = find_job(c, s, m, NULL, 0);
-    if (r) fail(c, r, m->u.error.code, m->u.error.retryable, m->u.error.sentence);
+    if (r) fail(c, r, &m->u.error, true);
 }
 
 void replica_on_window(struct coord *c, struct session *s, const struct p2_msg *m) {

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "coordinator/shell/http_health.h"
+#include "coordinator/shell/plain.h"
 #include "coordinator/shell/report.h"
 #include "net/net.h"
 #include "os/log.h"
@@ -14,6 +15,7 @@
 
 #define KEPT_BYTES (UINT64_C(64) << 20)  // of freed blobs, for reuse
 #define ROOM_BYTES (UINT64_C(512) << 10) // of payloads queued on one connection
+#define BROKEN_MAX 64u                   // in one step; beyond that the connection is closed
 #define HEAD_BYTES (P2_PREFIX_BYTES + P2_HEADER_MAX)
 
 // A connection as the shell sees it.
@@ -23,6 +25,12 @@ struct link {
     struct p2_reader reader;
     uint64_t features;
     bool closing; // the core is done with it, or it broke the framing
+};
+
+// A stream that ended because its bytes could not be decompressed for the receiver.
+struct broken {
+    p2_conn conn;
+    uint32_t stream;
 };
 
 struct serve {
@@ -35,6 +43,8 @@ struct serve {
     struct p2_map by_conn;
     int signals_fd;
     unsigned signals;
+    struct broken broken[BROKEN_MAX];
+    uint32_t broken_count;
     uint8_t head[HEAD_BYTES];
 };
 
@@ -51,22 +61,11 @@ static struct link *link_of(const struct serve *s, p2_conn conn) {
 
 // ---- actions out --------------------------------------------------------------------------------------------------
 
-// For a connection that did not choose zstd. NULL: the bytes are not what they claim to be, or memory is short.
-static struct p2_blob *inflated(struct serve *s, const struct p2_slice *in, uint32_t raw_size) {
-    struct p2_blob *out = p2_blob_new(&s->pool, raw_size);
-    if (out && p2_body_inflate(p2_slice_data(in), in->size, out->data, raw_size) == P2_OK) return out;
-    p2_blob_unref(out);
-    return NULL;
-}
-
-// Where a payload's zstd flag and raw size stand, for the kinds that a coordinator sends.
-static bool *zstd_flag(struct p2_msg *m, uint32_t *raw_size) {
-    switch (m->kind) {
-    case P2_MSG_TASK_ASSIGN: *raw_size = m->u.assign.raw_size; return &m->u.assign.payload_zstd;
-    case P2_MSG_RESULT_DELIVERY: *raw_size = m->u.delivery.raw_size; return &m->u.delivery.payload_zstd;
-    case P2_MSG_CHUNK: *raw_size = m->u.chunk.raw_size; return &m->u.chunk.payload_zstd;
-    default: return NULL;
-    }
+static struct p2_msg broken_stream(uint32_t stream) {
+    struct p2_msg m = {.kind = P2_MSG_ERROR, .stream = stream};
+    m.u.error.code = P2_ERR_BAD_PAYLOAD;
+    m.u.error.sentence = p2_str("compressed bytes are not what they claim to be");
+    return m;
 }
 
 static void put(struct serve *s, p2_conn conn, unsigned lane, struct p2_msg *m) {
@@ -78,25 +77,28 @@ static void put(struct serve *s, p2_conn conn, unsigned lane, struct p2_msg *m) 
     if (e != P2_OK && e != P2_ERR_CLOSED) p2_conn_close(s->loop, conn, e);
 }
 
+// What cannot be sent as the connection wants it ends that stream: told to the receiver, and taken by the core as the
+// receiver's own ERROR, after the actions of this step.
+static void give_up_stream(struct serve *s, p2_conn conn, uint32_t stream) {
+    if (s->broken_count == BROKEN_MAX) {
+        p2_conn_close(s->loop, conn, P2_ERR_BAD_PAYLOAD);
+        return;
+    }
+    struct p2_msg m = broken_stream(stream);
+    put(s, conn, 0, &m);
+    s->broken[s->broken_count++] = (struct broken){conn, stream};
+}
+
 static void send_message(struct serve *s, const struct coord_action *a) {
     struct p2_msg m = a->u.msg;
-    uint32_t raw_size = 0;
-    bool *zstd = zstd_flag(&m, &raw_size);
-    const struct link *l = zstd && *zstd ? link_of(s, a->conn) : NULL;
-    if (!l || l->features & P2_FEATURE_ZSTD) {
-        put(s, a->conn, a->lane, &m);
+    const struct link *l = plain_needed(&m) ? link_of(s, a->conn) : NULL;
+    struct p2_blob *held = NULL;
+    if (l && !(l->features & P2_FEATURE_ZSTD) && plain_make(&m, &s->pool, &held) != P2_OK) {
+        give_up_stream(s, a->conn, m.stream);
         return;
     }
-    struct p2_slice *payload = p2_msg_payload(&m);
-    struct p2_blob *plain = inflated(s, payload, raw_size);
-    if (!plain) {
-        p2_conn_close(s->loop, a->conn, P2_ERR_BAD_PAYLOAD);
-        return;
-    }
-    *zstd = false;
-    *payload = (struct p2_slice){plain, 0, raw_size};
     put(s, a->conn, a->lane, &m);
-    p2_blob_unref(plain);
+    p2_blob_unref(held);
 }
 
 static void carry_out(struct serve *s, const struct coord_action *a) {
@@ -116,11 +118,21 @@ static void carry_out(struct serve *s, const struct coord_action *a) {
     }
 }
 
-static void step(struct serve *s, struct coord_event *ev) {
+static void step_once(struct serve *s, struct coord_event *ev) {
     ev->now_ns = p2_clock_now();
     coord_step(s->core, ev, &s->actions);
     for (uint32_t i = 0; i < s->actions.count; i++) carry_out(s, &s->actions.items[i]);
     coord_actions_clear(&s->actions);
+}
+
+static void step(struct serve *s, struct coord_event *ev) {
+    step_once(s, ev);
+    while (s->broken_count) {
+        const struct broken b = s->broken[--s->broken_count];
+        const struct p2_msg m = broken_stream(b.stream);
+        struct coord_event error = {.kind = COORD_MSG, .conn = b.conn, .msg = &m};
+        step_once(s, &error);
+    }
 }
 
 // ---- events in ----------------------------------------------------------------------------------------------------

@@ -283,6 +283,32 @@ static void test_a_client_that_goes_takes_its_tasks_along(void **state) {
     }
 }
 
+static struct p2_msg stream_error(uint32_t stream, enum p2_err code) {
+    struct p2_msg m = {.kind = P2_MSG_ERROR, .stream = stream};
+    m.u.error.code = code;
+    return m;
+}
+
+static void test_an_error_on_a_stream_ends_only_that(void **state) {
+    struct rig *r = *state;
+    p2_handle a = rig_peer(r, 2, 0);
+    rig_submit(r, client, 1, 1, 10);
+    rig_submit(r, client, 2, 2, 10);
+    struct p2_msg first = *rig_nth(r, a, P2_MSG_TASK_ASSIGN, 0), second = *rig_nth(r, a, P2_MSG_TASK_ASSIGN, 1);
+    struct p2_msg m = stream_error(first.stream, P2_ERR_BAD_PAYLOAD);
+    rig_msg(r, a, &m);
+    rig_expect_ended(r, client, 1, P2_ERR_BAD_PAYLOAD);
+    rig_result(r, a, &first, 10); // crossed the error
+    rig_forget(r);
+    m = stream_error(2, P2_ERR_BAD_PAYLOAD);
+    rig_msg(r, client, &m);
+    rig_expect_ended(r, client, 2, P2_ERR_BAD_PAYLOAD);
+    assert_int_equal(rig_only(r, a, P2_MSG_TASK_CANCEL)->stream, second.stream);
+    rig_msg(r, client, &m); // of one that has ended
+    assert_int_equal(r->c->sessions.live, 2);
+    assert_int_equal(r->c->stats.tasks_failed, 2);
+}
+
 // ---- peers that say what is not so ------------------------------------------------------------------------------------
 
 static void lie(struct rig *r, void (*how)(struct rig *, p2_handle, struct p2_msg *), enum p2_err code) {
@@ -424,6 +450,7 @@ int main(void) {
         TEST(test_a_cancelled_jobs_slot_is_free_in_the_end_anyway),
         TEST(test_a_quicker_result_of_a_cancelled_job_is_dropped),
         TEST(test_a_client_that_goes_takes_its_tasks_along),
+        TEST(test_an_error_on_a_stream_ends_only_that),
         TEST(test_results_that_are_not_theirs_end_the_peer),
         TEST(test_a_second_result_ends_the_peer),
         TEST(test_a_result_before_its_payload_ends_the_peer),

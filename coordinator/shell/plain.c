@@ -1,0 +1,37 @@
+#include "plain.h"
+
+#include "wire/wire.h"
+
+// Where the zstd flag and the raw size stand, for the kinds with a payload that a coordinator sends.
+static bool *flag_of(struct p2_msg *m, uint32_t *raw_size) {
+    switch (m->kind) {
+    case P2_MSG_TASK_ASSIGN: *raw_size = m->u.assign.raw_size; return &m->u.assign.payload_zstd;
+    case P2_MSG_RESULT_DELIVERY: *raw_size = m->u.delivery.raw_size; return &m->u.delivery.payload_zstd;
+    case P2_MSG_CHUNK: *raw_size = m->u.chunk.raw_size; return &m->u.chunk.payload_zstd;
+    default: return NULL;
+    }
+}
+
+bool plain_needed(const struct p2_msg *m) {
+    struct p2_msg copy = *m;
+    uint32_t raw_size;
+    const bool *zstd = flag_of(&copy, &raw_size);
+    return zstd && *zstd;
+}
+
+enum p2_err plain_make(struct p2_msg *m, struct p2_blob_pool *pool, struct p2_blob **held) {
+    uint32_t raw_size = 0;
+    bool *zstd = flag_of(m, &raw_size);
+    struct p2_slice *payload = p2_msg_payload(m);
+    struct p2_blob *out = p2_blob_new(pool, raw_size);
+    if (!out) return P2_ERR_NO_MEMORY;
+    enum p2_err e = p2_body_inflate(p2_slice_data(payload), payload->size, out->data, raw_size);
+    if (e != P2_OK) {
+        p2_blob_unref(out);
+        return e;
+    }
+    *zstd = false;
+    *payload = (struct p2_slice){out, 0, raw_size};
+    *held = out;
+    return P2_OK;
+}
