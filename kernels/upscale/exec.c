@@ -48,6 +48,7 @@ static const char *const kernels[] = {"pad_row",
 
 // Output rows of a CPU's work-item: enough that resampling the rows around them again costs little.
 #define BAND 64u
+#define BAND_TWICE 16u // of bilinear x2, where a row around costs little and fewer pages at a time are worth more
 // Output pixels of a launch, so that it takes less than about 20 ms even where a pixel takes 10 ns.
 #define LAUNCH_PIXELS (4u << 20)
 #define LAUNCH_PIXELS_ADAPTIVE (1u << 20)
@@ -152,6 +153,7 @@ static enum p2_err separable(struct work *w) {
     uint32_t which = (pixels ? BILINEAR_PIXEL : BILINEAR_STRIP) + b->filter;
     cl_kernel k = exec_kernel(w->slot, twice ? BILINEAR_TWICE : which);
     enum p2_err err = P2_OK;
+    if (twice) w->shape.band = BAND_TWICE;
     if (twice && b->channels == 4) {
         w->padded = w->in; // whose rows it reads as they are
         w->shape.stride = b->in_w;

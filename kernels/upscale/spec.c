@@ -89,19 +89,19 @@ static const struct p2_param_spec params[] = {
 
 // Work per output pixel relative to bilinear, kernels and codecs alike, so that one speed fits all tasks of a peer.
 static const uint32_t filter_units[] = {
-    [UPSCALE_BILINEAR] = 1, [UPSCALE_BICUBIC] = 2, [UPSCALE_LANCZOS] = 3, [UPSCALE_ADAPTIVE] = 16};
+    [UPSCALE_BILINEAR] = 1, [UPSCALE_BICUBIC] = 3, [UPSCALE_LANCZOS] = 4, [UPSCALE_ADAPTIVE] = 22};
 static const uint32_t decode_units[] = { // per input pixel
     [UPSCALE_RAW] = 0,
     [UPSCALE_PNG] = 60,
     [UPSCALE_JPEG] = 20,
     [UPSCALE_WEBP] = 60,
-    [UPSCALE_PPM] = 10};
+    [UPSCALE_PPM] = 25};
 static const uint32_t encode_units[] = { // per output pixel
     [UPSCALE_RAW] = 0,
-    [UPSCALE_PNG] = 200,
-    [UPSCALE_JPEG] = 20,
-    [UPSCALE_WEBP] = 300,
-    [UPSCALE_PPM] = 10};
+    [UPSCALE_PNG] = 100,
+    [UPSCALE_JPEG] = 15,
+    [UPSCALE_WEBP] = 170,
+    [UPSCALE_PPM] = 3};
 
 // The parameter as given, or else its default; false when it is absent and has none.
 static bool value_of(const struct p2_params *given, int which, struct p2_param *out) {
