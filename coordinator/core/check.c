@@ -32,7 +32,9 @@ static void check_task(const struct coord *c, const struct task *t) {
     bool queued = t->state == TASK_QUEUED;
     P2_CHECK(cl && p2_list_linked(&t->in_client));
     P2_CHECK(queued || t->state == TASK_PLACED || t->state == TASK_RETURNING);
-    P2_CHECK((p2_heap_in(&t->queued) || p2_list_linked(&t->stranded)) == queued);
+    P2_CHECK((p2_heap_in(&t->queued) || p2_list_linked(&t->stranded)) == (queued && !t->unready));
+    P2_CHECK(!queued || t->unready == !task_payload_ready(t));
+    P2_CHECK(p2_list_linked(&t->awaited) == (t->in.have < t->in.granted));
     P2_CHECK(!(p2_heap_in(&t->queued) && p2_list_linked(&t->stranded)));
     P2_CHECK(p2_heap_in(&t->deadline) && t->deadline.key == t->deadline_ns);
     P2_CHECK(task_by_id(c, cl, &t->id) == t && task_by_stream(c, cl, t->stream) == t && t->stream <= cl->stream_max);
@@ -67,17 +69,29 @@ static void check_tasks(const struct coord *c) {
              s->tasks_completed + s->tasks_failed + s->tasks_expired + s->tasks_cancelled + c->tasks.live);
 }
 
+// Tasks whose bytes are still coming: counted in their queue, but not in its heap.
+static uint32_t count_unready(const struct coord *c) {
+    uint32_t unready = 0;
+    for (uint32_t i = 0; i < c->tasks.capacity; i++) {
+        const struct task *t = coord_at(&c->tasks, i);
+        unready += t && t->state == TASK_QUEUED && t->unready;
+    }
+    return unready;
+}
+
 static void check_types(const struct coord *c) {
-    uint32_t queued = 0, offers = 0;
+    uint32_t queued = 0, offers = 0, in_order = 0;
     for (uint32_t i = 0; i < c->type_count; i++) {
         const struct type_state *ts = &c->types[i];
         uint32_t stranded = 0, free = 0;
         P2_LIST_EACH (it, next, &ts->queue.stranded) stranded++;
-        P2_CHECK(queue_size(&ts->queue) == stranded + ts->queue.waiting.count);
+        P2_CHECK(queue_size(&ts->queue) >= stranded + ts->queue.waiting.count);
+        in_order += stranded + ts->queue.waiting.count;
         queued += queue_size(&ts->queue);
         P2_LIST_EACH (it, next, &ts->offers) {
             const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
-            P2_CHECK(o->type == i && o->peer->devices[o->device].memory_bytes <= ts->device_bytes_max);
+            P2_CHECK(o->type == i &&
+                     o->peer->devices[o->device].memory_bytes <= (ts->max_stale ? UINT64_MAX : ts->device_bytes_max));
             P2_CHECK(p2_heap_in(&o->free) == peer_device_free(o->peer, o->device));
             free += p2_heap_in(&o->free);
             offers++;
@@ -85,6 +99,7 @@ static void check_types(const struct coord *c) {
         P2_CHECK(free == ts->free_offers.count);
     }
     P2_CHECK(queued == c->stats.tasks_queued && offers == c->offers.live);
+    P2_CHECK(queued == in_order + count_unready(c));
 }
 
 static void check_replica(const struct coord *c, const struct replica *r) {
@@ -119,12 +134,19 @@ static void check_peer(const struct coord *c, const struct peer *p) {
 
 static void check_peers(const struct coord *c) {
     uint32_t jobs = 0, lingering = 0;
+    struct peer_share all = {.ready = 0};
     for (uint32_t i = 0; i < c->peers.capacity; i++) {
         const struct peer *p = coord_at(&c->peers, i);
         if (!p) continue;
         check_peer(c, p);
         jobs += p->jobs;
+        const struct peer_share share = peer_share(p);
+        P2_CHECK(memcmp(&share, &p->counted, sizeof share) == 0);
+        all.ready += share.ready;
+        all.slots += share.slots;
+        all.slots_busy += share.slots_busy;
     }
+    P2_CHECK(all.ready == c->stats.peers_ready && all.slots == c->stats.slots && all.slots_busy == c->stats.slots_busy);
     P2_CHECK(jobs == c->replicas.live && jobs == c->by_job.count);
     p2_ns before = 0;
     P2_LIST_EACH (it, next, &c->lingering) {

@@ -82,6 +82,15 @@ static struct task *find_stream(struct coord *c, struct session *s, const struct
     return NULL;
 }
 
+static void payload_came(struct coord *c, struct task *t) {
+    task_await(c, t);
+    relay_wake_payload(c, p2_slab_get(&c->replicas, t->replica));
+    if (!t->unready || !task_payload_ready(t)) return;
+    t->unready = false;
+    queue_wait_again(&c->types[t->type].queue, t);
+    sched_task_waits(c, t);
+}
+
 void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m) {
     const struct p2_msg_chunk *chunk = &m->u.chunk;
     struct task *t = find_stream(c, s, m);
@@ -90,13 +99,17 @@ void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m)
     if (e == P2_OK) e = p2_inflow_take(&t->in, chunk->attempt, chunk->offset, chunk->raw_size);
     if (e == P2_ERR_NOT_FOUND) return; // of an attempt before a RESEND
     const struct piece piece = {chunk->payload, chunk->offset, chunk->raw_size, chunk->payload_zstd};
-    if (e == P2_OK) e = spool_push(&t->payload, c->pool, &piece);
+    if (e != P2_OK) {
+        session_end(c, s, WHY_NONE, e, "a chunk that does not continue its payload or passes its window");
+        return;
+    }
+    e = spool_push(&t->payload, c->pool, &piece);
     if (e == P2_OK)
-        relay_wake_payload(c, p2_slab_get(&c->replicas, t->replica));
+        payload_came(c, t);
     else if (e == P2_ERR_NO_MEMORY)
         task_fail(c, t, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this payload");
     else
-        session_end(c, s, WHY_NONE, e, "a chunk that does not continue its payload or passes its window");
+        session_end(c, s, WHY_NONE, e, "chunks too small: more than 16, of less than 2048 bytes on average");
 }
 
 void client_on_window(struct coord *c, struct session *s, const struct p2_msg *m) {

@@ -175,6 +175,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     notice_stall(c);
     dispatch(c, ev);
     task_expire_due(c);
+    task_stalled_due(c);
     replica_tick(c);
     session_tick(c);
     sched_tick(c);
@@ -188,7 +189,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
 p2_ns coord_next_ns(const struct coord *c) {
     if (c->again) return c->now;
     const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
-    p2_ns next = sched_next_ns(c);
+    p2_ns next = p2_ns_min(sched_next_ns(c), task_stalled_next_ns(c));
     if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
     if (deadline) next = p2_ns_min(next, deadline->key);
@@ -198,20 +199,13 @@ p2_ns coord_next_ns(const struct coord *c) {
     return p2_ns_max(next, c->now); // what became due in the last step is due now, not late
 }
 
-static void count_peers(const struct coord *c, struct p2_msg_status *out) {
-    for (uint32_t i = 0; i < c->peers.capacity; i++) {
-        const struct peer *p = coord_at(&c->peers, i);
-        if (!p) continue;
-        out->peers_ready += p->offer_count > 0;
-        out->slots += p->slots;
-        out->slots_busy += p->jobs < p->slots ? p->jobs : p->slots;
-    }
-}
-
 void coord_status(const struct coord *c, struct p2_msg_status *out) {
     const struct coord_stats *st = &c->stats;
     *out = (struct p2_msg_status){.peers = c->peers.live,
+                                  .peers_ready = st->peers_ready,
                                   .clients = c->clients.live,
+                                  .slots = st->slots,
+                                  .slots_busy = st->slots_busy,
                                   .tasks_queued = st->tasks_queued,
                                   .tasks_running = st->tasks_running,
                                   .tasks_accepted = st->tasks_accepted,
@@ -223,5 +217,4 @@ void coord_status(const struct coord *c, struct p2_msg_status *out) {
                                   .attempts_retried = st->attempts_retried,
                                   .uptime_ns = c->now - c->start_ns,
                                   .version = p2_str(P2_VERSION)};
-    count_peers(c, out);
 }

@@ -51,6 +51,7 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     p2_rng_init(&c->rng, config->seed);
     p2_list_init(&c->pumping);
     p2_list_init(&c->lingering);
+    p2_list_init(&c->awaited);
     if (!make_types(c, config) || !make_tables(c)) coord_destroy(&c);
     return c;
 }

@@ -24,6 +24,7 @@ struct coord_limits coord_limits_default(void) {
         .ping_busy_ns = P2_SEC,
         .handshake_ns = 5 * P2_SEC,
         .no_peer_grace_ns = 2 * P2_SEC,
+        .payload_stall_ns = 10 * P2_SEC,
         .cancel_linger_ns = P2_SEC,
         .deadline_ns_max = 3600 * P2_SEC,
         .retry_after_ns = 100 * P2_MS,
@@ -49,6 +50,7 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
         return "payload_budget_bytes has no room for one task's payload and result";
     if (l->heartbeat_ns <= 0 || !l->heartbeats_missed_max) return "heartbeat_ns or heartbeats_missed_max is 0";
     if (l->ping_ns <= 0 || l->ping_busy_ns <= 0) return "ping_ns or ping_busy_ns is 0";
+    if (l->payload_stall_ns < P2_SEC) return "payload_stall_ns is below one second";
     if (l->handshake_ns <= 0 || l->cancel_linger_ns <= 0) return "handshake_ns or cancel_linger_ns is 0";
     if (l->no_peer_grace_ns < 0 || l->deadline_ns_max <= 0)
         return "no_peer_grace_ns or deadline_ns_max is out of range";

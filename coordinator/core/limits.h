@@ -28,6 +28,7 @@ struct coord_limits {
     p2_ns ping_ns, ping_busy_ns;    // between round-trip measurements; of a peer with jobs
     p2_ns handshake_ns;             // from opened to registered
     p2_ns no_peer_grace_ns;         // tasks wait that long for a peer when the last capable one has left
+    p2_ns payload_stall_ns;         // a client that owes bytes brings 1 KiB/s of them over this time, or the task ends
     p2_ns cancel_linger_ns;         // a cancelled job keeps its slot until the peer answers, at most that long
     p2_ns deadline_ns_max;          // longer deadlines are shortened to it
     p2_ns retry_after_ns;           // told with OVERLOADED

@@ -14,6 +14,19 @@ bool peer_device_free(const struct peer *p, uint32_t device) {
     return p->jobs < p->jobs_max && p->devices[device].jobs < p->devices[device].jobs_max;
 }
 
+struct peer_share peer_share(const struct peer *p) {
+    return (struct peer_share){
+        .ready = p->offer_count > 0, .slots = p->slots, .slots_busy = p->jobs < p->slots ? p->jobs : p->slots};
+}
+
+// After any change: the sums in stats follow, so that a status costs nothing.
+static void count_share(struct coord *c, struct peer *p, struct peer_share now) {
+    c->stats.peers_ready += now.ready - p->counted.ready;
+    c->stats.slots += now.slots - p->counted.slots;
+    c->stats.slots_busy += now.slots_busy - p->counted.slots_busy;
+    p->counted = now;
+}
+
 // ---- registering --------------------------------------------------------------------------------------------------
 
 static bool well_formed(const struct p2_msg_peer_register *m) {
@@ -133,6 +146,7 @@ void peer_on_register(struct coord *c, struct session *s, const struct p2_msg *m
         enum p2_err e = add_offer(c, p, &said->offers[i]);
         if (e != P2_OK) note_ignored(c, s, &said->offers[i], e);
     }
+    count_share(c, p, peer_share(p));
     struct p2_msg answer = {.kind = P2_MSG_PEER_REGISTERED};
     answer.u.peer_registered.peer = s->id;
     answer.u.peer_registered.heartbeat_interval_ns = c->limits.heartbeat_ns;
@@ -151,6 +165,7 @@ void peer_take_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estim
     p->jobs++;
     p->devices[device].jobs++;
     p->devices[device].load_ns += estimate_ns;
+    count_share(c, p, peer_share(p));
     load_changed(c, p);
     if (p->jobs == 1) session_rearm(c, peer_session(c, p)); // a busy peer is pinged more often
 }
@@ -161,6 +176,7 @@ void peer_drop_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estim
     p->jobs--;
     d->jobs--;
     d->load_ns -= estimate_ns;
+    count_share(c, p, peer_share(p));
     if (p->jobs == 0) p->idle_since_ns = c->now;
     load_changed(c, p);
 }
@@ -180,6 +196,7 @@ void peer_on_drain(struct coord *c, struct session *s, const struct p2_msg *m) {
     if (p->draining) return;
     p->draining = true;
     drop_offers(c, p);
+    count_share(c, p, peer_share(p));
     struct coord_note *n = coord_note_add(c, NOTE_PEER_DRAINING);
     n->conn = s->conn;
     n->peer = s->id;
@@ -205,5 +222,6 @@ void peer_gone(struct coord *c, struct peer *p, enum coord_why why, enum p2_err 
         if (t) task_retry(c, t, why, P2_ERR_PEER_LOST, P2_NO_HANDLE);
     }
     P2_CHECK(p->jobs == 0);
+    count_share(c, p, (struct peer_share){.ready = 0});
     p2_slab_free(&c->peers, p->self);
 }

@@ -22,6 +22,7 @@ struct offer {
     struct peer *peer;
     uint32_t type; // index into coord.types
     uint32_t device;
+    uint32_t slots;            // of its device, as counted in type_state.slots
     uint64_t units_per_second; // 0: unknown
     struct p2_list in_peer, in_type;
     struct p2_heap_node free; // in type_state.free_offers while its device takes another job; least loaded first
@@ -41,6 +42,10 @@ struct ended_job {
     bool by_us; // it may still be talking of it
 };
 
+struct peer_share {
+    uint32_t ready, slots, slots_busy;
+};
+
 struct peer {
     p2_handle self, session;
     struct p2_id id;
@@ -57,6 +62,7 @@ struct peer {
     double load; // as of its last heartbeat
     uint32_t running, waiting;
     uint64_t jobs_done, jobs_failed; // counted here
+    struct peer_share counted;       // its part of the sums in stats
 };
 
 void peer_on_register(struct coord *c, struct session *s, const struct p2_msg *m);
@@ -69,6 +75,7 @@ void peer_gone(struct coord *c, struct peer *p, enum coord_why why, enum p2_err 
 void peer_take_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estimate_ns);
 void peer_drop_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estimate_ns);
 
+struct peer_share peer_share(const struct peer *p); // what it adds to the sums in stats
 struct peer *peer_of(const struct coord *c, const struct session *s);
 struct session *peer_session(const struct coord *c, const struct peer *p);
 bool peer_device_free(const struct peer *p, uint32_t device);

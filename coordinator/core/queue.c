@@ -19,12 +19,12 @@ void queue_wait_again(struct queue *q, struct task *t) {
 }
 
 void queue_push(struct queue *q, struct task *t) {
-    queue_wait_again(q, t);
+    if (!t->unready) queue_wait_again(q, t);
     q->count[t->class_]++;
 }
 
 void queue_remove(struct queue *q, struct task *t) {
-    P2_CHECK(p2_heap_in(&t->queued) != p2_list_linked(&t->stranded));
+    P2_CHECK(p2_heap_in(&t->queued) + p2_list_linked(&t->stranded) + t->unready == 1);
     p2_heap_remove(&q->waiting, &t->queued);
     p2_list_remove(&t->stranded);
     q->count[t->class_]--;
@@ -42,9 +42,10 @@ void queue_strand(struct queue *q, struct task *t, p2_ns now) {
     t->stranded_ns = now;
 }
 
-void queue_rescue(struct queue *q) {
+void queue_rescue(struct queue *q, uint64_t device_bytes) {
     P2_LIST_EACH (it, next, &q->stranded) {
         struct task *t = P2_CONTAINER_OF(it, struct task, stranded);
+        if (t->cost.device_bytes > device_bytes) continue;
         p2_list_remove(it);
         queue_wait_again(q, t);
     }

@@ -25,7 +25,7 @@ void queue_remove(struct queue *q, struct task *t);            // from wherever 
 void queue_wait_again(struct queue *q, struct task *t);        // counted here, but taken out of `waiting` for a while
 struct task *queue_first(const struct queue *q);               // NULL when none waits (stranded ones do not)
 void queue_strand(struct queue *q, struct task *t, p2_ns now); // t waits
-void queue_rescue(struct queue *q);                            // all stranded ones wait again
+void queue_rescue(struct queue *q, uint64_t device_bytes);     // stranded ones that need no more wait again
 struct task *queue_first_stranded(const struct queue *q);
 bool queue_before(const struct task *a, const struct task *b); // a goes first, also across types
 

@@ -9,8 +9,9 @@ void outlet_init(struct outlet *o, enum outlet_kind kind) {
 
 void outlet_close(struct outlet *o) { p2_list_remove(&o->link); }
 
+// A compressed piece is smaller than what it stands for: budgets and windows count raw bytes.
 enum p2_err relay_piece_wrong(const struct p2_slice *payload, uint32_t raw_size, bool zstd) {
-    bool sizes = zstd ? payload->size > 0 && payload->size <= P2_RECORD_PAYLOAD_MAX : payload->size == raw_size;
+    bool sizes = zstd ? payload->size > 0 && payload->size < raw_size : payload->size == raw_size;
     return payload->blob && raw_size > 0 && raw_size <= P2_RECORD_PAYLOAD_MAX && sizes ? P2_OK : P2_ERR_BAD_MESSAGE;
 }
 
@@ -73,7 +74,9 @@ static void send_window(struct coord *c, const struct session *s, uint32_t strea
 
 void relay_grant_payload(struct coord *c, struct task *t) {
     uint64_t limit = p2_inflow_grant(&t->in, t->dropped, c->limits.stream_window_bytes);
-    if (limit) send_window(c, client_session(c, t), t->stream, &t->in, limit);
+    if (!limit) return;
+    send_window(c, client_session(c, t), t->stream, &t->in, limit);
+    task_await(c, t);
 }
 
 void relay_grant_result(struct coord *c, struct task *t) {

@@ -3,8 +3,7 @@
 #include "coordinator/core/state.h"
 
 #define DECISIONS_PER_STEP 1024
-#define PARKED_MAX 64  // tasks passed over in one run because no free peer suits them
-#define VISITS_MAX 256 // offers looked at for one task
+#define PARKED_MAX 64 // tasks passed over in one run because no free peer suits them
 
 // ---- who offers what ----------------------------------------------------------------------------------------------
 
@@ -34,9 +33,10 @@ static uint64_t offer_memory(const struct offer *o) { return o->peer->devices[o-
 void sched_offer_added(struct coord *c, struct offer *o) {
     struct type_state *ts = &c->types[o->type];
     p2_list_push_back(&ts->offers, &o->in_type);
-    if (offer_memory(o) > ts->device_bytes_max) ts->device_bytes_max = offer_memory(o);
-    ts->slots += o->peer->devices[o->device].slots;
-    queue_rescue(&ts->queue);
+    if (!ts->max_stale && offer_memory(o) > ts->device_bytes_max) ts->device_bytes_max = offer_memory(o);
+    o->slots = o->peer->devices[o->device].slots;
+    ts->slots += o->slots;
+    queue_rescue(&ts->queue, offer_memory(o));
     sched_offer_update(c, o);
 }
 
@@ -44,17 +44,20 @@ void sched_offer_removed(struct coord *c, struct offer *o) {
     struct type_state *ts = &c->types[o->type];
     p2_list_remove(&o->in_type);
     p2_heap_remove(&ts->free_offers, &o->free);
-    ts->device_bytes_max = 0;
-    ts->slots = 0;
-    P2_LIST_EACH (it, next, &ts->offers) {
-        const struct offer *left = P2_CONTAINER_OF(it, struct offer, in_type);
-        if (offer_memory(left) > ts->device_bytes_max) ts->device_bytes_max = offer_memory(left);
-        ts->slots += left->peer->devices[left->device].slots;
-    }
+    ts->max_stale = true; // looked up again when somebody asks, so that many can leave at once
+    ts->slots -= o->slots;
     unblock(ts); // so that what nobody can do any more is noticed
 }
 
-bool sched_capable(const struct type_state *ts, uint64_t device_bytes) {
+bool sched_capable(struct type_state *ts, uint64_t device_bytes) {
+    if (ts->max_stale) {
+        ts->device_bytes_max = 0;
+        P2_LIST_EACH (it, next, &ts->offers) {
+            const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
+            if (offer_memory(o) > ts->device_bytes_max) ts->device_bytes_max = offer_memory(o);
+        }
+        ts->max_stale = false;
+    }
     return !p2_list_empty(&ts->offers) && device_bytes <= ts->device_bytes_max;
 }
 
@@ -87,7 +90,7 @@ static struct offer *best_free(const struct type_state *ts, const struct task *t
     uint32_t stack[64], depth = 0;
     struct offer *best = NULL;
     if (h->count) stack[depth++] = 0;
-    for (unsigned visits = 0; depth && visits < VISITS_MAX; visits++) {
+    while (depth) {
         uint32_t at = stack[--depth];
         struct offer *o = P2_CONTAINER_OF(h->nodes[at], struct offer, free);
         if (best && !goes_before(&o->free, &best->free)) continue;
@@ -103,10 +106,8 @@ static struct offer *best_free(const struct type_state *ts, const struct task *t
 
 // Is there somebody, busy or not, whom this task has not tried?
 static bool has_untried(const struct type_state *ts, const struct task *t) {
-    unsigned looked = 0;
     P2_LIST_EACH (it, next, &ts->offers) {
         const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
-        if (++looked > VISITS_MAX) return true;
         if (offer_memory(o) >= t->cost.device_bytes && !was_tried(t, o->peer)) return true;
     }
     return false;

@@ -21,18 +21,19 @@ struct type_state {
     struct queue queue;
     struct p2_list offers;      // of peers that take new work
     struct p2_heap free_offers; // those whose device takes another job
-    uint64_t device_bytes_max;  // largest device memory among offers
-    uint32_t slots;             // of the devices behind offers
-    bool blocked;               // the last pass could place none of its tasks, and nothing has changed since
-    struct p2_ewma service_ns;  // placed to whole result
+    uint64_t device_bytes_max;  // largest device memory among offers, unless max_stale
+    bool max_stale;
+    uint32_t slots;            // of the devices behind offers
+    bool blocked;              // the last pass could place none of its tasks, and nothing has changed since
+    struct p2_ewma service_ns; // placed to whole result
 };
 
 void sched_offer_added(struct coord *c, struct offer *o);
 void sched_offer_removed(struct coord *c, struct offer *o);
-void sched_offer_update(struct coord *c, struct offer *o);              // its device's load, jobs or limits changed
-bool sched_capable(const struct type_state *ts, uint64_t device_bytes); // does anybody present offer it?
-void sched_task_waits(struct coord *c, struct task *t);                 // pushed to its queue
-p2_ns sched_estimate(const struct coord *c, const struct task *t);      // until its result; 0: unknown
+void sched_offer_update(struct coord *c, struct offer *o);         // its device's load, jobs or limits changed
+bool sched_capable(struct type_state *ts, uint64_t device_bytes);  // does anybody present offer it?
+void sched_task_waits(struct coord *c, struct task *t);            // pushed to its queue
+p2_ns sched_estimate(const struct coord *c, const struct task *t); // until its result; 0: unknown
 
 void sched_run(struct coord *c);  // places what can be placed, a bounded number
 void sched_tick(struct coord *c); // ends what is stranded longer than its grace

@@ -53,6 +53,7 @@ struct coord {
     struct p2_heap timers;    // sessions
     struct p2_heap deadlines; // tasks
     struct p2_list pumping;   // sessions whose outlets are to be looked at
+    struct p2_list awaited;   // tasks whose client owes bytes, longest since it brought some first
     struct p2_list lingering; // cancelled replicas, in order of linger_until_ns
     uint64_t arrivals, timer_ties;
     uint64_t reserved_bytes;

@@ -95,7 +95,7 @@ static bool prepare(struct coord *c, const struct p2_msg_task_submit *m, struct 
 }
 
 static bool capable(struct coord *c, struct admission *a) {
-    const struct type_state *ts = &c->types[a->type];
+    struct type_state *ts = &c->types[a->type];
     if (sched_capable(ts, a->cost.device_bytes)) return true;
     const char *text;
     if (p2_list_empty(&ts->offers)) {
@@ -133,13 +133,29 @@ static bool admit(struct coord *c, const struct client *cl, const struct p2_msg_
     return find_type(c, m, a) && prepare(c, m, a) && capable(c, a) && within_limits(c, cl, m, a);
 }
 
-static void take_payload(struct coord *c, struct task *t, const struct p2_msg_task_submit *m) {
+static void take_payload(struct coord *c, struct task *t, const struct p2_msg_task_submit *m,
+                         const struct p2_slice *payload) {
     t->keep = m->payload_size <= P2_STREAM_WINDOW;
     p2_inflow_begin(&t->in, 1, m->payload_size, P2_STREAM_WINDOW);
     if (!m->raw_size) return;
-    const struct piece first = {m->payload, 0, m->raw_size, m->payload_zstd};
+    const struct piece first = {*payload, 0, m->raw_size, m->payload_zstd};
     P2_CHECK(p2_inflow_take(&t->in, 1, 0, m->raw_size) == P2_OK);
     P2_CHECK(spool_push(&t->payload, c->pool, &first) == P2_OK); // the first lies inside: it needs no memory
+}
+
+// A slice of a batch's bytes would hold all of them for as long as this task lives: its part is copied out. Gives one
+// reference. False: the pool's ceiling.
+static bool own_payload(struct coord *c, const struct p2_slice *from, struct p2_slice *out) {
+    *out = *from;
+    if (!from->blob) return true;
+    if (from->blob->size <= 2 * from->size) {
+        p2_blob_ref(from->blob);
+        return true;
+    }
+    *out = (struct p2_slice){.blob = p2_blob_new(c->pool, from->size), .size = from->size};
+    if (!out->blob) return false;
+    memcpy(out->blob->data, p2_slice_data(from), from->size);
+    return true;
 }
 
 static p2_ns deadline_of(const struct coord *c, const struct p2_msg_task_submit *m, const struct admission *a) {
@@ -152,8 +168,13 @@ static p2_ns deadline_of(const struct coord *c, const struct p2_msg_task_submit 
 static struct task *create(struct coord *c, struct client *cl, uint32_t stream, const struct p2_msg_task_submit *m,
                            const struct admission *a) {
     struct p2_params params;
+    struct p2_slice payload;
+    if (!own_payload(c, &m->payload, &payload)) return NULL;
     struct p2_blob *blob = p2_params_keep(c->pool, &m->params, &params);
-    if (!blob && m->params.count) return NULL;
+    if (!blob && m->params.count) {
+        p2_blob_unref(payload.blob);
+        return NULL;
+    }
     p2_handle h;
     struct task *t = p2_slab_alloc(&c->tasks, &h);
     P2_CHECK(t); // within_limits looked
@@ -172,15 +193,19 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     t->arrival = c->arrivals++;
     p2_list_init(&t->in_client);
     p2_list_init(&t->stranded);
+    p2_list_init(&t->awaited);
     p2_heap_node_init(&t->deadline);
     p2_heap_node_init(&t->queued);
     outlet_init(&t->outlet, OUTLET_RESULT);
     P2_CHECK(task_link(c, cl, t)); // the id and the stream were free
-    take_payload(c, t, m);
+    take_payload(c, t, m, &payload);
+    p2_blob_unref(payload.blob); // the spool holds its own reference
     return t;
 }
 
 static void accept(struct coord *c, struct session *s, struct task *t) {
+    t->unready = !task_payload_ready(t);
+    task_await(c, t);
     task_move(c, t, TASK_QUEUED, WHY_SUBMITTED, P2_OK);
     sched_task_waits(c, t);
     struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
@@ -206,7 +231,7 @@ bool submit_one(struct coord *c, struct session *s, uint32_t stream, const struc
     struct task *t = NULL;
     if (admit(c, cl, m, &a)) {
         t = create(c, cl, stream, m, &a);
-        if (!t) refused(&a, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this task's parameters");
+        if (!t) refused(&a, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this task");
     }
     if (t)
         accept(c, s, t);

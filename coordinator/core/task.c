@@ -2,6 +2,8 @@
 
 #include "coordinator/core/state.h"
 
+#define PAYLOAD_BYTES_PER_SECOND 1024u // slower, a client holds what others could use
+
 #define TO(s) (1u << (s))
 #define LOST (TO(TASK_FAILED) | TO(TASK_EXPIRED) | TO(TASK_CANCELLED))
 
@@ -105,6 +107,7 @@ static void let_go(struct coord *c, struct task *t) {
     p2_list_remove(&t->in_client);
     cl->task_count--;
     p2_heap_remove(&c->deadlines, &t->deadline);
+    p2_list_remove(&t->awaited);
     outlet_close(&t->outlet);
     spool_clear(&t->payload);
     spool_clear(&t->result);
@@ -163,6 +166,7 @@ static void ask_again(struct coord *c, struct task *t) {
     m.u.resend.attempt = t->in.attempt;
     m.u.resend.limit = t->in.granted;
     session_send(c, session_of(c, t), 0, &m);
+    task_await(c, t);
     struct coord_note *n = coord_note_add(c, NOTE_TASK_RESEND);
     n->task = t->id;
     n->attempt = t->in.attempt;
@@ -180,9 +184,42 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
         task_fail(c, t, WHY_ATTEMPTS, P2_ERR_ATTEMPTS_EXHAUSTED, text);
         return;
     }
+    bool again = t->dropped > 0;
+    t->unready = again || !task_payload_ready(t);
     task_move(c, t, TASK_QUEUED, why, code);
     sched_task_waits(c, t);
-    if (t->dropped) ask_again(c, t);
+    if (again) ask_again(c, t);
+}
+
+// ---- bytes the client owes ------------------------------------------------------------------------------------------
+
+bool task_payload_ready(const struct task *t) { return p2_inflow_whole(&t->in) || (!t->keep && t->payload.count > 0); }
+
+void task_await(struct coord *c, struct task *t) {
+    bool listed = p2_list_linked(&t->awaited);
+    uint64_t enough = (uint64_t)(c->limits.payload_stall_ns / P2_SEC) * PAYLOAD_BYTES_PER_SECOND;
+    if (t->in.have >= t->in.granted) {
+        p2_list_remove(&t->awaited);
+    } else if (!listed || t->in.have < t->awaited_have || t->in.have - t->awaited_have >= enough) {
+        p2_list_remove(&t->awaited);
+        p2_list_push_back(&c->awaited, &t->awaited);
+        t->awaited_ns = c->now;
+        t->awaited_have = t->in.have;
+    }
+}
+
+p2_ns task_stalled_next_ns(const struct coord *c) {
+    if (p2_list_empty(&c->awaited)) return P2_NEVER;
+    const struct task *t = P2_CONTAINER_OF(c->awaited.next, struct task, awaited);
+    return p2_ns_add(t->awaited_ns, c->limits.payload_stall_ns);
+}
+
+void task_stalled_due(struct coord *c) {
+    while (task_stalled_next_ns(c) <= c->now) {
+        if (coord_step_full(c)) return;
+        struct task *t = P2_CONTAINER_OF(c->awaited.next, struct task, awaited);
+        task_fail(c, t, WHY_SILENT, P2_ERR_IDLE_TIMEOUT, "its payload stopped arriving");
+    }
 }
 
 void task_expire_due(struct coord *c) {

@@ -39,6 +39,11 @@ struct task {
     struct p2_heap_node queued;
     struct p2_list stranded;
     p2_ns stranded_ns;
+    bool unready; // QUEUED, but not to be placed: its first bytes are not here, or not all of a kept payload
+    // In coord.awaited while the client owes bytes of the payload: when it last brought enough of them, and had brought.
+    struct p2_list awaited;
+    p2_ns awaited_ns;
+    uint64_t awaited_have;
     uint64_t arrival; // kept for life: a task that comes back goes before those that came after it
 
     uint32_t attempt;                        // placements so far
@@ -81,6 +86,11 @@ void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err 
 // Its replica is gone without a result: queued again, or failed when no attempt is left. `tried` is not asked again.
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried);
 
+// After its flow changed: does the client owe bytes of the payload? Bytes that bring nothing for long end the task.
+void task_await(struct coord *c, struct task *t);
+bool task_payload_ready(const struct task *t); // may it be placed?
+void task_stalled_due(struct coord *c);        // payloads that stopped arriving
+p2_ns task_stalled_next_ns(const struct coord *c);
 void task_expire_due(struct coord *c); // deadlines that passed
 
 struct task *task_by_stream(const struct coord *c, const struct client *cl, uint32_t stream);

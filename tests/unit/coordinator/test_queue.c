@@ -42,7 +42,7 @@ static void test_stranded_ones_count_but_do_not_wait(void **state) {
     assert_ptr_equal(queue_first(&q), b);
     assert_ptr_equal(queue_first_stranded(&q), a);
     assert_int_equal(queue_size(&q), 2);
-    queue_rescue(&q);
+    queue_rescue(&q, UINT64_MAX);
     assert_ptr_equal(queue_first(&q), a); // its place by arrival is its own
     assert_null(queue_first_stranded(&q));
     queue_strand(&q, b, 60);

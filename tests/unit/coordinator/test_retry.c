@@ -188,12 +188,12 @@ static void test_deadlines_end_waiting_and_placed_tasks(void **state) {
 static void test_cancel_in_every_state(void **state) {
     struct rig *r = *state;
     p2_handle a = rig_peer(r, 1, 0);
-    rig_submit(r, client, 1, 1, 100 * KIB); // placed
-    rig_submit(r, client, 2, 2, 10);        // waits
+    rig_submit(r, client, 1, 1, 100 * KIB);
+    rig_chunk(r, client, 1, 1, RECORD, 36 * KIB); // placed
+    rig_submit(r, client, 2, 2, 10);              // waits
     rig_cancel(r, client, 2, 2);
     rig_expect_ended(r, client, 2, P2_ERR_CANCELLED);
-    assert_int_equal(rig_count(r, a, P2_MSG_TASK_CANCEL), 0); // its peer never heard of it
-    rig_chunk(r, client, 1, 1, RECORD, 36 * KIB);
+    assert_int_equal(rig_count(r, a, P2_MSG_TASK_CANCEL), 0);        // its peer never heard of it
     rig_result(r, a, rig_only(r, a, P2_MSG_TASK_ASSIGN), 100 * KIB); // returning
     rig_forget(r);
     rig_cancel(r, client, 1, 1);
@@ -393,7 +393,7 @@ static void test_a_second_result_ends_the_peer(void **state) {
 static void test_a_result_before_its_payload_ends_the_peer(void **state) {
     struct rig *r = *state;
     p2_handle a = rig_peer(r, 1, 0);
-    rig_submit(r, client, 1, 1, 100 * KIB);
+    rig_submit(r, client, 1, 1, 300 * KIB);
     rig_result(r, a, rig_only(r, a, P2_MSG_TASK_ASSIGN), 10);
     rig_expect_error(r, a, P2_ERR_UNEXPECTED_MESSAGE);
 }
