@@ -14,7 +14,10 @@ static int receive(struct p2_loop *loop, struct conn *c, struct lws *wsi, const 
         p2_conn_leave(loop, c, P2_ERR_BAD_RECORD);
         return 0;
     }
-    if (size > 0) loop->handlers.received(loop->handlers.context, c->handle, bytes, size);
+    p2_conn handle = c->handle; // the handlers may let go of it
+    bool ends = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
+    if (size > 0) loop->handlers.received(loop->handlers.context, handle, bytes, size);
+    if (ends && loop->handlers.message_end) loop->handlers.message_end(loop->handlers.context, handle);
     return 0;
 }
 

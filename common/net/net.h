@@ -22,12 +22,13 @@ typedef p2_handle p2_conn; // dead handles are harmless everywhere
 struct p2_net_limits {
     uint32_t connections_max;
     uint32_t connections_per_address_max; // not yet through their HELLO
-    uint64_t queue_bytes_max;             // queued to one connection before it is cut as a slow reader (8 MiB)
-    uint64_t room_bytes;                  // p2_conn_room's ceiling: queued bytes a sender should stay under (1 MiB)
-    p2_ns handshake_ns;                   // TCP accept to first p2_conn_established
-    p2_ns idle_ns;                        // nothing received at all
-    p2_ns stall_ns;                       // bytes queued and none taken by the socket
-    p2_ns ping_ns;                        // WebSocket ping when idle that long
+    uint64_t queue_bytes_max;             // queued to one connection before it is cut as a slow reader (8 MiB). A
+                                          // record counts as the memory it costs, at least 128 bytes, and its payload
+    uint64_t room_bytes; // p2_conn_room's ceiling: queued bytes, counted so, a sender should stay under (1 MiB)
+    p2_ns handshake_ns;  // TCP accept to first p2_conn_established
+    p2_ns idle_ns;       // nothing received at all
+    p2_ns stall_ns;      // bytes queued and none taken by the socket
+    p2_ns ping_ns;       // WebSocket ping when idle that long
 };
 
 struct p2_net_limits p2_net_limits_default(void);
@@ -43,6 +44,8 @@ struct p2_net_handlers {
     void (*writable)(void *context, p2_conn c, uint64_t room_bytes);
     // Last call for this handle. P2_OK: closed in order by either side. For a dial that failed: P2_ERR_UNREACHABLE.
     void (*closed)(void *context, p2_conn c, enum p2_err why);
+    // What was received so far ends a WebSocket message. May be NULL.
+    void (*message_end)(void *context, p2_conn c);
 };
 
 // ---- loop ----------------------------------------------------------------------------------------------------------
@@ -91,7 +94,9 @@ uint64_t p2_conn_room(struct p2_loop *loop, p2_conn c); // bytes that may be que
 // Asks for one call of `writable`. Harmless when asked already or dead.
 void p2_conn_want_room(struct p2_loop *loop, p2_conn c);
 
-// Back-pressure on what we read from it: paused, its socket is not read.
+// Back-pressure on what we read from it: paused, its socket is not read. Beside this, and whatever is asked here, a
+// connection that came to us is not read while its lane 0 holds more than 64 KiB, until it is down to half: who does not
+// read our answers is asked nothing more. What lws has read already, 256 KiB at most, is kept for then.
 void p2_conn_pause(struct p2_loop *loop, p2_conn c, bool paused);
 
 // Tells the handshake timer that the application accepted it (HELLO done).

@@ -96,6 +96,14 @@ static enum p2_err piece(struct p2_reader *r, struct input *in, p2_on_msg *on_ms
     return e;
 }
 
+enum p2_err p2_reader_message_end(struct p2_reader *r) {
+    if (r->failed == P2_OK && r->partial_size > 0) {
+        r->failed = P2_ERR_BAD_RECORD;
+        forget(r);
+    }
+    return r->failed;
+}
+
 enum p2_err p2_reader_feed(struct p2_reader *r, const uint8_t *bytes, size_t size, p2_on_msg *on_msg, void *context) {
     struct input in = {bytes, size};
     while (in.left > 0 && r->failed == P2_OK) {

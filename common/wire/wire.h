@@ -81,6 +81,9 @@ void p2_reader_deinit(struct p2_reader *r);
 // the pool's budget, for a record. Returns r->failed.
 enum p2_err p2_reader_feed(struct p2_reader *r, const uint8_t *bytes, size_t size, p2_on_msg *on_msg, void *context);
 
+// A WebSocket message ended here: records do not span messages. P2_ERR_BAD_RECORD within one. Returns r->failed.
+enum p2_err p2_reader_message_end(struct p2_reader *r);
+
 // ---- body: zstd on a record's payload ----------------------------------------------------------------------------
 
 // A compressed copy of `in` when it is larger than 1 KiB and shrinks by at least a sixth, else NULL. Gives a reference.

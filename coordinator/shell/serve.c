@@ -192,6 +192,14 @@ static void on_received(void *context, p2_conn conn, const uint8_t *bytes, size_
     if (e != P2_OK && !l->closing) break_off(s, l, e);
 }
 
+static void on_message_end(void *context, p2_conn conn) {
+    struct serve *s = context;
+    struct link *l = link_of(s, conn);
+    if (!l || l->closing) return;
+    enum p2_err e = p2_reader_message_end(&l->reader);
+    if (e != P2_OK) break_off(s, l, e);
+}
+
 static void on_stamp(void *context, p2_conn conn, uint32_t n, uint8_t *head, size_t head_size) {
     (void)context;
     (void)conn;
@@ -260,6 +268,7 @@ static enum p2_err listen_on(struct serve *s, const struct serve_config *config,
     const struct p2_net_handlers handlers = {.context = s,
                                              .opened = on_opened,
                                              .received = on_received,
+                                             .message_end = on_message_end,
                                              .stamp = on_stamp,
                                              .writable = on_writable,
                                              .closed = on_closed};

@@ -199,6 +199,23 @@ static void a_spent_budget_is_an_overload(void **state) {
     (void)t;
 }
 
+static void a_message_ends_with_a_record(void **state) {
+    struct bench *t = *state;
+    put_samples();
+    size_t whole = stream.size;
+    add_record(&stream, &samples[0].msg, sample_count);
+    for (size_t size = whole; size <= stream.size; size++) {
+        struct p2_reader r;
+        struct seen s = {0};
+        bool cut = size != whole && size != stream.size;
+        p2_reader_init(&r, &t->codec);
+        assert_int_equal(p2_reader_feed(&r, stream.data, size, on_msg, &s), P2_OK);
+        assert_int_equal(p2_reader_message_end(&r), cut ? P2_ERR_BAD_RECORD : P2_OK);
+        assert_null(r.partial);
+        p2_reader_deinit(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_any_size_give_the_same_messages),
@@ -209,6 +226,7 @@ int main(void) {
         cmocka_unit_test(sequence_numbers_have_no_gap),
         cmocka_unit_test(the_callback_can_stop_it),
         cmocka_unit_test(a_spent_budget_is_an_overload),
+        cmocka_unit_test(a_message_ends_with_a_record),
     };
     return cmocka_run_group_tests(tests, bench_setup, bench_teardown);
 }
