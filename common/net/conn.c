@@ -158,6 +158,28 @@ void p2_conns_discard(struct p2_loop *loop) {
     }
 }
 
+// ---- reading or not ----------------------------------------------------------------------------------------------------
+
+// Its socket is read unless the application paused it or it has to read our answers first.
+static void set_reading(struct p2_loop *loop, struct conn *c, bool paused, bool held_up) {
+    bool was_read = !c->paused && !c->held_up, is_read = !paused && !held_up;
+    c->paused = paused;
+    c->held_up = held_up;
+    if (was_read == is_read) return;
+    if (is_read) c->heard_ns = loop->turning ? loop->now : p2_clock_now();
+    loop->dirty = true;
+    lws_rx_flow_control(c->wsi, is_read);
+    if (loop->fd_lent && !loop->turning) p2_loop_wake(loop);
+}
+
+// Only who came to us is held up. If both ends did so, each could wait for the other to read.
+static void hold_up(struct p2_loop *loop, struct conn *c) {
+    if (c->dialled || c->state != CONN_OPEN) return;
+    uint64_t bytes = c->lanes[0].bytes;
+    if (!c->held_up && bytes > ANSWERS_BYTES_MAX) set_reading(loop, c, c->paused, true);
+    if (c->held_up && bytes <= ANSWERS_BYTES_LOW) set_reading(loop, c, c->paused, false);
+}
+
 // ---- opening and writing ---------------------------------------------------------------------------------------------
 
 void p2_conn_ask_write(struct p2_loop *loop, struct conn *c) {
@@ -218,6 +240,7 @@ int p2_conn_flush(struct p2_loop *loop, struct conn *c) {
     c->moved_ns = loop->now;
     if (c->ping_due && write_ping(loop, c) < 0) return -1;
     if (!lws_partial_buffered(c->wsi) && write_queue(loop, c) < 0) return -1;
+    hold_up(loop, c);
     bool all_taken = c->queued_bytes == 0 && !lws_partial_buffered(c->wsi);
     if (all_taken && c->state == CONN_FLUSHING) p2_conn_due(loop, c, DUE_GOODBYE);
     if (!all_taken) p2_conn_ask_write(loop, c);
@@ -234,7 +257,7 @@ enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, co
     if (!c || (c->state != CONN_OPEN && c->state != CONN_DIALING)) return P2_ERR_CLOSED;
     if (head_size > MESSAGE_MAX || payload.size > MESSAGE_MAX - head_size) return P2_ERR_TOO_LARGE;
     if (head_size + payload.size == 0) return P2_ERR_INVALID_ARGUMENT;
-    if (c->queued_bytes + head_size + payload.size > loop->limits.queue_bytes_max) {
+    if (c->queued_bytes + p2_record_cost(head_size, payload.size) > loop->limits.queue_bytes_max) {
         p2_queue_clear(loop, c);
         c->why = c->state == CONN_DIALING ? P2_ERR_UNREACHABLE : P2_ERR_SLOW_READER;
         p2_conn_move(c, CONN_ENDED);
@@ -245,6 +268,7 @@ enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, co
     if (!r) return P2_ERR_NO_MEMORY;
     if (c->queued_bytes == 0) c->moved_ns = loop->turning ? loop->now : p2_clock_now();
     p2_queue_push(c, lane, r);
+    hold_up(loop, c);
     p2_conn_ask_write(loop, c);
     return P2_OK;
 }
@@ -265,12 +289,7 @@ void p2_conn_want_room(struct p2_loop *loop, p2_conn handle) {
 
 void p2_conn_pause(struct p2_loop *loop, p2_conn handle, bool paused) {
     struct conn *c = p2_conn_find(loop, handle);
-    if (!c || c->state != CONN_OPEN || c->paused == paused) return;
-    c->paused = paused;
-    if (!paused) c->heard_ns = loop->turning ? loop->now : p2_clock_now();
-    loop->dirty = true;
-    lws_rx_flow_control(c->wsi, !paused);
-    if (loop->fd_lent && !loop->turning) p2_loop_wake(loop);
+    if (c && c->state == CONN_OPEN) set_reading(loop, c, paused, c->held_up);
 }
 
 void p2_conn_established(struct p2_loop *loop, p2_conn handle) {
@@ -288,10 +307,7 @@ void p2_conn_leave(struct p2_loop *loop, struct conn *c, enum p2_err why) {
         p2_conn_due(loop, c, DUE_CUT);
         return;
     }
-    if (c->paused) {
-        c->paused = false;
-        lws_rx_flow_control(c->wsi, 1); // else the remote's answer to our goodbye is never read
-    }
+    set_reading(loop, c, false, false); // else the remote's answer to our goodbye is never read
     p2_conn_move(c, CONN_FLUSHING);
     p2_conn_ask_write(loop, c);
 }

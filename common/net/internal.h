@@ -18,6 +18,10 @@
 #define MESSAGE_MIN (64u * 1024u)
 #define MESSAGES_PER_CALLBACK 4u // then other connections have their turn
 #define ROUTES_MAX 8u
+// Who makes us answer and does not read the answers is not read from while its control lane holds more than the first,
+// until it holds no more than the second.
+#define ANSWERS_BYTES_MAX (64u * 1024u)
+#define ANSWERS_BYTES_LOW (ANSWERS_BYTES_MAX / 2)
 
 // ---- queued records (queue.c) ----------------------------------------------------------------------------------------
 
@@ -31,6 +35,7 @@ struct record {
 
 struct lane {
     struct record *first, *last;
+    uint64_t bytes; // what its records cost
 };
 
 #define RECORD_CLASSES 6u
@@ -54,7 +59,7 @@ struct conn {
     p2_conn handle;
     struct lws *wsi; // NULL when lws never made one or has let go of it
     struct lane lanes[P2_LANES];
-    uint64_t queued_bytes;
+    uint64_t queued_bytes;   // what the records of all lanes cost: their memory and the payload they hold
     struct p2_list due_node; // in loop->due
     p2_ns born_ns;
     p2_ns heard_ns;       // last byte or pong
@@ -73,7 +78,8 @@ struct conn {
     uint8_t favoured; // the lane favoured last
     bool counted;     // in loop->arriving
     bool established; // by the application
-    bool paused;
+    bool paused;      // by the application
+    bool held_up;     // by us, until it has read our answers
     bool write_asked;
     bool ping_due;
     bool dialled; // we are the client of this connection
@@ -139,6 +145,7 @@ int p2_net_callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, size_t head_size, struct p2_slice payload);
 void p2_record_give(struct record_pool *pool, struct record *r);
 void p2_records_deinit(struct record_pool *pool);
+uint64_t p2_record_cost(size_t head_size, size_t payload_size); // bytes it costs while it is queued
 void p2_queue_push(struct conn *c, unsigned lane, struct record *r);
 void p2_queue_clear(struct p2_loop *loop, struct conn *c);
 // Moves whole records from the lanes into one message at scratch + LWS_PRE; returns its size.

@@ -60,6 +60,15 @@ void p2_records_deinit(struct record_pool *pool) {
     pool->bytes_kept = 0;
 }
 
+// Not its bytes on the wire: a record of 20 bytes takes 128, and a flood of small ones is counted as what it is.
+uint64_t p2_record_cost(size_t head_size, size_t payload_size) {
+    size_t whole = sizeof(struct record) + head_size;
+    uint32_t c = class_of(whole);
+    return (c + 1 == RECORD_CLASSES ? whole : class_bytes[c]) + (uint64_t)payload_size;
+}
+
+static uint64_t cost(const struct record *r) { return p2_record_cost(r->head_size, r->payload.size); }
+
 static size_t record_bytes(const struct record *r) { return (size_t)r->head_size + r->payload.size; }
 
 void p2_queue_push(struct conn *c, unsigned lane, struct record *r) {
@@ -70,7 +79,8 @@ void p2_queue_push(struct conn *c, unsigned lane, struct record *r) {
         l->first = r;
     }
     l->last = r;
-    c->queued_bytes += record_bytes(r);
+    l->bytes += cost(r);
+    c->queued_bytes += cost(r);
 }
 
 static struct record *pop(struct conn *c, unsigned lane) {
@@ -78,7 +88,8 @@ static struct record *pop(struct conn *c, unsigned lane) {
     struct record *r = l->first;
     l->first = r->next;
     if (!l->first) l->last = NULL;
-    c->queued_bytes -= record_bytes(r);
+    l->bytes -= cost(r);
+    c->queued_bytes -= cost(r);
     return r;
 }
 

@@ -34,7 +34,8 @@ static enum p2_err overdue(const struct p2_loop *loop, struct conn *c) {
     }
     if (c->state != CONN_OPEN) return P2_OK;
     if (!c->established && past(loop->now, c->born_ns, l->handshake_ns)) return P2_ERR_HANDSHAKE_TIMEOUT;
-    if (!c->paused && past(loop->now, c->heard_ns, l->idle_ns)) return P2_ERR_IDLE_TIMEOUT;
+    bool read = !c->paused && !c->held_up;
+    if (read && past(loop->now, c->heard_ns, l->idle_ns)) return P2_ERR_IDLE_TIMEOUT;
     return stalled(loop, c) ? P2_ERR_SLOW_READER : P2_OK;
 }
 
@@ -56,7 +57,7 @@ static void look_at(struct p2_loop *loop, struct conn *c, p2_ns own_stall) {
         return;
     }
     p2_ns quiet_since = p2_ns_max(c->heard_ns, c->pinged_ns);
-    if (c->state == CONN_OPEN && !c->paused && past(loop->now, quiet_since, loop->limits.ping_ns)) {
+    if (c->state == CONN_OPEN && !c->paused && !c->held_up && past(loop->now, quiet_since, loop->limits.ping_ns)) {
         c->pinged_ns = loop->now;
         c->ping_due = true;
         p2_conn_ask_write(loop, c);

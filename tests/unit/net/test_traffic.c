@@ -216,6 +216,83 @@ static void a_reader_that_takes_nothing_stalls(void **state) {
     pair_end(&p);
 }
 
+// Sends records of 16 bytes until nothing moves any more; returns how many. `queued_max` gets the most the server held.
+static uint32_t flood(struct pair *p, uint64_t room_bytes, uint64_t *queued_max) {
+    uint32_t sent = 0, quiet = 0;
+    while (quiet < 50) {
+        uint64_t moved = p->server.bytes;
+        for (int i = 0; i < 10000 && p2_conn_room(p->client.loop, p->client.last) > 0; i++) {
+            assert_int_equal(send_record(p, &p->client, 0, sent++, 0), P2_OK);
+        }
+        pair_turn(p);
+        uint64_t queued = room_bytes - p2_conn_room(p->server.loop, p->server.last);
+        if (queued > *queued_max) *queued_max = queued;
+        quiet = p->server.bytes != moved ? 0 : quiet + 1;
+    }
+    return sent;
+}
+
+static void who_does_not_read_our_answers_is_not_read_from(void **state) {
+    (void)state;
+    struct p2_net_limits limits = p2_net_limits_default();
+    limits.queue_bytes_max = limits.room_bytes = UINT64_C(1) << 30; // it is not the cut that bounds it
+    struct pair p;
+    pair_begin(&p, &limits, NULL);
+    p.server.echo = true;
+    pair_connect(&p);
+    p2_conn_pause(p.client.loop, p.client.last, true);
+    uint64_t queued_max = 0;
+    uint32_t sent = flood(&p, limits.room_bytes, &queued_max);
+    assert_int_equal(p2_conn_room(p.client.loop, p.client.last), 0); // the sender has to wait
+    assert_true(p.server.records < sent && p.server.records > 1000);
+    // What one read of 256 KiB makes it answer, at 128 bytes a record, comes on top of the threshold.
+    assert_in_range(queued_max, 65536, 65536 + 262144 / HEAD_BYTES * 128);
+    p2_conn_pause(p.server.loop, p.server.last, true); // the application's own pause is another matter
+    p2_conn_pause(p.server.loop, p.server.last, false);
+    uint64_t bytes = p.server.bytes;
+    pair_settle(&p);
+    assert_int_equal(p.server.bytes, bytes);
+    p2_conn_pause(p.client.loop, p.client.last, false);
+    UNTIL(&p, p.client.records == sent);
+    assert_int_equal(p.server.records, sent);
+    assert_int_equal(p.client.closed + p.server.closed, 0);
+    assert_int_equal(p2_conn_room(p.server.loop, p.server.last), limits.room_bytes);
+    pair_end(&p);
+}
+
+static void closing_who_does_not_read_our_answers(void **state) {
+    (void)state;
+    struct p2_net_limits limits = p2_net_limits_default();
+    limits.queue_bytes_max = limits.room_bytes = UINT64_C(1) << 30;
+    struct pair p;
+    pair_begin(&p, &limits, NULL);
+    p.server.echo = true;
+    pair_connect(&p);
+    p2_conn_pause(p.client.loop, p.client.last, true);
+    uint64_t queued_max = 0;
+    (void)flood(&p, limits.room_bytes, &queued_max);
+    p2_conn_close(p.server.loop, p.server.last, P2_ERR_DRAINING);
+    p2_conn_pause(p.client.loop, p.client.last, false);
+    UNTIL(&p, p.server.closed == 1 && p.client.closed == 1);
+    assert_int_equal(p.server.why, P2_ERR_DRAINING);
+    pair_end(&p);
+}
+
+// A record of 16 bytes takes 128: it is these that count.
+static void small_records_count_as_what_they_cost(void **state) {
+    (void)state;
+    struct p2_net_limits limits = p2_net_limits_default();
+    limits.queue_bytes_max = 128 * 100 + 200 + 128;
+    struct pair p;
+    pair_begin(&p, NULL, &limits);
+    pair_connect(&p);
+    for (uint32_t i = 0; i < 100; i++) assert_int_equal(send_record(&p, &p.client, 1, i, 0), P2_OK);
+    assert_int_equal(p2_conn_room(p.client.loop, p.client.last), limits.room_bytes - 12800);
+    assert_int_equal(send_record(&p, &p.client, 1, 100, 200), P2_OK); // exactly full
+    assert_int_equal(send_record(&p, &p.client, 1, 101, 0), P2_ERR_SLOW_READER);
+    pair_end(&p);
+}
+
 static void steady_traffic_allocates_no_records(void **state) {
     (void)state;
     struct pair p;
@@ -244,6 +321,9 @@ int main(void) {
         cmocka_unit_test(room_there_already_is_told_from_a_later_turn),
         cmocka_unit_test(a_slow_reader_is_cut),
         cmocka_unit_test(a_reader_that_takes_nothing_stalls),
+        cmocka_unit_test(who_does_not_read_our_answers_is_not_read_from),
+        cmocka_unit_test(closing_who_does_not_read_our_answers),
+        cmocka_unit_test(small_records_count_as_what_they_cost),
         cmocka_unit_test(steady_traffic_allocates_no_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
