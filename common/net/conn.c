@@ -45,6 +45,7 @@ void p2_conn_release(struct p2_loop *loop, struct conn *c) {
     if (c->wsi) lws_set_opaque_user_data(c->wsi, NULL);
     p2_queue_clear(loop, c);
     p2_listen_forget(loop, c);
+    p2_dial_forget(c);
     p2_list_remove(&c->due_node);
     p2_slab_free(&loop->conns, c->handle);
     loop->stats.connections = loop->conns.live;
@@ -62,6 +63,11 @@ static void release_and_tell(struct p2_loop *loop, struct conn *c, enum p2_err w
 void p2_conn_gone(struct p2_loop *loop, struct conn *c) {
     if (c->due & DUE_CUT) {
         c->wsi = NULL; // the turn's end tells the application
+        return;
+    }
+    if (c->state == CONN_DIALING && p2_dial_has_next(c)) {
+        c->wsi = NULL;
+        p2_conn_due(loop, c, DUE_DIAL);
         return;
     }
     enum p2_err why = P2_ERR_CLOSED;
@@ -133,8 +139,12 @@ void p2_conns_attend(struct p2_loop *loop) {
             p2_conn_cut(loop, c, c->why);
             continue;
         }
-        bool goodbye = c->due & DUE_GOODBYE;
+        bool goodbye = c->due & DUE_GOODBYE, dial = c->due & DUE_DIAL;
         c->due = 0;
+        if (dial && c->state == CONN_DIALING) {
+            p2_dial_next(loop, c);
+            continue;
+        }
         if (goodbye && c->wsi && c->state == CONN_FLUSHING) {
             say_goodbye(loop, c);
             continue;
@@ -195,6 +205,7 @@ void p2_conn_opened(struct p2_loop *loop, struct conn *c, struct lws *wsi) {
     c->wsi = wsi;
     c->heard_ns = c->moved_ns = loop->now;
     p2_conn_move(c, CONN_OPEN);
+    p2_dial_forget(c);
     p2_socket_tune(lws_get_socket_fd(wsi), loop->limits.idle_ns);
     p2_socket_remote(lws_get_socket_fd(wsi), remote);
     if (c->queued_bytes > 0) p2_conn_ask_write(loop, c);

@@ -1,5 +1,8 @@
 // The client side.
+#include <arpa/inet.h>
 #include <ctype.h>
+#include <netdb.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,19 +65,30 @@ static bool parse_url(const char *url, struct target *t) {
     return true;
 }
 
-p2_conn p2_dial(struct p2_loop *loop, const char *url) {
-    struct target t;
-    if (!parse_url(url, &t)) return P2_NO_HANDLE;
-    struct conn *c = p2_conn_new(loop, CONN_DIALING);
-    if (!c) return P2_NO_HANDLE;
-    c->dialled = true;
+// A dial to a name: the lookup, then one address after the other.
+struct dial {
+    uv_getaddrinfo_t request;
+    struct p2_loop *loop;
+    p2_conn handle; // P2_NO_HANDLE once the connection is gone: the answer is for nobody
+    struct addrinfo *found, *next;
+    struct target target;
+    bool looking_up;
+};
+
+static bool is_numeric(const char *host) {
+    struct in6_addr any;
+    return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
+}
+
+// `address` is numeric, so that lws looks nothing up.
+static bool connect_to(struct p2_loop *loop, struct conn *c, const struct target *t, const char *address) {
     struct lws_client_connect_info info = {
         .context = loop->context,
         .vhost = loop->vhost,
-        .address = t.host,
-        .port = t.port,
-        .path = t.path,
-        .host = t.host_header,
+        .address = address,
+        .port = t->port,
+        .path = t->path,
+        .host = t->host_header,
         .protocol = P2_SUBPROTOCOL,
         .local_protocol_name = P2_SUBPROTOCOL,
         .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT,
@@ -84,11 +98,98 @@ p2_conn p2_dial(struct p2_loop *loop, const char *url) {
     c->wsi = lws_client_connect_via_info(&info);
     loop->dialing = P2_NO_HANDLE;
     loop->dirty = true;
-    if (!c->wsi) {
-        c->why = P2_ERR_UNREACHABLE; // told from the next turn: the caller does not have the handle yet
-        p2_conn_move(c, CONN_ENDED);
-        p2_conn_due(loop, c, DUE_CUT);
+    return c->wsi != NULL;
+}
+
+static void give_up(struct p2_loop *loop, struct conn *c) {
+    c->why = P2_ERR_UNREACHABLE; // told from the next turn: the caller may not have the handle yet
+    p2_conn_move(c, CONN_ENDED);
+    p2_conn_due(loop, c, DUE_CUT);
+    loop->dirty = true;
+}
+
+static void free_dial(struct dial *d) {
+    if (d->found) uv_freeaddrinfo(d->found);
+    free(d);
+}
+
+bool p2_dial_has_next(const struct conn *c) { return c->dial && c->dial->next; }
+
+void p2_dial_next(struct p2_loop *loop, struct conn *c) {
+    struct dial *d = c->dial;
+    while (d->next) {
+        const struct addrinfo *a = d->next;
+        d->next = a->ai_next;
+        char address[INET6_ADDRSTRLEN + 16];
+        if (getnameinfo(a->ai_addr, a->ai_addrlen, address, sizeof address, NULL, 0, NI_NUMERICHOST) != 0) continue;
+        if (connect_to(loop, c, &d->target, address)) return;
     }
+    give_up(loop, c);
+}
+
+void p2_dial_forget(struct conn *c) {
+    struct dial *d = c->dial;
+    if (!d) return;
+    c->dial = NULL;
+    if (d->looking_up) {
+        d->handle = P2_NO_HANDLE;
+        (void)uv_cancel((uv_req_t *)&d->request); // on_looked_up frees it, cancelled or not
+    } else {
+        free_dial(d);
+    }
+}
+
+static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo *found) {
+    struct dial *d = request->data;
+    struct p2_loop *loop = d->loop;
+    loop->lookups--;
+    d->looking_up = false;
+    d->found = d->next = status == 0 ? found : NULL;
+    struct conn *c = p2_conn_find(loop, d->handle);
+    if (!c) {
+        free_dial(d);
+    } else if (c->state == CONN_DIALING) {
+        p2_dial_next(loop, c);
+    }
+}
+
+// libuv starts its threads at the first lookup: they get none of the program's signals.
+static bool look_up(struct p2_loop *loop, struct conn *c, const struct target *t) {
+    // Lookups outlive their connections, but are no more than there may be connections.
+    if (loop->lookups >= loop->limits.connections_max) return false;
+    struct dial *d = calloc(1, sizeof *d);
+    if (!d) return false;
+    d->loop = loop;
+    d->handle = c->handle;
+    d->target = *t;
+    d->request.data = d;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    d->looking_up = uv_getaddrinfo(&loop->uv, &d->request, on_looked_up, t->host, NULL, &hints) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!d->looking_up) {
+        free(d);
+        return false;
+    }
+    loop->lookups++;
+    c->dial = d;
+    return true;
+}
+
+void p2_dial_wait(struct p2_loop *loop) {
+    while (loop->lookups > 0) uv_run(&loop->uv, UV_RUN_ONCE);
+}
+
+p2_conn p2_dial(struct p2_loop *loop, const char *url) {
+    struct target t;
+    if (!parse_url(url, &t)) return P2_NO_HANDLE;
+    struct conn *c = p2_conn_new(loop, CONN_DIALING);
+    if (!c) return P2_NO_HANDLE;
+    c->dialled = true;
+    bool started = is_numeric(t.host) ? connect_to(loop, c, &t, t.host) : look_up(loop, c, &t);
+    if (!started) give_up(loop, c);
     return c->handle;
 }
 

@@ -53,11 +53,12 @@ struct record_pool {
 //      \-------------------------------/           the remote answers our goodbye, or a turn cuts it. Then it dies.
 enum conn_state { CONN_NONE, CONN_DIALING, CONN_ARRIVED, CONN_OPEN, CONN_FLUSHING, CONN_ENDED, CONN_STATES };
 
-enum { DUE_CUT = 1, DUE_ROOM = 2, DUE_GOODBYE = 4 };
+enum { DUE_CUT = 1, DUE_ROOM = 2, DUE_GOODBYE = 4, DUE_DIAL = 8 };
 
 struct conn {
     p2_conn handle;
-    struct lws *wsi; // NULL when lws never made one or has let go of it
+    struct lws *wsi;   // NULL when lws never made one or has let go of it
+    struct dial *dial; // while a name is looked up or has further addresses
     struct lane lanes[P2_LANES];
     uint64_t queued_bytes;   // what the records of all lanes cost: their memory and the payload they hold
     struct p2_list due_node; // in loop->due
@@ -125,6 +126,7 @@ struct p2_loop {
     bool turning, dirty, fd_lent, destroying;
     struct p2_list due; // connections with something to be done at the end of this turn or the start of the next
     struct p2_list listeners, watches;
+    uint32_t lookups; // names libuv is looking up, also for connections that are gone
     struct record_pool records;
     uint8_t *scratch;       // LWS_PRE bytes, then room for a message
     uint8_t mask_keys[256]; // random, used up four at a time
@@ -169,6 +171,12 @@ void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why);   // no
 void p2_conn_release(struct p2_loop *loop, struct conn *c);
 void p2_conns_attend(struct p2_loop *loop);
 void p2_conns_discard(struct p2_loop *loop); // all of them, without a word
+
+// dial.c
+bool p2_dial_has_next(const struct conn *c);             // another address of the name may be tried
+void p2_dial_next(struct p2_loop *loop, struct conn *c); // not from inside a callback of lws
+void p2_dial_forget(struct conn *c);                     // it is open or gone
+void p2_dial_wait(struct p2_loop *loop);                 // until no lookup is under way; while destroying
 
 // timers.c
 void p2_conns_tick(struct p2_loop *loop);

@@ -166,6 +166,7 @@ void p2_loop_destroy(struct p2_loop **loop_at) {
         struct watch *w = P2_CONTAINER_OF(p2_list_first(&loop->watches), struct watch, node);
         p2_loop_unwatch(loop, w->fd);
     }
+    p2_dial_wait(loop);
     uv_walk(&loop->uv, close_own, loop);
     destroy_context(loop);
     P2_CHECK(uv_loop_close(&loop->uv) == 0);

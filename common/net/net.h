@@ -76,7 +76,9 @@ bool p2_loop_route(struct p2_loop *loop, const char *path, p2_http_handler *hand
 
 // ---- client --------------------------------------------------------------------------------------------------------
 // Starts connecting to ws://host:port/ . The handle is live at once; `opened` or `closed` follows.
-// P2_NO_HANDLE when the URL is not of that form or memory is short.
+// P2_NO_HANDLE when the URL is not of that form or memory is short. Never blocks: a name is looked up on libuv's worker
+// threads, which the first such dial of the process starts, and its addresses are tried one after the other. A numeric
+// address needs no thread. p2_loop_destroy waits for a lookup that has begun.
 p2_conn p2_dial(struct p2_loop *loop, const char *url);
 
 // When to try again after `failures` in a row: 50 ms doubling to 10 s, with +-50 % jitter from `random`.

@@ -1,7 +1,8 @@
 // P2C2R client library: hand work to a community's GPUs from a game loop.
 //
-// Rules. No thread is started, nothing is printed, no signal is touched. Every call returns at once except those named
-// _wait. Nothing is called back: completions are what p2c2r_poll returns. A client and its tickets belong to one thread
+// Rules. Nothing is printed, no signal is touched, and no thread is started for a numeric address; resolving a host name
+// uses libuv's worker threads. Every call returns at once except those named _wait; destroying a client waits for a name
+// being resolved. Nothing is called back: completions are what p2c2r_poll returns. A client and its tickets belong to one thread
 // at a time. Every ticket ends exactly once: result, refusal, expiry, cancellation or loss, also when the connection
 // dies or the client is destroyed. Structs start with `size`: set it to sizeof; all other zeroes mean the default.
 #ifndef P2C2R_P2C2R_H
