@@ -81,10 +81,13 @@ class Programs(unittest.TestCase):
             os.kill(peer.children()[0], signal.SIGSTOP)
             cli = cluster.start_cli('upscale', SAMPLES[2], '-o', cluster.folder + '/x.png', '--deadline', '60s')
             eventually('a running task', lambda: cluster.health()['tasks_running'] == 1)
+            # signals of one kind that come together are one: the second waits until the first was heard
             peer.process.send_signal(signal.SIGTERM)
+            eventually('a draining peer', lambda: cluster.health()['peers_ready'] == 0)
             peer.process.send_signal(signal.SIGTERM)
             peer.wait()
             cluster.coordinator.process.send_signal(signal.SIGTERM)
+            eventually('a draining coordinator', lambda: 'drain' in cluster.coordinator.tail())
             cluster.coordinator.process.send_signal(signal.SIGTERM)
             cluster.coordinator.wait()
             self.assertEqual(cli.wait(), 4, cli.tail())
