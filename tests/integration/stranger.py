@@ -21,7 +21,7 @@ import socket
 import struct
 import time
 
-from tiny_protobuf import ENUMS, ERROR_NAMES, TYPE_NAMES, TYPES, ProtocolError, camel, decode, encode
+from tiny_protobuf import ENUMS, ERROR_NAMES, ERRORS, TYPE_NAMES, TYPES, ProtocolError, camel, decode, encode
 
 PAYLOAD_MAX = 65536
 WINDOW = 262144  # how far a payload may go at first
@@ -169,8 +169,7 @@ class Connection:
         self.seq_out = self.seq_in = 0
         self.pong = None             # the data of the last WebSocket pong that came
         self.heartbeat_s, self.next_beat = None, 0
-        self.next_stream = 1
-        self.tasks, self.jobs = {}, {}
+        self.next_stream, self.tasks, self.jobs = 1, {}, {}
         if upgrade:
             self._upgrade(address)
         self.socket.setblocking(False)
@@ -407,7 +406,9 @@ class Connection:
             task.answer = task.delivery
 
     def _react_as_peer(self, job, record):
-        if record.kind == 'TASK_CANCEL':
+        if record.kind == 'TASK_CANCEL' and not job.cancelled:
+            if job.outgoing is None:  # nothing runs here, so the slot is free at once
+                self.fail(job, ERRORS['CANCELLED'])
             job.cancelled = True
         elif record.kind == 'CHUNK' and record.attempt == job.assign.attempt and not job.incoming.whole:
             job.incoming.take(record)
@@ -433,7 +434,7 @@ class Connection:
 
     def hello(self, role='CLIENT', features=0, wait=True, **more):
         fields = {'magic': 0x52324332, 'version_min': 1, 'version_max': 1, 'features': features,
-                  'role': ENUMS['Role']['ROLE_' + role], 'agent': 'stranger 1', **more}
+                  'role': ENUMS['Role'].get(f'ROLE_{role}', role), 'agent': 'stranger 1', **more}
         self.send('HELLO', **fields)
         return self.expect('HELLO') if wait else None
 
@@ -488,8 +489,7 @@ class Connection:
         """The result of a job; what the window does not allow yet follows while messages are read."""
         job.outgoing = Outgoing(bytes(result), job.assign.attempt)
         fields = {'id': job.assign.id, 'attempt': job.assign.attempt, 'success': True, 'payload_size': len(result)}
-        fields |= more
-        self.send('TASK_RESULT', job.stream, job.outgoing.part()[1], **fields)
+        self.send('TASK_RESULT', job.stream, job.outgoing.part()[1], **(fields | more))
         self._push(job)
 
     def fail(self, job, code, retryable=False):
