@@ -30,7 +30,8 @@
 #define SESSION_BACKOFF_MIN_NS (50 * P2_MS)
 #define SESSION_BACKOFF_MAX_NS (10 * P2_SEC)
 #define SESSION_RESULT_WINDOW (1u << 20) // bytes of a result granted ahead of what has arrived
-#define SESSION_SENDS_MAX 128u           // payload records given out in one step; the rest at the next
+#define SESSION_BROKEN_RESULT "The result's compressed bytes are not what they claim to be."
+#define SESSION_SENDS_MAX 128u // payload records given out in one step; the rest at the next
 
 struct session;
 
@@ -80,7 +81,7 @@ enum session_event_kind {
     SESSION_FAULT,  // u.why: what arrived cannot be read; the connection is to end
     SESSION_SUBMIT, // u.submit
     SESSION_CANCEL, // u.end.ticket; one that has ended is ignored
-    SESSION_DROP,   // u.end: its result cannot be kept here (memory); ends FAILED with the code
+    SESSION_DROP,   // u.end: its result cannot be kept (NoMemory) or read (BadPayload); ends FAILED with the code
     SESSION_STATUS, // ask for the cluster's numbers, now or as soon as there is a coordinator
 };
 

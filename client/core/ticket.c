@@ -127,9 +127,19 @@ void p2_ticket_cancel(struct session *s, struct ticket *t) {
 }
 
 void p2_ticket_drop(struct session *s, struct ticket *t, enum p2_err code) {
-    p2_ticket_tell_cancel(s, t);
     struct ending how = {.outcome = SESSION_FAILED, .code = code, .sentence = p2_str(p2_err_sentence(code))};
     how.retryable = p2_err_retryable(code);
+    if (code == P2_ERR_BAD_PAYLOAD) { // the peer's fault, of which the coordinator hears; another may do better
+        how.retryable = true;
+        how.sentence = p2_str(SESSION_BROKEN_RESULT);
+        if (s->link == LINK_UP && t->stream) {
+            struct p2_msg_error *e = &p2_session_act_send(s, lane_of(t), P2_MSG_ERROR, t->stream)->u.error;
+            e->code = code;
+            e->retryable = true;
+            e->sentence = how.sentence;
+        }
+    }
+    p2_ticket_tell_cancel(s, t); // behind the ERROR: no other attempt is wanted here
     p2_ticket_end(s, t, &how);
 }
 

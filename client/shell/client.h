@@ -69,6 +69,7 @@ struct p2c2r_client {
     bool stepping, closed_waits, opened_waits, writable_waits, fault_waits;
     enum p2_err closed_why, fault_why;
     p2c2r_ticket drop_waits; // 0: none
+    enum p2_err drop_why;
 
     struct held *held_first, **held_last;
     size_t held_bytes;
@@ -93,7 +94,7 @@ void p2_client_drop_held(struct p2c2r_client *c);
 
 // ---- result.c: records
 void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size);
-bool p2_record_store(struct p2c2r_client *c, const struct session_action *a); // false: the bytes do not unpack
+void p2_record_store(struct p2c2r_client *c, const struct session_action *a);
 void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
 

@@ -119,12 +119,7 @@ static void perform(struct p2c2r_client *c, struct session_action *a) {
     case SESSION_DO_SEND: send_record(c, a); break;
     case SESSION_DO_CLOSE: p2_conn_close(c->loop, c->conn, a->u.why); break;
     case SESSION_DO_BEGIN_RESULT: p2_record_begin(c, a->u.begin.ticket, a->u.begin.attempt, a->u.begin.size); break;
-    case SESSION_DO_STORE:
-        if (!p2_record_store(c, a)) {
-            c->fault_waits = true;
-            c->fault_why = P2_ERR_BAD_RECORD;
-        }
-        break;
+    case SESSION_DO_STORE: p2_record_store(c, a); break;
     case SESSION_DO_ENDED: p2_record_ended(c, &a->u.ended); break;
     case SESSION_DO_WANT_ROOM: p2_conn_want_room(c->loop, c->conn); break;
     case SESSION_DO_STATUS: keep_status(c, a->u.status); break;
@@ -141,13 +136,13 @@ static void step(struct p2c2r_client *c, struct session_event *ev) {
     for (uint32_t i = 0; i < c->actions.count; i++) perform(c, &c->actions.items[i]);
 }
 
-// The next event that arose meanwhile. A ticket without memory first: its bytes may be in what follows.
+// The next event that arose meanwhile. A ticket to drop first: its bytes may be in what follows.
 static bool take_waiting(struct p2c2r_client *c, struct session_event *ev) {
     *ev = (struct session_event){0};
     if (c->drop_waits) {
         ev->kind = SESSION_DROP;
         ev->u.end.ticket = c->drop_waits;
-        ev->u.end.code = P2_ERR_NO_MEMORY;
+        ev->u.end.code = c->drop_why;
         c->drop_waits = 0;
     } else if (c->fault_waits) {
         ev->kind = SESSION_FAULT;

@@ -6,6 +6,12 @@
 
 #include "os/os.h"
 
+// One message touches one ticket, so one drop waits at most.
+static void drop(struct p2c2r_client *c, const struct record *r, enum p2_err why) {
+    c->drop_waits = r->ticket;
+    c->drop_why = why;
+}
+
 void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size) {
     struct record *r = p2_slab_get(&c->records, ticket);
     if (!r) return;
@@ -22,20 +28,21 @@ void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attem
     r->blob = p2_blob_new(&c->results, (uint32_t)size);
     if (r->blob) r->data = r->blob->data;
     r->no_memory = !r->blob;
-    if (r->no_memory) c->drop_waits = ticket;
+    if (r->no_memory) drop(c, r, P2_ERR_NO_MEMORY);
 }
 
-bool p2_record_store(struct p2c2r_client *c, const struct session_action *a) {
+// What a peer compressed reaches us as it is: that it does not unpack concerns this ticket, not the connection.
+void p2_record_store(struct p2c2r_client *c, const struct session_action *a) {
     struct record *r = p2_slab_get(&c->records, a->u.store.ticket);
-    if (!r || !r->data || r->attempt != a->u.store.attempt) return true;
+    if (!r || !r->data || r->broken || r->attempt != a->u.store.attempt) return;
     const struct p2_slice *slice = &a->u.store.slice;
     uint8_t *to = r->data + a->u.store.offset;
     if (!a->u.store.zstd) {
         memcpy(to, p2_slice_data(slice), slice->size);
-        return true;
+        return;
     }
     r->broken = p2_body_inflate(p2_slice_data(slice), slice->size, to, a->u.store.raw_size) != P2_OK;
-    return !r->broken;
+    if (r->broken) drop(c, r, P2_ERR_BAD_PAYLOAD);
 }
 
 static void say(struct record *r, struct p2_str sentence) {
@@ -44,11 +51,11 @@ static void say(struct record *r, struct p2_str sentence) {
     r->reason[n] = 0;
 }
 
-static void spoil(struct record *r, enum session_outcome outcome, enum p2_err code) {
-    r->end.outcome = outcome;
+static void spoil(struct record *r, enum p2_err code, const char *sentence) {
+    r->end.outcome = SESSION_FAILED;
     r->end.code = code;
     r->end.retryable = true;
-    say(r, p2_str(p2_err_sentence(code)));
+    say(r, p2_str(sentence));
 }
 
 void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
@@ -56,8 +63,8 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
     if (!r || r->state != RECORD_OPEN) return;
     r->end = *e;
     say(r, e->sentence);
-    if (e->outcome == SESSION_DONE && r->no_memory) spoil(r, SESSION_FAILED, P2_ERR_NO_MEMORY);
-    if (e->outcome == SESSION_DONE && r->broken) spoil(r, SESSION_LOST, P2_ERR_CONNECTION_LOST);
+    if (e->outcome == SESSION_DONE && r->no_memory) spoil(r, P2_ERR_NO_MEMORY, p2_err_sentence(P2_ERR_NO_MEMORY));
+    if (e->outcome == SESSION_DONE && r->broken) spoil(r, P2_ERR_BAD_PAYLOAD, SESSION_BROKEN_RESULT);
     if (r->end.outcome != SESSION_DONE) {
         p2_blob_unref(r->blob);
         r->blob = NULL;

@@ -87,10 +87,13 @@ static void deliver_wrong(struct fake *f, struct fake_task *t) {
     struct p2_msg m = {.kind = P2_MSG_RESULT_DELIVERY, .stream = t->stream};
     m.u.delivery = (struct p2_msg_result_delivery){.id = t->id, .attempt = 1, .payload_size = 200, .raw_size = 100};
     m.u.delivery.payload = (struct p2_slice){junk, 0, 100};
-    if (f->mood == FAKE_BAD_ZSTD) {
+    if (f->mood == FAKE_BAD_ZSTD || f->mood == FAKE_BAD_PART) {
+        static const uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x20, 200}; // one segment of 200 bytes, then garbage
+        memcpy(junk->data, frame, sizeof frame);
         m.u.delivery.payload_zstd = true;
         m.u.delivery.raw_size = 200;
     }
+    if (f->mood == FAKE_BAD_PART) m.u.delivery.payload_size = 400;
     if (f->mood == FAKE_TOO_LONG) m.u.delivery.payload_size = 32 << 20;
     put(f, &m);
     if (f->mood == FAKE_GAP) {
@@ -122,6 +125,12 @@ static void decide(struct fake *f, struct fake_task *t) {
             deliver(f, t);
         else
             ask_again(f, t);
+        break;
+    case FAKE_BAD_PART:
+        if (t->stream == 2)
+            deliver_wrong(f, t);
+        else
+            deliver(f, t);
         break;
     case FAKE_REFUSE: end(f, t, P2_ERR_NO_CAPABLE_PEER); break;
     case FAKE_FAIL: end(f, t, P2_ERR_ATTEMPTS_EXHAUSTED); break;
@@ -215,6 +224,9 @@ static enum p2_err on_msg(void *context, struct p2_msg *m) {
     case P2_MSG_WINDOW:
         if (t) p2_outflow_window(&t->out, m->u.window.attempt, m->u.window.limit);
         if (t) send_more(f, t);
+        break;
+    case P2_MSG_ERROR:
+        if (m->stream == 2 && m->u.error.code == P2_ERR_BAD_PAYLOAD) f->errors++;
         break;
     case P2_MSG_TASK_CANCEL:
         f->cancels++;

@@ -22,6 +22,7 @@ enum fake_mood {
     FAKE_HANG_UP,   // closes on a task
     FAKE_GARBAGE,   // answers a task with bytes that are no record
     FAKE_BAD_ZSTD,  // a result that does not unpack
+    FAKE_BAD_PART,  // the second task's result likewise, the first half of it; the others echo
     FAKE_GAP,       // a result with a hole
     FAKE_TOO_LONG,  // a result longer than any echo
     FAKE_TURN_AWAY, // ERROR to the connection instead of REGISTERED
@@ -42,7 +43,7 @@ struct fake_task {
 struct fake {
     _Atomic int mood;
     atomic_bool stop;
-    atomic_uint submits, cancels, connections, zstd_payloads;
+    atomic_uint submits, cancels, errors, connections, zstd_payloads;
     uint16_t port;
     char url[64];
     pthread_t thread;

@@ -280,7 +280,7 @@ static void every_mood_of_a_coordinator_has_its_ending(void **state) {
     } cases[] = {
         {FAKE_REFUSE, P2C2R_REFUSED, P2_ERR_NO_CAPABLE_PEER},   {FAKE_FAIL, P2C2R_FAILED, P2_ERR_ATTEMPTS_EXHAUSTED},
         {FAKE_HANG_UP, P2C2R_LOST, P2_ERR_CONNECTION_LOST},     {FAKE_GARBAGE, P2C2R_LOST, P2_ERR_CONNECTION_LOST},
-        {FAKE_BAD_ZSTD, P2C2R_LOST, P2_ERR_CONNECTION_LOST},    {FAKE_GAP, P2C2R_LOST, P2_ERR_CONNECTION_LOST},
+        {FAKE_BAD_ZSTD, P2C2R_FAILED, P2_ERR_BAD_PAYLOAD},      {FAKE_GAP, P2C2R_LOST, P2_ERR_CONNECTION_LOST},
         {FAKE_TOO_LONG, P2C2R_FAILED, P2_ERR_RESULT_TOO_LARGE}, {FAKE_TURN_AWAY, P2C2R_REFUSED, P2_ERR_DRAINING},
     };
     uint8_t payload[200] = {0};
@@ -308,6 +308,30 @@ static void every_mood_of_a_coordinator_has_its_ending(void **state) {
         shut(&c);
         fake_stop(&f);
     }
+}
+
+static void a_result_that_does_not_unpack_ends_its_ticket_alone(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_BAD_PART, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    p2c2r_ticket tickets[5];
+    uint8_t payload[400] = {7};
+    for (size_t i = 0; i < 5; i++) tickets[i] = submit(c, payload, sizeof payload);
+    for (size_t i = 0; i < 5; i++) {
+        p2c2r_result r = await(c, tickets[i]);
+        assert_int_equal(r.outcome, i == 1 ? P2C2R_FAILED : P2C2R_DONE);
+        assert_int_equal(r.code, i == 1 ? P2_ERR_BAD_PAYLOAD : P2_OK);
+        if (i == 1) assert_true(r.retryable && strlen(r.reason) > 10 && !r.data);
+        p2c2r_release(c, &r);
+    }
+    p2c2r_result r = await(c, submit(c, payload, sizeof payload)); // behind the ERROR, on the same connection
+    assert_int_equal(r.outcome, P2C2R_DONE);
+    p2c2r_release(c, &r);
+    assert_int_equal(f.errors, 1);
+    assert_int_equal(f.connections, 1);
+    shut(&c);
+    fake_stop(&f);
 }
 
 static void cancel_ends_once(void **state) {
@@ -446,6 +470,7 @@ int main(void) {
         cmocka_unit_test(bad_arguments_are_sentences),
         cmocka_unit_test(options_out_of_range_make_no_client),
         cmocka_unit_test(every_mood_of_a_coordinator_has_its_ending),
+        cmocka_unit_test(a_result_that_does_not_unpack_ends_its_ticket_alone),
         cmocka_unit_test(cancel_ends_once),
         cmocka_unit_test(destroy_with_many_open_leaks_nothing),
         cmocka_unit_test(nobody_there_is_said_within_the_timeout),
