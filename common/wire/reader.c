@@ -21,8 +21,11 @@ static void forget(struct p2_reader *r) {
 
 void p2_reader_deinit(struct p2_reader *r) { forget(r); }
 
+// A coordinator that turns a connection away says so before any greeting.
+static bool may_begin(uint8_t kind) { return kind == P2_MSG_HELLO || kind == P2_MSG_ERROR; }
+
 static enum p2_err check_prefix(const struct p2_reader *r, const uint8_t *bytes, struct p2_prefix *out) {
-    if (!r->hello_seen && bytes[0] != P2_MSG_HELLO) return P2_ERR_BAD_MAGIC;
+    if (!r->hello_seen && !may_begin(bytes[0])) return P2_ERR_BAD_MAGIC;
     enum p2_err e = p2_prefix_get(bytes, out);
     if (e == P2_OK && out->seq != r->seq) return P2_ERR_BAD_RECORD;
     return e;
@@ -35,7 +38,7 @@ static enum p2_err emit(struct p2_reader *r, const struct p2_prefix *p, const ui
     struct p2_slice slice = {payload, 0, p->payload_len};
     enum p2_err e = p2_decode(r->codec, p, header, slice, &m);
     if (e != P2_OK) return e;
-    r->hello_seen = true;
+    r->hello_seen = r->hello_seen || m.kind == P2_MSG_HELLO;
     r->seq++;
     return on_msg(context, &m);
 }
@@ -74,7 +77,7 @@ static enum p2_err piece(struct p2_reader *r, struct input *in, p2_on_msg *on_ms
     struct p2_prefix p;
     if (r->partial_size < P2_PREFIX_BYTES) {
         // One byte is enough to tell a stranger.
-        if (!r->hello_seen && (r->partial_size ? r->prefix[0] : in->at[0]) != P2_MSG_HELLO) return P2_ERR_BAD_MAGIC;
+        if (!r->hello_seen && !may_begin(r->partial_size ? r->prefix[0] : in->at[0])) return P2_ERR_BAD_MAGIC;
         fill(r, in, 0, r->prefix, P2_PREFIX_BYTES);
         if (r->partial_size < P2_PREFIX_BYTES) return P2_OK;
     }

@@ -77,7 +77,7 @@ void p2_reader_init(struct p2_reader *r, struct p2_codec *codec);
 void p2_reader_deinit(struct p2_reader *r);
 
 // Feeds bytes. Payloads are copied once, into blobs of the codec's pool. The first record must be a HELLO with our
-// magic (P2_ERR_BAD_MAGIC). Nothing is kept of a record refused by its prefix. P2_ERR_OVERLOADED: no memory, or none in
+// magic (P2_ERR_BAD_MAGIC); only ERRORs may stand before it. Nothing is kept of a record refused by its prefix. P2_ERR_OVERLOADED: no memory, or none in
 // the pool's budget, for a record. Returns r->failed.
 enum p2_err p2_reader_feed(struct p2_reader *r, const uint8_t *bytes, size_t size, p2_on_msg *on_msg, void *context);
 

@@ -91,6 +91,24 @@ static enum p2_err feed(struct bench *t, struct p2_reader *r, struct seen *s) {
     return p2_reader_feed(r, stream.data, stream.size, on_msg, s);
 }
 
+// As a coordinator that turns a connection away before any greeting.
+static void an_error_may_come_before_the_hello(void **state) {
+    struct bench *t = *state;
+    struct p2_reader r;
+    struct seen s = {0};
+    const struct p2_msg error = {.kind = P2_MSG_ERROR, .u.error = {.code = P2_ERR_TOO_MANY_CONNECTIONS}};
+    const struct p2_msg ping = {.kind = P2_MSG_PING};
+    stream.size = 0;
+    add_record(&stream, &error, 0);
+    assert_int_equal(feed(t, &r, &s), P2_OK);
+    assert_int_equal(s.count, 1);
+    assert_int_equal(s.kinds[0], P2_MSG_ERROR);
+    p2_reader_deinit(&r);
+    add_record(&stream, &ping, 1); // it is no greeting
+    assert_int_equal(feed(t, &r, &s), P2_ERR_BAD_MAGIC);
+    p2_reader_deinit(&r);
+}
+
 static void strangers_are_told_at_the_first_byte(void **state) {
     struct bench *t = *state;
     static const char *const greetings[] = {"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x02", "\x00", "\x13"};
@@ -221,6 +239,7 @@ int main(void) {
         cmocka_unit_test(pieces_of_any_size_give_the_same_messages),
         cmocka_unit_test(whole_input_keeps_no_buffer),
         cmocka_unit_test(a_cut_record_is_given_up_with_its_reader),
+        cmocka_unit_test(an_error_may_come_before_the_hello),
         cmocka_unit_test(strangers_are_told_at_the_first_byte),
         cmocka_unit_test(nothing_is_kept_of_a_refused_prefix),
         cmocka_unit_test(sequence_numbers_have_no_gap),
