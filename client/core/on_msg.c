@@ -98,7 +98,7 @@ static void result_progress(struct session *s, struct ticket *t) {
         return;
     }
     uint64_t limit = p2_inflow_grant(&t->in, t->in.have, SESSION_RESULT_WINDOW);
-    if (!limit) return;
+    if (!limit || P2_CANARY(window_client)) return;
     struct p2_msg_window *w = &p2_session_act_send(s, 0, P2_MSG_WINDOW, t->stream)->u.window;
     w->limit = limit;
     w->attempt = t->in.attempt;
@@ -146,6 +146,7 @@ static void on_resend(struct session *s, struct ticket *t, const struct p2_msg_r
     if (m->attempt <= t->out.attempt) return; // answered already
     p2_outflow_begin(&t->out, m->attempt, t->task.payload.size, 0);
     p2_outflow_window(&t->out, m->attempt, m->limit);
+    if (P2_CANARY(resend_offset)) t->out.sent = t->out.limit / 2;
     p2_session_act_note(s, NOTE_RESEND, P2_OK, t->handle);
     p2_ticket_flow(s, t);
 }

@@ -4,6 +4,7 @@
 
 #include "client/core/session.h"
 
+#include "base/canary.h"
 #include "base/ewma.h"
 #include "base/heap.h"
 #include "base/list.h"

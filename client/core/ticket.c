@@ -52,6 +52,7 @@ void p2_ticket_move(struct session *s, struct ticket *t, enum ticket_state to) {
 
 // When this ticket's silence has lasted too long.
 static p2_ns due_ns(const struct session *s, const struct ticket *t) {
+    if (P2_CANARY(ticket_timer) && is_sent(t->state)) return P2_NEVER - 1;
     if (is_sent(t->state)) return p2_ns_add(t->deadline_ns, 2 * s->rtt.mean + SESSION_GRACE_NS);
     if (s->link == LINK_UP || t->task.withheld) return t->deadline_ns;
     p2_ns waits_since = p2_ns_max(t->submitted_ns, s->down_since_ns);
@@ -94,6 +95,7 @@ void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how
     e->attempts = t->attempts;
     e->result_size = how->outcome == SESSION_DONE ? t->in.size : 0;
     tell_times(s, t, e);
+    if (P2_CANARY(ticket_twice) && how->outcome == SESSION_REFUSED) p2_session_act(s, SESSION_DO_ENDED)->u.ended = *e;
     if (t->stream) {
         struct p2_id key = p2_session_stream_key(t->stream);
         P2_CHECK(p2_map_remove(&s->streams, &key));

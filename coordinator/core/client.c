@@ -96,7 +96,9 @@ void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m)
     struct task *t = find_stream(c, s, m);
     if (!t) return;
     enum p2_err e = relay_piece_wrong(&chunk->payload, chunk->raw_size, chunk->payload_zstd);
-    if (e == P2_OK) e = p2_inflow_take(&t->in, chunk->attempt, chunk->offset, chunk->raw_size);
+    if (e == P2_OK)
+        e = p2_inflow_take(&t->in, P2_CANARY(stale_attempt) ? t->in.attempt : chunk->attempt, chunk->offset,
+                           chunk->raw_size);
     if (e == P2_ERR_NOT_FOUND) return; // of an attempt before a RESEND
     const struct piece piece = {chunk->payload, chunk->offset, chunk->raw_size, chunk->payload_zstd};
     if (e != P2_OK) {

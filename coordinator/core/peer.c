@@ -195,7 +195,7 @@ void peer_on_drain(struct coord *c, struct session *s, const struct p2_msg *m) {
     struct peer *p = peer_of(c, s);
     if (p->draining) return;
     p->draining = true;
-    drop_offers(c, p);
+    if (!P2_CANARY(offer_after_drain)) drop_offers(c, p);
     count_share(c, p, peer_share(p));
     struct coord_note *n = coord_note_add(c, NOTE_PEER_DRAINING);
     n->conn = s->conn;

@@ -74,7 +74,7 @@ static void send_window(struct coord *c, const struct session *s, uint32_t strea
 
 void relay_grant_payload(struct coord *c, struct task *t) {
     uint64_t limit = p2_inflow_grant(&t->in, t->dropped, c->limits.stream_window_bytes);
-    if (!limit) return;
+    if (!limit || P2_CANARY(window_payload)) return;
     send_window(c, client_session(c, t), t->stream, &t->in, limit);
     task_await(c, t);
 }
@@ -151,7 +151,7 @@ static void send_payload(struct coord *c, struct session *s, struct replica *r, 
     count_room(s, piece);
     if (!piece) return;
     r->out.sent += piece->raw_size;
-    if (t->keep) {
+    if (t->keep && !P2_CANARY(spool_early)) {
         r->next_piece++;
         return;
     }
@@ -174,7 +174,8 @@ static void send_result(struct coord *c, struct session *s, struct task *t, cons
         spool_drop_first(&t->result);
         relay_grant_result(c, t);
     }
-    if (p2_outflow_done(&t->result_out)) {
+    bool early = P2_CANARY(delivered_early) && t->result_out.sent > P2_RECORD_PAYLOAD_MAX;
+    if (p2_outflow_done(&t->result_out) || early) {
         const struct task_end end = {.last = TASK_DONE, .why = WHY_DELIVERED};
         task_end(c, t, &end);
     }
@@ -227,6 +228,7 @@ static bool pump_one(struct coord *c, struct session *s, struct outlet *o) {
 void relay_room(struct coord *c, struct session *s, uint64_t room) {
     s->room = room > INT64_MAX ? INT64_MAX : (int64_t)room;
     s->room_asked = false;
+    if (P2_CANARY(room_lost)) return;
     if (!p2_list_linked(&s->pumping)) p2_list_push_back(&c->pumping, &s->pumping);
 }
 

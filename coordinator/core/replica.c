@@ -85,7 +85,8 @@ void replica_end(struct coord *c, struct replica *r, bool by_us) {
     p2_list_remove(&r->in_peer);
     p->ended[p->ended_next] = (struct ended_job){r->stream, r->attempt, r->id, by_us};
     p->ended_next = (p->ended_next + 1) % PEER_ENDED_JOBS;
-    peer_drop_job(c, p, r->device, r->estimate_ns);
+    peer_drop_job(c, p, r->device, P2_CANARY(load_kept) ? 0 : r->estimate_ns);
+    if (P2_CANARY(slot_twice) && p->jobs) p->jobs--;
     p2_slab_free(&c->replicas, r->self);
 }
 
@@ -102,7 +103,8 @@ void replica_cancel(struct coord *c, struct replica *r) {
     m.u.cancel.id = r->id;
     m.u.cancel.attempt = r->attempt;
     struct peer *p = p2_slab_get(&c->peers, r->peer);
-    session_send(c, peer_session(c, p), 1 + (unsigned)r->class_, &m); // behind its own ASSIGN and chunks
+    if (!P2_CANARY(cancel_missed))
+        session_send(c, peer_session(c, p), 1 + (unsigned)r->class_, &m); // behind its own ASSIGN and chunks
     replica_move(c, r, REPLICA_CANCELLING);
 }
 

@@ -25,7 +25,7 @@ void sched_offer_update(struct coord *c, struct offer *o) {
     p2_heap_remove(&ts->free_offers, &o->free);
     if (!peer_device_free(o->peer, o->device)) return;
     p2_heap_push(&ts->free_offers, &o->free, offer_key(o), offer_tie(c, o));
-    unblock(ts);
+    if (!P2_CANARY(blocked_stays)) unblock(ts);
 }
 
 static uint64_t offer_memory(const struct offer *o) { return o->peer->devices[o->device].memory_bytes; }
@@ -74,7 +74,7 @@ p2_ns sched_estimate(const struct coord *c, const struct task *t) {
 // ---- picking ------------------------------------------------------------------------------------------------------
 
 static bool was_tried(const struct task *t, const struct peer *p) {
-    for (uint32_t i = 0; i < t->tried_count; i++) {
+    for (uint32_t i = 0; i < t->tried_count && !P2_CANARY(tried_forgotten); i++) {
         if (t->tried[i] == p->self) return true;
     }
     return false;
@@ -126,6 +126,7 @@ static struct type_state *next_type(struct coord *c) {
     for (uint32_t i = 0; i < c->type_count; i++) {
         struct type_state *ts = &c->types[i];
         const struct task *t = ts->blocked ? NULL : queue_first(&ts->queue);
+        if (P2_CANARY(class_starved) && t && t->class_ == P2_CLASSES - 1) continue;
         if (t && (!first || queue_before(t, first))) {
             best = ts;
             first = t;

@@ -2,6 +2,7 @@
 #ifndef COORDINATOR_CORE_STATE_H
 #define COORDINATOR_CORE_STATE_H
 
+#include "base/canary.h"
 #include "base/check.h"
 #include "base/heap.h"
 #include "base/list.h"

@@ -102,8 +102,8 @@ static void let_go(struct coord *c, struct task *t) {
     struct p2_id id_key = own_key(cl, &t->id);
     struct p2_id stream_key = coord_pair_key(cl->self, t->stream);
     P2_CHECK(p2_map_remove(&c->by_id, &id_key));
-    P2_CHECK(p2_map_remove(&c->by_stream, &stream_key));
-    remember(c, &id_key);
+    if (!P2_CANARY(map_entry_leaked)) P2_CHECK(p2_map_remove(&c->by_stream, &stream_key));
+    if (!P2_CANARY(recent_forgotten)) remember(c, &id_key);
     p2_list_remove(&t->in_client);
     cl->task_count--;
     p2_heap_remove(&c->deadlines, &t->deadline);
@@ -112,7 +112,7 @@ static void let_go(struct coord *c, struct task *t) {
     spool_clear(&t->payload);
     spool_clear(&t->result);
     p2_blob_unref(t->params_blob);
-    c->reserved_bytes -= t->reserved_bytes;
+    if (!(P2_CANARY(reservation_leaked) && t->state == TASK_EXPIRED)) c->reserved_bytes -= t->reserved_bytes;
     p2_slab_free(&c->tasks, t->self);
 }
 
@@ -146,6 +146,7 @@ void task_end(struct coord *c, struct task *t, const struct task_end *e) {
     state_move(c, t, e->last);
     note_move(c, t, e->why, e->code, e->text);
     tell_end(c, t, e);
+    if (P2_CANARY(cancel_twice) && e->last == TASK_CANCELLED) tell_end(c, t, e);
     let_go(c, t);
 }
 
@@ -178,7 +179,10 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
     outlet_close(&t->outlet);
     spool_clear(&t->result);
     if (tried != P2_NO_HANDLE && t->tried_count < COORD_ATTEMPTS_CEILING) t->tried[t->tried_count++] = tried;
-    if (t->attempt >= c->limits.attempts_max) {
+    uint32_t most = c->limits.attempts_max;
+    if (P2_CANARY(attempts_off_by_one)) most++;
+    if (P2_CANARY(attempts_too_few)) most--;
+    if (t->attempt >= most) {
         const char *text =
             p2_arena_printf(&c->out->texts, "%u attempts failed, the last with %s", t->attempt, p2_err_name(code));
         task_fail(c, t, WHY_ATTEMPTS, P2_ERR_ATTEMPTS_EXHAUSTED, text);
@@ -224,6 +228,7 @@ void task_stalled_due(struct coord *c) {
 
 void task_expire_due(struct coord *c) {
     struct p2_heap_node *first;
+    if (P2_CANARY(deadline_ignored)) return;
     while ((first = p2_heap_peek(&c->deadlines)) && first->key <= c->now) {
         if (coord_step_full(c)) return;
         const struct task_end end = {.last = TASK_EXPIRED, .why = WHY_DEADLINE, .code = P2_ERR_DEADLINE_EXCEEDED};

@@ -215,7 +215,7 @@ void worker_job_stored(struct worker *w, const struct worker_event *ev) {
         return;
     }
     uint64_t limit = p2_inflow_grant(&j->in, j->stored, w->config.window_bytes);
-    if (!limit) return;
+    if (!limit || P2_CANARY(window_peer)) return;
     struct p2_msg m = {.kind = P2_MSG_WINDOW, .stream = j->stream, .u.window = {.limit = limit, .attempt = j->attempt}};
     worker_send(w, &m, 0);
 }

@@ -130,7 +130,7 @@ void worker_job_cancel(struct worker *w, const struct p2_msg *m) {
         return;
     }
     if (error) forget_stream(w, j);
-    if (j->state == JOB_HANDED) {
+    if (j->state == JOB_HANDED && !P2_CANARY(stale_job)) {
         stop(w, j);
     } else if (j->state != JOB_CANCELLING) {
         worker_job_cancelled(w, j);

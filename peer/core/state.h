@@ -3,6 +3,7 @@
 #define PEER_CORE_STATE_H
 
 #include "base/arena.h"
+#include "base/canary.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"

@@ -1,0 +1,328 @@
+// The coordinator: its core, the duties of its shell, and what it says held against the book.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "book.h"
+#include "coordinator/core/coord.h"
+
+#define LATE (10 * P2_MS) // after its deadline a task may still be open that long
+
+static struct {
+    struct coord *core;
+    struct coord_actions out;
+    struct timer tick;
+    struct coord_limits limits;
+    uint32_t open;       // accepted, not ended
+    p2_ns stalled_until; // it was not run before then: what it does late is not its fault
+    uint64_t since_check;
+} coord;
+
+// ---- limits -------------------------------------------------------------------------------------------------------
+
+static struct coord_limits limits_for(const struct plan *p) {
+    struct coord_limits l = coord_limits_default();
+    l.clients_max = p->clients + 4;
+    l.peers_max = p->peers + 4;
+    l.strangers_max = p->peers + p->clients + 8;
+    l.tasks_max = p->crowd ? 4096 : 512;
+    l.tasks_per_client_max = 256;
+    l.queue_per_class_max = 512;
+    l.recent_max = 512;
+    l.offers_max = (p->peers + 4) * SIM_TYPES * 2;
+    l.attempts_max = 1 + below(COORD_ATTEMPTS_CEILING - 2);
+    if (p->mode == PLAN_CALM && l.attempts_max < 2) l.attempts_max = 2;
+    l.heartbeat_ns = between(1, p->crowd ? 8 : 4) * P2_SEC;
+    l.ping_ns = 10 * P2_SEC;
+    l.ping_busy_ns = 5 * P2_SEC;
+    l.payload_budget_bytes = UINT64_C(64) << 20;
+    if (!p->tight) return l;
+    l.clients_max = p->clients > 2 ? p->clients - 1 : 2;
+    l.peers_max = p->peers > 2 ? p->peers - 1 : 2;
+    l.strangers_max = 4;
+    l.tasks_max = 8 + below(40);
+    l.tasks_per_client_max = 2 + below(12);
+    l.queue_per_class_max = 2 + below(12);
+    l.recent_max = 1 + below(32);
+    l.offers_max = 4 + below(p->peers * SIM_TYPES);
+    l.jobs_per_peer_max = 1 + below(6);
+    l.stream_window_bytes = P2_STREAM_WINDOW;
+    l.payload_budget_bytes = 2 * l.stream_window_bytes + below(1u << 20);
+    return l;
+}
+
+// ---- what it says --------------------------------------------------------------------------------------------------
+
+static bool among(const uint32_t *list, uint32_t count, uint32_t value) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i] == value) return true;
+    }
+    return false;
+}
+
+static void add(uint32_t *list, uint32_t *count, uint32_t value) {
+    if (*count < BOOK_PEERS && !among(list, *count, value)) list[(*count)++] = value;
+}
+
+static void said_assign(const struct link *l, const struct p2_msg_task_assign *m) {
+    uint32_t n;
+    SIM_CHECK(book_number(&m->id, &n), "a task was assigned that nobody submitted");
+    struct deed *d = deed_of(n);
+    SIM_CHECK(d->accepted && !d->ended, "task %u was assigned after its end", n);
+    SIM_CHECK(sim.now < d->due_ns, "task %u was assigned after its deadline", n);
+    SIM_CHECK(m->attempt > d->attempt, "task %u: attempt %u follows %u", n, m->attempt, d->attempt);
+    SIM_CHECK(m->attempt <= coord.limits.attempts_max, "task %u has attempt %u", n, m->attempt);
+    d->attempt = m->attempt;
+    d->placed = true;
+    if (!link_node(l)) return;
+    uint32_t peer = peer_index(link_node(l));
+    if (among(d->failed_by, d->failed_count, peer)) {
+        for (uint32_t i = 0; i < sim.plan->peers; i++) {
+            SIM_CHECK(among(d->failed_by, d->failed_count, i) || !peer_idle_for(i, d->content),
+                      "task %u went again to peer %u that failed it, and peer %u is idle", n, peer, i);
+        }
+    }
+    add(d->had, &d->had_count, peer);
+}
+
+static void said_delivery(const struct link *l, const struct p2_msg_result_delivery *m) {
+    uint32_t n;
+    SIM_CHECK(book_number(&m->id, &n), "a result was delivered that nobody asked for");
+    struct deed *d = deed_of(n);
+    SIM_CHECK(d->accepted && !d->ended, "task %u: a result after its end", n);
+    SIM_CHECK(m->attempt > d->delivered_attempt || m->cached, "task %u: attempt %u delivered twice", n, m->attempt);
+    d->delivered_attempt = m->attempt;
+    SIM_CHECK(link_tampered(l) || content_of(d->content)->computed, "task %u: a result that nobody computed", n);
+    SIM_CHECK(m->payload_size == content_of(d->content)->result_size, "task %u: a result of the wrong length", n);
+}
+
+static void said_end(const struct link *l, const struct p2_id *id, enum p2_err code, uint32_t attempt) {
+    uint32_t n;
+    if (link_tampered(l) || code == P2_ERR_UNKNOWN_TASK || !book_number(id, &n)) return;
+    struct deed *d = deed_of(n);
+    SIM_CHECK(++d->answers == 1, "task %u ended twice for its client", n);
+    SIM_CHECK(!d->done, "task %u is done and failed", n);
+    if (code == P2_ERR_ATTEMPTS_EXHAUSTED)
+        SIM_CHECK(attempt == coord.limits.attempts_max, "task %u was given up after %u attempts", n, attempt);
+}
+
+static void said_cancel(const struct p2_id *id) {
+    uint32_t n;
+    if (book_number(id, &n)) deed_of(n)->placed = false;
+}
+
+// Nobody here breaks the protocol but by tampering.
+static void said_error(const struct link *l, const struct p2_msg *m) {
+    enum p2_err code = m->u.error.code;
+    bool blames = code < P2_ERR_HANDSHAKE_TIMEOUT;
+    SIM_CHECK(!blames || link_tampered(l), "an honest %s was blamed: %s (%.*s)",
+              link_node(l) && link_node(l)->kind == NODE_PEER ? "peer" : "client", p2_err_name(code),
+              (int)m->u.error.sentence.n, m->u.error.sentence.p);
+}
+
+static void said(const struct link *l, const struct p2_msg *m) {
+    switch (m->kind) {
+    case P2_MSG_TASK_ASSIGN: said_assign(l, &m->u.assign); break;
+    case P2_MSG_RESULT_DELIVERY: said_delivery(l, &m->u.delivery); break;
+    case P2_MSG_TASK_ENDED: said_end(l, &m->u.ended.id, m->u.ended.code, m->u.ended.attempt); break;
+    case P2_MSG_TASK_TIMEOUT: said_end(l, &m->u.timeout.id, P2_ERR_DEADLINE_EXCEEDED, m->u.timeout.attempt); break;
+    case P2_MSG_TASK_CANCEL: said_cancel(&m->u.cancel.id); break;
+    case P2_MSG_ERROR: said_error(l, m); break;
+    default: break;
+    }
+}
+
+static void noted_task(const struct coord_note *note) {
+    uint32_t n;
+    SIM_CHECK(book_number(&note->task, &n), "a note of a task that nobody submitted");
+    struct deed *d = deed_of(n);
+    d->waits = false;
+    if (note->to == TASK_REFUSED) {
+        d->refused = true;
+        return;
+    }
+    if (note->to == TASK_QUEUED) {
+        d->waits = true;
+        d->waits_since_ns = sim.now;
+    }
+    if (note->to == TASK_QUEUED && note->why == WHY_SUBMITTED) {
+        SIM_CHECK(!d->accepted, "task %u was accepted twice", n);
+        d->accepted = true;
+        d->accepted_ns = sim.now;
+        d->due_ns = sim.now + p2_ns_min(d->left_ns, coord.limits.deadline_ns_max);
+        SIM_CHECK(++coord.open <= coord.limits.tasks_max, "more than %u tasks are open", coord.limits.tasks_max);
+    }
+    bool asked = note->to == TASK_CANCELLED || note->to == TASK_EXPIRED;
+    SIM_CHECK(!asked || !d->placed, "task %u ended, and its peer was not told", n);
+    if (note->to == TASK_QUEUED || note->to >= TASK_RETURNING) d->placed = false;
+    if (note->to < TASK_DONE) return;
+    SIM_CHECK(d->accepted && !d->ended, "task %u ended twice", n);
+    d->ended = true;
+    d->done = note->to == TASK_DONE;
+    coord.open--;
+    SIM_CHECK(note->to != TASK_EXPIRED || sim.now >= d->due_ns, "task %u expired before its deadline", n);
+    SIM_CHECK(note->to != TASK_EXPIRED || sim.plan->mode == PLAN_WILD, "task %u expired, with nothing in its way", n);
+}
+
+static void noted(const struct coord_note *n) {
+    if (sim.trace) {
+        char storage[1024];
+        struct p2_strbuf text;
+        p2_strbuf_init(&text, storage, sizeof storage);
+        coord_note_text(n, &text);
+        sim_trace("coordinator %s", text.text);
+    }
+    if (n->kind == NOTE_TASK) noted_task(n);
+}
+
+static void carry_out(const struct coord_action *a) {
+    struct link *l = link_find(a->conn);
+    switch (a->kind) {
+    case COORD_SEND:
+        if (!l) break;
+        said(l, &a->u.msg);
+        link_send(l, FAR, a->lane, &a->u.msg);
+        break;
+    case COORD_CLOSE:
+        if (l) link_close(l, FAR, a->code);
+        break;
+    case COORD_WANT_ROOM:
+        if (l) link_want_room(l, FAR);
+        break;
+    case COORD_NOTE: noted(&a->u.note); break;
+    default: break;
+    }
+}
+
+static void step(struct coord_event *ev) {
+    ev->now_ns = sim.now;
+    sim.steps++;
+    coord_step(coord.core, ev, &coord.out);
+    for (uint32_t i = 0; i < coord.out.count; i++) carry_out(&coord.out.items[i]);
+    coord_actions_clear(&coord.out);
+    if (++coord.since_check >= sim.plan->check_each) coord_probe();
+    timer_at(&coord.tick, coord_next_ns(coord.core));
+}
+
+static void on_tick(struct timer *t) {
+    if (sim.coord_node.frozen_until > sim.now) {
+        coord.stalled_until = sim.coord_node.frozen_until;
+        timer_at(t, sim.coord_node.frozen_until);
+        return;
+    }
+    struct coord_event ev = {.kind = COORD_TICK};
+    step(&ev);
+}
+
+// ---- what it hears -------------------------------------------------------------------------------------------------
+
+static void heard_failure(const struct link *l, const struct p2_id *id, bool retryable) {
+    uint32_t n;
+    if (!book_number(id, &n) || !link_node(l) || !retryable) return;
+    struct deed *d = deed_of(n);
+    add(d->failed_by, &d->failed_count, peer_index(link_node(l)));
+}
+
+void coord_opened(struct link *l) {
+    struct coord_event ev = {.kind = COORD_OPENED, .conn = link_handle(l), .room = link_room(l, FAR)};
+    uint64_t id[2] = {p2_rng_next(&sim.rng), p2_rng_next(&sim.rng)};
+    memcpy(ev.id.b, id, sizeof ev.id.b);
+    step(&ev);
+}
+
+enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
+    struct coord_event ev = {.kind = COORD_MSG, .conn = link_handle(l), .msg = m};
+    uint32_t n;
+    if (m->kind == P2_MSG_TASK_SUBMIT && book_number(&m->u.submit.id, &n) && !deed_of(n)->accepted) {
+        deed_of(n)->left_ns = m->u.submit.deadline_ns;
+    }
+    if (m->kind == P2_MSG_TASK_FAILURE) heard_failure(l, &m->u.failure.id, m->u.failure.retryable);
+    step(&ev);
+    return link_open(l) ? P2_OK : P2_ERR_CLOSED;
+}
+
+void coord_unreadable(struct link *l, enum p2_err why) {
+    SIM_CHECK(why == P2_ERR_OVERLOADED || link_tampered(l), "the coordinator could not read: %s", p2_err_name(why));
+    struct p2_msg m = {.kind = P2_MSG_ERROR};
+    m.u.error.code = why;
+    m.u.error.sentence = p2_str(p2_err_sentence(why));
+    link_send(l, FAR, 0, &m);
+    link_close(l, FAR, why);
+    coord_closed(l, why);
+}
+
+void coord_writable(struct link *l) {
+    struct coord_event ev = {.kind = COORD_WRITABLE, .conn = link_handle(l), .room = link_room(l, FAR)};
+    step(&ev);
+}
+
+void coord_closed(struct link *l, enum p2_err why) {
+    struct coord_event ev = {.kind = COORD_CLOSED, .conn = link_handle(l), .why = why};
+    step(&ev);
+}
+
+// ---- life ----------------------------------------------------------------------------------------------------------
+
+void coord_create_node(void) {
+    const struct plan *p = sim.plan;
+    coord.limits = limits_for(p);
+    coord.open = 0;
+    coord.since_check = 0;
+    coord.stalled_until = 0;
+    uint64_t links = coord.limits.clients_max + coord.limits.peers_max + coord.limits.strangers_max;
+    p2_blob_pool_init(&sim.coord_pool, 2 * coord.limits.payload_budget_bytes + links * (UINT64_C(1) << 20),
+                      UINT64_C(16) << 20);
+    P2_CHECK(p2_codec_init(&sim.coord_codec, &sim.coord_pool));
+    const struct coord_config config = {.limits = coord.limits,
+                                        .types = sim_types,
+                                        .type_count = SIM_TYPES,
+                                        .seed = p2_rng_next(&sim.rng),
+                                        .pool = &sim.coord_pool};
+    coord.core = coord_create(&config, sim.now);
+    P2_CHECK(coord.core && coord_actions_init(&coord.out, &coord.limits));
+    timer_init(&coord.tick, on_tick);
+    timer_at(&coord.tick, coord_next_ns(coord.core));
+}
+
+void coord_destroy_node(void) {
+    timer_off(&coord.tick);
+    coord_destroy(&coord.core);
+    coord_actions_deinit(&coord.out);
+    p2_codec_deinit(&sim.coord_codec);
+    p2_blob_pool_deinit(&sim.coord_pool);
+}
+
+void coord_drain_node(void) {
+    struct coord_event ev = {.kind = COORD_DRAIN};
+    step(&ev);
+}
+
+void coord_probe(void) {
+    coord.since_check = 0;
+    sim.checks++;
+    coord_check(coord.core);
+}
+
+bool coord_is_idle(void) { return coord_idle(coord.core); }
+void coord_numbers(struct p2_msg_status *out) { coord_status(coord.core, out); }
+
+// A task that waits while a peer that could do it has been idle for long: something was forgotten.
+static void check_waiting(uint32_t n, const struct deed *d) {
+    if (!d->waits || sim.now - d->waits_since_ns < 2 * P2_SEC) return;
+    for (uint32_t i = 0; i < sim.plan->peers; i++) {
+        bool had = among(d->had, d->had_count, i) || among(d->failed_by, d->failed_count, i);
+        SIM_CHECK(had || !peer_idle_for(i, d->content), "task %u waits for %.3f s, and peer %u is idle", n,
+                  (double)(sim.now - d->waits_since_ns) / (double)P2_SEC, i);
+    }
+}
+
+void coord_check_tasks(uint32_t from) {
+    if (sim.coord_node.frozen_until > sim.now) coord.stalled_until = sim.coord_node.frozen_until;
+    if (sim.now < coord.stalled_until + 3 * P2_SEC) return;
+    for (uint32_t n = from; n < book_count(); n++) {
+        const struct deed *d = deed_of(n);
+        if (!d->accepted || d->ended) continue;
+        SIM_CHECK(sim.now <= d->due_ns + LATE, "task %u is open after its deadline", n);
+        check_waiting(n, d);
+    }
+}

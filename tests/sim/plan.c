@@ -1,0 +1,43 @@
+#include "plan.h"
+
+#include "sim.h"
+
+static void choose_size(struct plan *p, uint64_t seed) {
+    p->crowd = seed % 40 == 39;
+    p->peers = 1 + below(chance(70) ? 8 : 40);
+    p->clients = 1 + below(chance(70) ? 6 : 20);
+    if (p->mode == PLAN_CALM && p->peers < 3) p->peers = 3;
+    if (p->mode == PLAN_PEERS_FAIL && p->peers < 6) p->peers = 6;
+    if (!p->crowd) return;
+    p->peers = 100 + below(200);
+    p->clients = 20 + below(80);
+}
+
+void plan_make(struct plan *p, uint64_t seed) {
+    static const enum plan_mode modes[] = {PLAN_CALM, PLAN_WILD, PLAN_PEERS_FAIL, PLAN_WILD, PLAN_WILD};
+    *p = (struct plan){.mode = modes[seed % 5]};
+    choose_size(p, seed);
+    p->tight = p->mode == PLAN_WILD && !p->crowd && chance(35);
+    p->large = chance(30);
+    p->zstd = chance(15);
+    p->repeats = chance(25);
+    p->drains = chance(50);
+    // After every step in a third of the seeds, else often enough to say roughly what was done when it broke.
+    p->check_each = p->crowd ? 2048 : seed % 3 == 0 ? 1 : 64;
+    p->work_max = between(20, 1000) * P2_MS;
+    p->deadline_min = between(50, 500) * P2_MS;
+    p->deadline_max = p->deadline_min + between(1, 20) * P2_SEC;
+    p->task_every = (p2_ns)p->clients * between(100, 600) * P2_MS;
+    p->fault_every_s = p->mode == PLAN_WILD ? 0.2 + 10 * p2_rng_unit(&sim.rng) : 3 + 20 * p2_rng_unit(&sim.rng);
+    p->cell_bytes = UINT64_C(4) << 20;
+    p->room_bytes = chance(30) ? 192 << 10 : 512 << 10;
+    p->payload_max = p->large ? 3000000 : 200000;
+    p->result_max = p->large ? 2000000 : 200000;
+    if (p->mode == PLAN_WILD) return;
+    // Far deadlines and little to do: whatever ends late was forgotten.
+    p->deadline_min = 60 * P2_SEC;
+    p->deadline_max = 120 * P2_SEC;
+    p->work_max = between(20, 200) * P2_MS;
+    p->task_every = (p2_ns)p->clients * between(300, 900) * P2_MS;
+    if (p->large) p->task_every *= 2;
+}
