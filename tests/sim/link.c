@@ -146,7 +146,7 @@ static bool frozen(const struct end *e, struct timer *t) {
 
 static void on_cut(struct timer *t) {
     struct end *e = P2_CONTAINER_OF(t, struct end, cut);
-    if (frozen(e, t)) return;
+    if (e->state == END_DEAD || frozen(e, t)) return;
     struct end *o = other(e);
     if (!e->link->silent && o->state != END_DEAD && !timer_on(&o->cut)) {
         o->why = P2_ERR_CLOSED;
@@ -479,7 +479,7 @@ void links_sweep(void) {
         struct link *l = p2_slab_at(&links, i, &h);
         if (!l || !all_dead(l)) continue;
         timer_off(&l->open);
-        if (l->ends[FAR].state == END_NONE) end_die(&l->ends[FAR]);
+        for (int k = 0; k < 2; k++) end_die(&l->ends[k]); // harmless twice
         p2_slab_free(&links, h);
     }
 }
