@@ -113,8 +113,12 @@ static void start_drain(struct coord *c) {
 // Tells everybody, as many in one step as actions allow; `drain_told` is where it goes on.
 static void tell_drain(struct coord *c) {
     for (; c->drain_told < c->sessions.capacity && !coord_step_full(c); c->drain_told++) {
-        const struct session *s = coord_at(&c->sessions, c->drain_told);
+        struct session *s = coord_at(&c->sessions, c->drain_told);
         if (!s) continue;
+        if (s->state == SESSION_STRANGER) { // before its HELLO it understands ERROR only
+            session_end(c, s, WHY_DRAINING, P2_ERR_DRAINING, p2_err_sentence(P2_ERR_DRAINING));
+            continue;
+        }
         struct p2_msg m = {.kind = P2_MSG_DRAIN, .u.drain.grace_ns = c->limits.drain_grace_ns};
         session_send(c, s, 0, &m);
     }

@@ -47,6 +47,15 @@ static void test_nothing_open_ends_at_once_and_twice_is_once(void **state) {
     assert_int_equal(rig_notes(r, NOTE_DRAIN), 1);
 }
 
+static void test_a_stranger_is_turned_away_in_words_it_knows(void **state) {
+    struct rig *r = *state;
+    rig_submit(r, client, 1, 1, 10);
+    p2_handle stranger = rig_open(r);
+    rig_drain(r);
+    assert_int_equal(rig_count(r, stranger, P2_MSG_DRAIN), 0);
+    rig_expect_error(r, stranger, P2_ERR_DRAINING);
+}
+
 static void test_the_grace_ends(void **state) {
     struct rig *r = *state;
     struct p2_msg m = rig_submit_msg(1, 1, 10);
@@ -69,6 +78,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_open_tasks_are_finished_first),
         TEST(test_nothing_open_ends_at_once_and_twice_is_once),
+        TEST(test_a_stranger_is_turned_away_in_words_it_knows),
         TEST(test_the_grace_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
