@@ -334,7 +334,11 @@ void clients_destroy(void) {
 
 void clients_stop(void) {
     stopped = true;
-    for (uint32_t i = 0; i < sim.plan->clients; i++) clients[i].node.frozen_until = 0;
+    for (uint32_t i = 0; i < sim.plan->clients; i++) {
+        struct client *c = &clients[i];
+        if (c->up && c->node.frozen_until > sim.now) timer_at(&c->tick, sim.now); // it runs again, and sees the time
+        c->node.frozen_until = 0;
+    }
 }
 
 uint32_t clients_open(void) {

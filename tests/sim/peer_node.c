@@ -291,7 +291,10 @@ void peers_destroy(void) {
 }
 
 void peers_heal(void) {
-    for (uint32_t i = 0; i < sim.plan->peers; i++) peers[i].node.frozen_until = 0;
+    for (uint32_t i = 0; i < sim.plan->peers; i++) {
+        if (peers[i].up && peers[i].node.frozen_until > sim.now) timer_at(&peers[i].tick, sim.now);
+        peers[i].node.frozen_until = 0;
+    }
 }
 
 void peers_check(void) {
