@@ -29,7 +29,7 @@ static const struct row rows[] = {
     {P2_ERR_QUOTA_EXCEEDED, true, "QuotaExceeded", "This client has too much in flight already."},
     {P2_ERR_WOULD_MISS_DEADLINE, true, "WouldMissDeadline", "The task would not be done by its deadline."},
     {P2_ERR_DRAINING, true, "Draining", "The coordinator is about to stop and takes no new work."},
-    {P2_ERR_DUPLICATE_TASK, false, "DuplicateTask", "A different task with this id is in flight."},
+    {P2_ERR_DUPLICATE_TASK, false, "DuplicateTask", "A task with this id is open, or ended not long ago."},
     {P2_ERR_UNKNOWN_TASK, false, "UnknownTask", "There is no task with this id."},
     {P2_ERR_UNAUTHORIZED, false, "Unauthorized", "This is not allowed to you."},
     {P2_ERR_DEADLINE_EXCEEDED, true, "DeadlineExceeded", "The deadline passed before there was a result."},

@@ -50,8 +50,8 @@ static void on_error(struct coord *c, struct session *s, const struct p2_msg *m)
         client_on_error(c, s, m);
 }
 
-// Which states may send a kind, and which role. A kind without a handler is never sent to a coordinator, or, as the
-// BLOB kinds, not served by this one.
+// Which states may send a kind, and which role. A kind without a handler is one that only coordinators send, or, as the
+// BLOB kinds, is not served by this one.
 static const struct {
     on_msg *on;
     uint8_t states;
@@ -74,6 +74,15 @@ static const struct {
     [P2_MSG_PING] = {session_on_ping, ANY, P2_ROLE_NONE},
     [P2_MSG_PONG] = {session_on_pong, ANY, P2_ROLE_NONE},
     [P2_MSG_ERROR] = {on_error, ANY, P2_ROLE_NONE},
+    [P2_MSG_PEER_REGISTERED] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_GAMER_REGISTERED] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_TASK_ACCEPTED] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_TASK_ASSIGN] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_RESULT_DELIVERY] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_TASK_ENDED] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_TASK_TIMEOUT] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_RESEND] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_STATUS] = {.role = P2_ROLE_COORDINATOR},
 };
 
 static void unexpected(struct coord *c, struct session *s, enum p2_msg_kind kind) {
@@ -84,7 +93,7 @@ static void unexpected(struct coord *c, struct session *s, enum p2_msg_kind kind
 static void on_message(struct coord *c, struct session *s, const struct p2_msg *m) {
     unsigned kind = (unsigned)m->kind;
     s->heard_ns = c->now;
-    if (kind >= P2_MSG_KINDS || !handlers[kind].on || s->state == SESSION_STRANGER) {
+    if (kind >= P2_MSG_KINDS || s->state == SESSION_STRANGER) {
         if (m->kind == P2_MSG_HELLO)
             session_on_hello(c, s, m);
         else
@@ -93,7 +102,7 @@ static void on_message(struct coord *c, struct session *s, const struct p2_msg *
         const char *text =
             p2_arena_printf(&c->out->texts, "a %s does not send %s", p2_role_name(s->role), p2_msg_name(m->kind));
         session_end(c, s, WHY_PEER_BROKE, P2_ERR_WRONG_ROLE, text);
-    } else if (!(handlers[kind].states & 1u << s->state)) {
+    } else if (!handlers[kind].on || !(handlers[kind].states & 1u << s->state)) {
         unexpected(c, s, m->kind);
     } else {
         handlers[kind].on(c, s, m);

@@ -83,15 +83,17 @@ static void test_each_role_has_its_messages(void **state) {
 
 static void test_what_only_a_coordinator_says_and_blobs(void **state) {
     struct rig *r = *state;
-    const enum p2_msg_kind kinds[] = {P2_MSG_NONE,        P2_MSG_PEER_REGISTERED, P2_MSG_TASK_ACCEPTED,
-                                      P2_MSG_TASK_ASSIGN, P2_MSG_RESULT_DELIVERY, P2_MSG_RESEND,
-                                      P2_MSG_STATUS,      P2_MSG_BLOB_HAVE,       P2_MSG_BLOB_WANT,
-                                      P2_MSG_BLOB_PUT,    P2_MSG_HELLO,           P2_MSG_GAMER_REGISTER};
-    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    const enum p2_msg_kind coordinators[] = {P2_MSG_PEER_REGISTERED, P2_MSG_GAMER_REGISTERED, P2_MSG_TASK_ACCEPTED,
+                                             P2_MSG_TASK_ASSIGN,     P2_MSG_RESULT_DELIVERY,  P2_MSG_TASK_ENDED,
+                                             P2_MSG_TASK_TIMEOUT,    P2_MSG_RESEND,           P2_MSG_STATUS};
+    const enum p2_msg_kind others[] = {P2_MSG_NONE,     P2_MSG_BLOB_HAVE, P2_MSG_BLOB_WANT,
+                                       P2_MSG_BLOB_PUT, P2_MSG_HELLO,     P2_MSG_GAMER_REGISTER};
+    const unsigned count = sizeof coordinators / sizeof *coordinators;
+    for (unsigned i = 0; i < count + sizeof others / sizeof *others; i++) {
         p2_handle client = rig_client(r);
-        struct p2_msg m = {.kind = kinds[i]};
+        struct p2_msg m = {.kind = i < count ? coordinators[i] : others[i - count]};
         rig_msg(r, client, &m);
-        rig_expect_error(r, client, P2_ERR_UNEXPECTED_MESSAGE);
+        rig_expect_error(r, client, i < count ? P2_ERR_WRONG_ROLE : P2_ERR_UNEXPECTED_MESSAGE);
     }
 }
 
