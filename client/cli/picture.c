@@ -100,6 +100,10 @@ static bool is_folder(const char *path) {
 static int name_outputs(struct pictures *p, const struct upscale_settings *s) {
     size_t n = strlen(s->out);
     bool folder = p->count > 1 || (n && s->out[n - 1] == '/') || is_folder(s->out);
+    if (p->count > 1 && !is_folder(s->out) && p2_image_format_of_path(s->out) != P2_IMAGE_RAW) {
+        cli_complain("%s: several pictures need a folder to go to", s->out);
+        return P2_EXIT_USAGE;
+    }
     // As the user's mask has it; with parents only when they are missing.
     if (folder && !is_folder(s->out) && mkdir(s->out, 0777) != 0 && p2_dir_make(s->out) != P2_OK) {
         cli_complain("%s: the folder cannot be made", s->out);

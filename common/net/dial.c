@@ -182,6 +182,11 @@ void p2_dial_wait(struct p2_loop *loop) {
     while (loop->lookups > 0) uv_run(&loop->uv, UV_RUN_ONCE);
 }
 
+bool p2_url_ok(const char *url) {
+    struct target t;
+    return parse_url(url, &t);
+}
+
 p2_conn p2_dial(struct p2_loop *loop, const char *url) {
     struct target t;
     if (!parse_url(url, &t)) return P2_NO_HANDLE;

@@ -80,6 +80,7 @@ bool p2_loop_route(struct p2_loop *loop, const char *path, p2_http_handler *hand
 // threads, which the first such dial of the process starts, and its addresses are tried one after the other. A numeric
 // address needs no thread. p2_loop_destroy waits for a lookup that has begun.
 p2_conn p2_dial(struct p2_loop *loop, const char *url);
+bool p2_url_ok(const char *url); // is it of the form p2_dial takes?
 
 // When to try again after `failures` in a row: 50 ms doubling to 10 s, with +-50 % jitter from `random`.
 p2_ns p2_backoff(uint32_t failures, uint64_t random);

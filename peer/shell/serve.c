@@ -244,6 +244,10 @@ static void turn(struct supervisor *s) {
 }
 
 int serve(const struct serve_settings *settings) {
+    if (!p2_url_ok(settings->url)) {
+        fprintf(stderr, "p2c2r-peer: --coordinator %s is not of the form ws://HOST:PORT\n", settings->url);
+        return P2_EXIT_USAGE;
+    }
     struct supervisor *s = calloc(1, sizeof *s);
     if (!s) return P2_EXIT_FAILED;
     s->settings = *settings;

@@ -46,6 +46,11 @@ class Programs(unittest.TestCase):
             self.assertIn(':3', result.stderr)
             self.assertIn('lisen', result.stderr)
 
+    def test_a_peer_says_what_an_address_looks_like(self):
+        result = run(PROGRAMS[1], '--coordinator', 'http://127.0.0.1:9')
+        self.assertEqual(result.returncode, 2, result.stderr)
+        self.assertIn('ws://HOST:PORT', result.stderr)
+
     def test_a_taken_port_is_one_sentence(self):
         with Cluster() as cluster:
             result = run(PROGRAMS[0], '--listen', cluster.address)

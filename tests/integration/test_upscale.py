@@ -65,6 +65,8 @@ class Upscale(unittest.TestCase):
             cluster.cli('upscale', broken, '-o', cluster.folder + '/x.png', expect=2)
             cluster.cli('upscale', SAMPLES[0], '-o', cluster.folder + '/x.png', '--scale', '9', expect=2)
             cluster.cli('upscale', SAMPLES[0], '-o', cluster.folder + '/x.png', '--quality', 'divine', expect=2)
+            cluster.cli('upscale', *SAMPLES, '-o', cluster.folder + '/x.png', expect=2)
+            self.assertFalse(os.path.exists(cluster.folder + '/x.png'))
             cluster.cli('upscale', cluster.folder + '/missing.png', '-o', cluster.folder + '/x.png', expect=2)
 
 
