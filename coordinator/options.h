@@ -14,6 +14,7 @@ struct coordinator_settings {
     int64_t clients_max, peers_max, strangers_max;
     int64_t tasks_max, tasks_per_client_max, queue_per_class_max;
     int64_t attempts_max;
+    int64_t class_floor, reserve, client_share;
     uint64_t payload_budget, stream_window;
     p2_ns heartbeat, no_peer_grace, deadline_max, drain_grace;
     const char *log_level, *log_format;

@@ -32,10 +32,10 @@ static void check_task(const struct coord *c, const struct task *t) {
     bool queued = t->state == TASK_QUEUED;
     P2_CHECK(cl && p2_list_linked(&t->in_client));
     P2_CHECK(queued || t->state == TASK_PLACED || t->state == TASK_RETURNING);
-    P2_CHECK((p2_heap_in(&t->queued) || p2_list_linked(&t->stranded)) == (queued && !t->unready));
+    P2_CHECK((p2_meld_in(&t->queued) || p2_list_linked(&t->stranded)) == (queued && !t->unready));
     P2_CHECK(!queued || t->unready == !task_payload_ready(t));
     P2_CHECK(p2_list_linked(&t->awaited) == (t->in.have < t->in.granted));
-    P2_CHECK(!(p2_heap_in(&t->queued) && p2_list_linked(&t->stranded)));
+    P2_CHECK(p2_list_linked(&t->in_class) == queued && t->flow == next_flow(c, cl, t->type, t->class_));
     P2_CHECK(p2_heap_in(&t->deadline) && t->deadline.key == t->deadline_ns);
     P2_CHECK(task_by_id(c, cl, &t->id) == t && task_by_stream(c, cl, t->stream) == t && t->stream <= cl->stream_max);
     P2_CHECK(!task_recent(c, cl, &t->id));
@@ -69,24 +69,11 @@ static void check_tasks(const struct coord *c) {
              s->tasks_completed + s->tasks_failed + s->tasks_expired + s->tasks_cancelled + c->tasks.live);
 }
 
-// Tasks whose bytes are still coming: counted in their queue, but not in its heap.
-static uint32_t count_unready(const struct coord *c) {
-    uint32_t unready = 0;
-    for (uint32_t i = 0; i < c->tasks.capacity; i++) {
-        const struct task *t = coord_at(&c->tasks, i);
-        unready += t && t->state == TASK_QUEUED && t->unready;
-    }
-    return unready;
-}
-
 static void check_types(const struct coord *c) {
-    uint32_t queued = 0, offers = 0, in_order = 0;
+    uint32_t queued = 0, offers = 0;
     for (uint32_t i = 0; i < c->type_count; i++) {
         const struct type_state *ts = &c->types[i];
-        uint32_t stranded = 0, free = 0;
-        P2_LIST_EACH (it, next, &ts->queue.stranded) stranded++;
-        P2_CHECK(queue_size(&ts->queue) >= stranded + ts->queue.waiting.count);
-        in_order += stranded + ts->queue.waiting.count;
+        uint32_t free = 0;
         queued += queue_size(&ts->queue);
         P2_LIST_EACH (it, next, &ts->offers) {
             const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
@@ -99,7 +86,6 @@ static void check_types(const struct coord *c) {
         P2_CHECK(free == ts->free_offers.count);
     }
     P2_CHECK(queued == c->stats.tasks_queued && offers == c->offers.live);
-    P2_CHECK(queued == in_order + count_unready(c));
 }
 
 static void check_replica(const struct coord *c, const struct replica *r) {
@@ -195,5 +181,6 @@ void coord_check(const struct coord *c) {
     check_peers(c);
     check_clients(c);
     check_sessions(c);
+    next_check(c);
     P2_CHECK(!c->drained || (c->draining && c->sessions.live == 0));
 }

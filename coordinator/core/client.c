@@ -18,6 +18,8 @@ void client_on_register(struct coord *c, struct session *s, const struct p2_msg 
     cl->self = h;
     cl->session = s->self;
     p2_list_init(&cl->tasks);
+    p2_list_init(&cl->full);
+    next_client_came(c, cl);
     const uint64_t salt[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
     memcpy(cl->salt.b, salt, sizeof salt);
     s->who = h;
@@ -140,5 +142,6 @@ void client_gone(struct coord *c, struct client *cl, enum p2_err code) {
         const struct task_end end = {.last = TASK_CANCELLED, .why = WHY_CLIENT_LOST, .code = P2_ERR_CONNECTION_LOST};
         task_end(c, P2_CONTAINER_OF(it, struct task, in_client), &end);
     }
+    next_client_left(c, cl);
     p2_slab_free(&c->clients, cl->self);
 }

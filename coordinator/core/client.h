@@ -17,6 +17,8 @@ struct client {
     uint32_t task_count;
     uint32_t stream_max; // highest it has used: what is below and not open has ended
     struct p2_id salt;   // makes its task ids its own in the tables
+    uint32_t jobs;       // peers have in hand for it, cancelled ones included until they end
+    struct p2_list full; // in coord.full_clients
 };
 
 void client_on_register(struct coord *c, struct session *s, const struct p2_msg *m);

@@ -191,8 +191,8 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     task_stalled_due(c);
     replica_tick(c);
     session_tick(c);
-    sched_tick(c);
-    sched_run(c);
+    next_tick(c);
+    next_run(c);
     relay_flush(c);
     go_on_draining(c);
     c->out = NULL;
@@ -202,7 +202,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
 p2_ns coord_next_ns(const struct coord *c) {
     if (c->again) return c->now;
     const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
-    p2_ns next = p2_ns_min(sched_next_ns(c), task_stalled_next_ns(c));
+    p2_ns next = p2_ns_min(next_due_ns(c), task_stalled_next_ns(c));
     if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
     if (deadline) next = p2_ns_min(next, deadline->key);

@@ -13,11 +13,8 @@ static bool make_types(struct coord *c, const struct coord_config *config) {
         struct type_state *ts = &c->types[c->type_count];
         ts->type = config->types[c->type_count];
         p2_list_init(&ts->offers);
-        if (!queue_init(&ts->queue, c->limits.tasks_max)) return false;
-        if (!p2_heap_init(&ts->free_offers, c->limits.offers_max)) {
-            queue_deinit(&ts->queue);
-            return false;
-        }
+        queue_init(&ts->queue);
+        if (!p2_heap_init(&ts->free_offers, c->limits.offers_max)) return false;
     }
     return true;
 }
@@ -52,7 +49,7 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     p2_list_init(&c->pumping);
     p2_list_init(&c->lingering);
     p2_list_init(&c->awaited);
-    if (!make_types(c, config) || !make_tables(c)) coord_destroy(&c);
+    if (!make_types(c, config) || !make_tables(c) || !next_init(c)) coord_destroy(&c);
     return c;
 }
 
@@ -76,11 +73,11 @@ void coord_destroy(struct coord **at) {
     struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) p2_map_deinit(maps[i]);
     for (uint32_t i = 0; i < c->type_count; i++) {
-        queue_deinit(&c->types[i].queue);
         p2_heap_deinit(&c->types[i].free_offers);
     }
     p2_heap_deinit(&c->timers);
     p2_heap_deinit(&c->deadlines);
+    next_deinit(c);
     free(c->types);
     free(c->recent);
     free(c);
@@ -97,7 +94,7 @@ size_t coord_memory_bytes(const struct coord *c) {
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
     for (uint32_t i = 0; i < c->type_count; i++) {
-        sum += sizeof c->types[i] + heap_bytes(&c->types[i].queue.waiting) + heap_bytes(&c->types[i].free_offers);
+        sum += sizeof c->types[i] + heap_bytes(&c->types[i].free_offers);
     }
-    return sum;
+    return sum + next_bytes(c);
 }

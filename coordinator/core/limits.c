@@ -16,6 +16,9 @@ struct coord_limits coord_limits_default(void) {
         .offers_max = 16384,
         .jobs_per_peer_max = 256,
         .attempts_max = 3,
+        .class_floor_percent = 5,
+        .reserve_percent = 20,
+        .client_share_percent = 50,
         .payload_budget_bytes = UINT64_C(512) << 20,
         .stream_window_bytes = UINT64_C(1) << 20,
         .heartbeat_ns = P2_SEC,
@@ -44,6 +47,9 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (!l->offers_max || l->offers_max > most) return "offers_max is not in 1..16777216";
     if (!l->jobs_per_peer_max) return "jobs_per_peer_max is 0";
     if (!l->attempts_max || l->attempts_max > COORD_ATTEMPTS_CEILING) return "attempts_max is not in 1..8";
+    if (l->class_floor_percent > 30) return "class_floor_percent is more than 30: three classes have one";
+    if (l->reserve_percent > 90) return "reserve_percent is more than 90";
+    if (!l->client_share_percent || l->client_share_percent > 100) return "client_share_percent is not in 1..100";
     if (l->stream_window_bytes < P2_STREAM_WINDOW) return "stream_window_bytes is less than 256 KiB";
     if (l->stream_window_bytes > P2_TASK_PAYLOAD_MAX) return "stream_window_bytes is more than 64 MiB";
     if (l->payload_budget_bytes < 2 * l->stream_window_bytes)

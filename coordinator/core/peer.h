@@ -25,11 +25,14 @@ struct offer {
     uint32_t slots;            // of its device, as counted in type_state.slots
     uint64_t units_per_second; // 0: unknown
     struct p2_list in_peer, in_type;
+    uint32_t counted_slots, counted_free, counted_lower; // its part of its type's supply
     struct p2_heap_node free; // in type_state.free_offers while its device takes another job; least loaded first
 };
 
 struct peer_device {
     uint32_t slots, jobs_max, jobs;
+    uint32_t jobs_lower; // of the two lower classes
+    uint32_t offers;
     p2_ns load_ns;         // estimated time of the jobs in hand
     uint64_t memory_bytes; // UINT64_MAX: not said
 };

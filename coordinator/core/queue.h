@@ -1,35 +1,84 @@
-// Tasks of one type that wait for a peer. Order: class, then arrival. The order lives in queue_key alone.
+// Tasks of one type that wait for a peer.
+//
+//   class -> clients, who has been served least first -> that client's tasks, earliest deadline first, then arrival
+//
+// A flow is what one client waits for in one type and class; its account is that client's share of the class, in all
+// types together. Fairness is weighted virtual time (start-time fair queueing, which serves as deficit round robin
+// does but in O(log n) and whatever the costs): every placement adds its estimated device time / weight to the
+// account, and the flow whose account has least goes first. Accounts are compared in whole FLOW_QUANTUM_NS: within one
+// quantum the earliest deadline goes first, whoever's it is; beyond it, who has had less. A client that comes back
+// after waiting for nothing starts where the class is: unused share is not saved up.
+//
+// Everything here is O(log n) in the tasks of a flow and in the clients of a class.
 #ifndef COORDINATOR_CORE_QUEUE_H
 #define COORDINATOR_CORE_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/heap.h"
 #include "base/list.h"
+#include "base/meld.h"
+#include "base/ns.h"
 #include "msg/msg.h"
+
+#define FLOW_QUANTUM_NS (100 * P2_MS)
 
 struct task;
 
-struct queue {
-    struct p2_heap waiting;
-    struct p2_list stranded; // nobody present can do them; longest first
-    uint32_t count[P2_CLASSES];
+// Slots of the devices behind a type's offers.
+struct supply {
+    uint32_t slots, free;
+    uint32_t lower; // jobs in hand there of the two lower classes
 };
 
-bool queue_init(struct queue *q, uint32_t capacity);
-void queue_deinit(struct queue *q);
+struct queue {
+    struct p2_meld turns[P2_CLASSES]; // flows with a task to place
+    struct p2_meld over[P2_CLASSES];  // those whose client holds its share of slots already: after all others
+    struct p2_list stranded;          // tasks nobody present can do; longest first
+    uint32_t count[P2_CLASSES];
+    uint32_t debt[P2_CLASSES]; // share.h
+    struct supply supply;
+};
 
-void queue_push(struct queue *q, struct task *t);
+struct account {
+    p2_ns served_ns;    // virtual: device time placed / weight
+    p2_ns *clock;       // where the class is: the largest served_ns that was ever first
+    struct flow *flows; // one for each type
+    uint32_t flow_count;
+    uint32_t tasks; // of it, in the queues
+    uint32_t weight;
+};
+
+struct flow {
+    struct p2_meld waiting; // tasks, but not those stranded or set aside
+    struct p2_meld_node turn;
+    struct queue *queue;
+    struct account *account;
+    enum p2_class class_;
+    bool over;
+};
+
+void queue_init(struct queue *q);
+
+void queue_push(struct queue *q, struct task *t);              // by t->flow
 void queue_remove(struct queue *q, struct task *t);            // from wherever it waits
-void queue_wait_again(struct queue *q, struct task *t);        // counted here, but taken out of `waiting` for a while
-struct task *queue_first(const struct queue *q);               // NULL when none waits (stranded ones do not)
+void queue_set_aside(struct queue *q, struct task *t);         // still counted here, but not to be placed for a while
+void queue_wait_again(struct queue *q, struct task *t);        // that while is over
 void queue_strand(struct queue *q, struct task *t, p2_ns now); // t waits
 void queue_rescue(struct queue *q, uint64_t device_bytes);     // stranded ones that need no more wait again
 struct task *queue_first_stranded(const struct queue *q);
-bool queue_before(const struct task *a, const struct task *b); // a goes first, also across types
+
+// Whose turn it is in a class, among those below their share of slots or over it. NULL: nobody's.
+struct flow *queue_turn(const struct queue *q, enum p2_class class_, bool over);
+struct task *flow_first(const struct flow *f);                // NULL when none waits
+bool flow_before(const struct flow *a, const struct flow *b); // of one class, also of different types
+void flow_set_over(struct flow *f, bool over);                // its client has its share of slots
+void account_charge(struct account *a, p2_ns device_ns);      // a task of it was placed
 
 uint32_t queue_size(const struct queue *q);
 uint32_t queue_ahead(const struct queue *q, const struct task *t); // tasks of its class or better, itself not counted
+
+void flow_check(const struct flow *f);                              // itself, not its tasks
+void queue_check_task(const struct queue *q, const struct task *t); // one that waits here
 
 #endif

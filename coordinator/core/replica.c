@@ -49,6 +49,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     r->self = h;
     r->task = t->self;
     r->peer = p->self;
+    r->client = t->client;
     r->device = o->device;
     r->attempt = ++t->attempt;
     r->id = t->id;
@@ -65,6 +66,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
         key = coord_pair_key(p->self, r->stream);
     } while (!p2_map_put(&c->by_job, &key, h));
     p2_list_push_back(&p->replicas, &r->in_peer);
+    next_job_taken(c, p, r);
     peer_take_job(c, p, r->device, r->estimate_ns);
 
     t->replica = h;
@@ -85,6 +87,7 @@ void replica_end(struct coord *c, struct replica *r, bool by_us) {
     p2_list_remove(&r->in_peer);
     p->ended[p->ended_next] = (struct ended_job){r->stream, r->attempt, r->id, by_us};
     p->ended_next = (p->ended_next + 1) % PEER_ENDED_JOBS;
+    next_job_dropped(c, p, r);
     peer_drop_job(c, p, r->device, P2_CANARY(load_kept) ? 0 : r->estimate_ns);
     if (P2_CANARY(slot_twice) && p->jobs) p->jobs--;
     p2_slab_free(&c->replicas, r->self);

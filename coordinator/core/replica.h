@@ -26,7 +26,7 @@ enum replica_state { REPLICA_WAITING, REPLICA_SENT, REPLICA_RETURNING, REPLICA_C
 #define REPLICA_STATES 5
 
 struct replica {
-    p2_handle self, task, peer;
+    p2_handle self, task, peer, client;
     enum replica_state state;
     struct p2_list in_peer;
     struct p2_list lingering; // in coord.lingering while CANCELLING

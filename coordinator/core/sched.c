@@ -2,9 +2,6 @@
 
 #include "coordinator/core/state.h"
 
-#define DECISIONS_PER_STEP 1024
-#define PARKED_MAX 64 // tasks passed over in one run because no free peer suits them
-
 // ---- who offers what ----------------------------------------------------------------------------------------------
 
 static void unblock(struct type_state *ts) { ts->blocked = false; }
@@ -22,6 +19,7 @@ static uint64_t offer_tie(const struct coord *c, const struct offer *o) {
 
 void sched_offer_update(struct coord *c, struct offer *o) {
     struct type_state *ts = &c->types[o->type];
+    next_supply_update(c, o);
     p2_heap_remove(&ts->free_offers, &o->free);
     if (!peer_device_free(o->peer, o->device)) return;
     p2_heap_push(&ts->free_offers, &o->free, offer_key(o), offer_tie(c, o));
@@ -37,6 +35,7 @@ void sched_offer_added(struct coord *c, struct offer *o) {
     o->slots = o->peer->devices[o->device].slots;
     ts->slots += o->slots;
     queue_rescue(&ts->queue, offer_memory(o));
+    next_offer_added(c, o);
     sched_offer_update(c, o);
 }
 
@@ -44,6 +43,7 @@ void sched_offer_removed(struct coord *c, struct offer *o) {
     struct type_state *ts = &c->types[o->type];
     p2_list_remove(&o->in_type);
     p2_heap_remove(&ts->free_offers, &o->free);
+    next_offer_removed(c, o);
     ts->max_stale = true; // looked up again when somebody asks, so that many can leave at once
     ts->slots -= o->slots;
     unblock(ts); // so that what nobody can do any more is noticed
@@ -113,99 +113,9 @@ static bool has_untried(const struct type_state *ts, const struct task *t) {
     return false;
 }
 
-// NULL: nobody suitable is free. A peer that has failed the task gets it again only when there is nobody else.
-static struct offer *pick(const struct type_state *ts, const struct task *t) {
+// A peer that has failed the task gets it again only when there is nobody else.
+struct offer *sched_pick(const struct type_state *ts, const struct task *t) {
     struct offer *o = best_free(ts, t, true);
     if (o || !t->tried_count || has_untried(ts, t)) return o;
     return best_free(ts, t, false);
-}
-
-static struct type_state *next_type(struct coord *c) {
-    struct type_state *best = NULL;
-    const struct task *first = NULL;
-    for (uint32_t i = 0; i < c->type_count; i++) {
-        struct type_state *ts = &c->types[i];
-        const struct task *t = ts->blocked ? NULL : queue_first(&ts->queue);
-        if (P2_CANARY(class_starved) && t && t->class_ == P2_CLASSES - 1) continue;
-        if (t && (!first || queue_before(t, first))) {
-            best = ts;
-            first = t;
-        }
-    }
-    return best;
-}
-
-struct parked {
-    struct task *tasks[PARKED_MAX];
-    uint32_t count;
-};
-
-static void park(struct parked *p, struct type_state *ts, struct task *t) {
-    if (p->count == PARKED_MAX) {
-        ts->blocked = true;
-        return;
-    }
-    p2_heap_remove(&ts->queue.waiting, &t->queued);
-    p->tasks[p->count++] = t;
-}
-
-static void unpark(struct coord *c, const struct parked *p) {
-    for (uint32_t i = 0; i < p->count; i++) {
-        struct type_state *ts = &c->types[p->tasks[i]->type];
-        queue_wait_again(&ts->queue, p->tasks[i]);
-        ts->blocked = true; // until an offer or a task changes
-    }
-}
-
-// One decision about the first task of a type: it is placed, set aside, or its type is blocked.
-static void decide(struct coord *c, struct type_state *ts, struct parked *parked) {
-    struct task *t = queue_first(&ts->queue);
-    if (!sched_capable(ts, t->cost.device_bytes)) {
-        queue_strand(&ts->queue, t, c->now);
-    } else if (!ts->free_offers.count) {
-        ts->blocked = true;
-    } else {
-        struct offer *o = pick(ts, t);
-        if (o)
-            replica_place(c, t, o);
-        else
-            park(parked, ts, t);
-    }
-}
-
-void sched_run(struct coord *c) {
-    struct parked parked = {.count = 0};
-    struct type_state *ts = next_type(c);
-    for (unsigned n = 0; ts && replica_room(c) && !coord_step_full(c); n++) {
-        if (n == DECISIONS_PER_STEP) {
-            c->again = true;
-            break;
-        }
-        decide(c, ts, &parked);
-        ts = next_type(c);
-    }
-    unpark(c, &parked);
-}
-
-// ---- nobody left --------------------------------------------------------------------------------------------------
-
-void sched_tick(struct coord *c) {
-    for (uint32_t i = 0; i < c->type_count; i++) {
-        struct type_state *ts = &c->types[i];
-        struct task *t;
-        while ((t = queue_first_stranded(&ts->queue)) && t->stranded_ns + c->limits.no_peer_grace_ns <= c->now) {
-            if (coord_step_full(c)) return;
-            const char *text = p2_arena_printf(&c->out->texts, "no peer offers %s any more", ts->type->name);
-            task_fail(c, t, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, text);
-        }
-    }
-}
-
-p2_ns sched_next_ns(const struct coord *c) {
-    p2_ns next = P2_NEVER;
-    for (uint32_t i = 0; i < c->type_count; i++) {
-        const struct task *t = queue_first_stranded(&c->types[i].queue);
-        if (t) next = p2_ns_min(next, t->stranded_ns + c->limits.no_peer_grace_ns);
-    }
-    return next;
 }

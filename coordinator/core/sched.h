@@ -1,4 +1,4 @@
-// Which task goes to which peer: the one place, run at the end of a step.
+// Which peer a task goes to. Which task goes next: next.h
 #ifndef COORDINATOR_CORE_SCHED_H
 #define COORDINATOR_CORE_SCHED_H
 
@@ -34,9 +34,7 @@ void sched_offer_update(struct coord *c, struct offer *o);         // its device
 bool sched_capable(struct type_state *ts, uint64_t device_bytes);  // does anybody present offer it?
 void sched_task_waits(struct coord *c, struct task *t);            // pushed to its queue
 p2_ns sched_estimate(const struct coord *c, const struct task *t); // until its result; 0: unknown
-
-void sched_run(struct coord *c);  // places what can be placed, a bounded number
-void sched_tick(struct coord *c); // ends what is stranded longer than its grace
-p2_ns sched_next_ns(const struct coord *c);
+// Who gets it now. NULL: nobody suitable is free.
+struct offer *sched_pick(const struct type_state *ts, const struct task *t);
 
 #endif

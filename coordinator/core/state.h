@@ -11,6 +11,7 @@
 #include "base/slab.h"
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
+#include "coordinator/core/next.h"
 #include "coordinator/core/peer.h"
 #include "coordinator/core/queue.h"
 #include "coordinator/core/relay.h"
@@ -59,6 +60,13 @@ struct coord {
     uint64_t arrivals, timer_ties;
     uint64_t reserved_bytes;
     uint32_t queued_in_class[P2_CLASSES];
+    struct p2_list queued[P2_CLASSES]; // tasks, newest last
+    // Who has been served how much: for each client slot, class and (flows) type. next.h
+    struct account *accounts;
+    struct flow *flows;
+    p2_ns class_clock[P2_CLASSES];
+    struct p2_list full_clients; // those that were found to hold their share of slots
+    uint32_t slots;              // of all devices behind offers
     struct coord_stats stats;
 };
 

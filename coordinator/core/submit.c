@@ -195,7 +195,8 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     p2_list_init(&t->stranded);
     p2_list_init(&t->awaited);
     p2_heap_node_init(&t->deadline);
-    p2_heap_node_init(&t->queued);
+    p2_list_init(&t->in_class);
+    t->flow = next_flow(c, cl, t->type, t->class_);
     outlet_init(&t->outlet, OUTLET_RESULT);
     P2_CHECK(task_link(c, cl, t)); // the id and the stream were free
     take_payload(c, t, m, &payload);

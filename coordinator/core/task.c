@@ -37,10 +37,16 @@ static void state_move(struct coord *c, struct task *t, enum task_state to) {
     struct queue *q = &c->types[t->type].queue;
     if (t->state == TASK_QUEUED) {
         queue_remove(q, t);
+        p2_list_remove(&t->in_class);
         c->queued_in_class[t->class_]--;
     }
     if (to == TASK_QUEUED) {
         queue_push(q, t);
+        struct p2_list *all = &c->queued[t->class_];
+        if (t->state == TASK_NEW)
+            p2_list_push_back(all, &t->in_class);
+        else
+            p2_list_push_front(all, &t->in_class); // never newer than one that has not been tried
         c->queued_in_class[t->class_]++;
     }
     stats_task_moved(&c->stats, t->state, to);

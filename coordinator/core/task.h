@@ -7,6 +7,7 @@
 
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/meld.h"
 #include "base/slab.h"
 #include "coordinator/core/limits.h"
 #include "coordinator/core/note.h"
@@ -18,6 +19,7 @@
 
 struct coord;
 struct client;
+struct flow;
 
 struct task {
     p2_handle self, client, replica; // replica: the run in progress, or none
@@ -35,8 +37,10 @@ struct task {
     p2_ns accepted_ns, placed_ns, deadline_ns;
     struct p2_heap_node deadline;
 
-    // QUEUED: in its type's queue, or set aside because nobody present can do it.
-    struct p2_heap_node queued;
+    // QUEUED: in its type's queue by its flow, or set aside because nobody present can do it.
+    struct flow *flow; // lent by its client's row
+    struct p2_meld_node queued;
+    struct p2_list in_class; // coord.queued: newest last
     struct p2_list stranded;
     p2_ns stranded_ns;
     bool unready; // QUEUED, but not to be placed: its first bytes are not here, or not all of a kept payload

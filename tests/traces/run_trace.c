@@ -235,11 +235,13 @@ static void on_submit(void) {
     struct name *client = named(1), *task = new_name(2);
     task->id = rig_id(0x7000 + st.count);
     task->stream = ++st.streams;
-    struct p2_param param = {.name = p2_str("memory"), .kind = P2_PARAM_INT, .count = 1};
-    param.value.ints[0] = (int64_t)number("memory", 0);
+    struct p2_param params[2] = {{.name = p2_str("memory"), .kind = P2_PARAM_INT, .count = 1},
+                                 {.name = p2_str("units"), .kind = P2_PARAM_INT, .count = 1}};
+    params[0].value.ints[0] = (int64_t)number("memory", 0);
+    params[1].value.ints[0] = (int64_t)number("units", 1000);
     struct p2_msg m = rig_submit_msg(0x7000 + st.count, task->stream, number("size", 100));
     m.u.submit.type = p2_str(option("type", "alpha"));
-    m.u.submit.params = (struct p2_params){&param, 1};
+    m.u.submit.params = (struct p2_params){params, 2};
     m.u.submit.deadline_ns = duration(option("deadline", "10s"));
     if (!p2_class_parse(option("class", "realtime"), &m.u.submit.class_)) give_up("no such class", option("class", ""));
     rig_send_submit(&st.rig, client->conn, &m);
