@@ -15,6 +15,9 @@ struct coordinator_settings {
     int64_t tasks_max, tasks_per_client_max, queue_per_class_max;
     int64_t attempts_max;
     int64_t class_floor, reserve, client_share;
+    int64_t client_tasks_rate, client_device_rate, budget_high;
+    uint64_t client_bytes, client_bytes_rate;
+    p2_ns client_burst;
     uint64_t payload_budget, stream_window;
     p2_ns heartbeat, no_peer_grace, deadline_max, drain_grace;
     const char *log_level, *log_format;

@@ -82,6 +82,7 @@ static void add_submit(struct p2_strbuf *out, const struct p2_msg_task_submit *s
     p2_strbuf_printf(out, " class=%s", p2_class_name(s->class_));
     if (s->deadline_ns) add_span(out, "deadline", s->deadline_ns);
     add_flag(out, "no_cache", s->no_cache);
+    if (s->series) add_number(out, "series", s->series);
     add_payload(out, s->raw_size, s->payload_size, s->payload_zstd);
     for (uint32_t i = 0; i < s->params.count; i++) add_param(out, &s->params.items[i]);
 }
@@ -204,6 +205,7 @@ static void describe_party(const struct p2_msg *m, struct p2_strbuf *out) {
     case P2_MSG_GAMER_REGISTERED:
         add_number(out, "in_flight_max", m->u.gamer_registered.tasks_in_flight_max);
         add_number(out, "payload_max", m->u.gamer_registered.payload_bytes_max);
+        add_number(out, "bytes_in_flight_max", m->u.gamer_registered.bytes_in_flight_max);
         break;
     case P2_MSG_HEARTBEAT:
         p2_strbuf_printf(out, " load=%.2f running=%u waiting=%u", h->load, h->running, h->waiting);

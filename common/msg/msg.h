@@ -69,7 +69,7 @@ struct p2_msg_gamer_register {
 struct p2_msg_gamer_registered {
     struct p2_id session;
     uint32_t tasks_in_flight_max;
-    uint64_t payload_bytes_max;
+    uint64_t payload_bytes_max, bytes_in_flight_max; // of one task; of all in flight, 0: not said
 };
 
 struct p2_msg_heartbeat {

@@ -124,6 +124,7 @@ static const struct wire_field gamer_registered_fields[] = {
     ID(p2_msg_gamer_registered, session),
     U32(p2_msg_gamer_registered, tasks_in_flight_max, 0, UINT32_MAX),
     U64(p2_msg_gamer_registered, payload_bytes_max),
+    U64(p2_msg_gamer_registered, bytes_in_flight_max),
 };
 TABLE(gamer_registered, gamer_registered, p2_msg_gamer_registered, NULL);
 
@@ -140,6 +141,7 @@ static const struct wire_field submit_fields[] = {
     RAW(p2_msg_task_submit),
     BOOL(p2_msg_task_submit, no_cache),
     PARAMS(p2_msg_task_submit, params),
+    U32(p2_msg_task_submit, series, 0, UINT32_MAX),
 };
 TABLE(submit, task_submit, p2_msg_task_submit, &submit_body);
 

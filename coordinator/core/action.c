@@ -2,10 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/core/admit.h"
 #include "coordinator/core/state.h"
 
 // A step stops taking up further work when it has said this much, and goes on in the next.
 #define STEP_ACTIONS 16384u
+#define SHED_ACTIONS (P2_BATCH_MAX * ADMIT_SHED_MAX * (1 + ADMIT_SHED_MAX) * 2u) // note and answer, by one batch
 #define TEXT_BYTES (256u << 10)
 
 // One event is never cut short, nor is the loss of one connection: at most four actions for each task of a client or
@@ -14,7 +16,7 @@ static uint32_t capacity_for(const struct coord_limits *l) {
     uint32_t most = l->tasks_per_client_max < l->tasks_max ? l->tasks_per_client_max : l->tasks_max;
     if (most < l->jobs_per_peer_max) most = l->jobs_per_peer_max;
     if (most < P2_BATCH_MAX + P2_DEVICES_MAX * P2_TYPES_MAX) most = P2_BATCH_MAX + P2_DEVICES_MAX * P2_TYPES_MAX;
-    return STEP_ACTIONS + 2 * 4 * most + 64;
+    return STEP_ACTIONS + 2 * 4 * most + SHED_ACTIONS + 64;
 }
 
 bool coord_actions_init(struct coord_actions *a, const struct coord_limits *l) {

@@ -150,8 +150,13 @@ static void check_clients(const struct coord *c) {
         const struct client *cl = coord_at(&c->clients, i);
         if (!cl) continue;
         uint32_t listed = 0;
-        P2_LIST_EACH (it, next, &cl->tasks) listed++;
+        uint64_t bytes = 0;
+        P2_LIST_EACH (it, next, &cl->tasks) {
+            listed++;
+            bytes += P2_CONTAINER_OF(it, struct task, in_client)->in.size;
+        }
         P2_CHECK(listed == cl->task_count && listed <= c->limits.tasks_per_client_max);
+        P2_CHECK(bytes == cl->bytes && bytes <= c->limits.client_bytes_max);
         tasks += listed;
     }
     P2_CHECK(tasks == c->tasks.live);

@@ -29,6 +29,7 @@ void client_on_register(struct coord *c, struct session *s, const struct p2_msg 
     answer.u.gamer_registered.session = s->id;
     answer.u.gamer_registered.tasks_in_flight_max = c->limits.tasks_per_client_max;
     answer.u.gamer_registered.payload_bytes_max = P2_TASK_PAYLOAD_MAX;
+    answer.u.gamer_registered.bytes_in_flight_max = c->limits.client_bytes_max;
     session_send(c, s, 0, &answer);
     struct coord_note *n = coord_note_add(c, NOTE_CLIENT_JOINED);
     n->conn = s->conn;

@@ -17,6 +17,9 @@ struct client {
     uint32_t task_count;
     uint32_t stream_max; // highest it has used: what is below and not open has ended
     struct p2_id salt;   // makes its task ids its own in the tables
+    uint64_t bytes;      // of payloads of open tasks
+    // Its rates, as when each bucket will be full again: admit.h
+    p2_ns tasks_full_ns, bytes_full_ns, device_full_ns;
     uint32_t jobs;       // peers have in hand for it, cancelled ones included until they end
     struct p2_list full; // in coord.full_clients
 };

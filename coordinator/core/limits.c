@@ -19,6 +19,12 @@ struct coord_limits coord_limits_default(void) {
         .class_floor_percent = 5,
         .reserve_percent = 20,
         .client_share_percent = 50,
+        .client_bytes_max = UINT64_C(256) << 20,
+        .client_bytes_per_s = UINT64_C(4) << 30,
+        .client_tasks_per_s = 50000,
+        .client_device_s_per_s = 10000,
+        .client_burst_ns = 10 * P2_SEC,
+        .budget_high_percent = 90,
         .payload_budget_bytes = UINT64_C(512) << 20,
         .stream_window_bytes = UINT64_C(1) << 20,
         .heartbeat_ns = P2_SEC,
@@ -47,6 +53,9 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (!l->offers_max || l->offers_max > most) return "offers_max is not in 1..16777216";
     if (!l->jobs_per_peer_max) return "jobs_per_peer_max is 0";
     if (!l->attempts_max || l->attempts_max > COORD_ATTEMPTS_CEILING) return "attempts_max is not in 1..8";
+    if (l->client_bytes_max < P2_TASK_PAYLOAD_MAX) return "client_bytes_max is less than one payload may be";
+    if (l->client_burst_ns < 0) return "client_burst_ns is negative";
+    if (!l->budget_high_percent || l->budget_high_percent > 100) return "budget_high_percent is not in 1..100";
     if (l->class_floor_percent > 30) return "class_floor_percent is more than 30: three classes have one";
     if (l->reserve_percent > 90) return "reserve_percent is more than 90";
     if (!l->client_share_percent || l->client_share_percent > 100) return "client_share_percent is not in 1..100";

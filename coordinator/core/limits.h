@@ -24,6 +24,13 @@ struct coord_limits {
     uint32_t reserve_percent;      // of slots for realtime and interactive
     uint32_t client_share_percent; // of slots a client may hold while others could use more; 100: all
 
+    // Of one client; a rate of 0 is none. client_burst_ns of each rate may come at once.
+    uint64_t client_bytes_max; // payloads of its open tasks
+    uint64_t client_bytes_per_s;
+    uint32_t client_tasks_per_s, client_device_s_per_s; // device time as estimated at submit
+    p2_ns client_burst_ns;
+
+    uint32_t budget_high_percent;  // of the next, for batch and background
     uint64_t payload_budget_bytes; // raw bytes of payloads and results that open tasks may keep here
     uint64_t stream_window_bytes;  // of one stream kept here at once; at least P2_STREAM_WINDOW
 

@@ -27,6 +27,9 @@ static const char *const why_names[WHY_CODES] = {
     [WHY_DRAINING] = "draining",
     [WHY_SILENT] = "silent",
     [WHY_LEFT] = "left",
+    [WHY_QUOTA] = "quota",
+    [WHY_SHED] = "shed",
+    [WHY_SUPERSEDED] = "superseded",
 };
 
 static const char *const note_names[NOTE_KINDS] = {

@@ -51,8 +51,11 @@ enum coord_why {
     WHY_DUPLICATE,
     WHY_LIMIT, // a limit of ours is reached
     WHY_DRAINING,
-    WHY_SILENT, // no sign of life
-    WHY_LEFT,   // said goodbye
+    WHY_SILENT,     // no sign of life
+    WHY_LEFT,       // said goodbye
+    WHY_QUOTA,      // a limit of one client is reached
+    WHY_SHED,       // given up for more urgent work
+    WHY_SUPERSEDED, // a newer frame of its series took its place
     WHY_CODES
 };
 

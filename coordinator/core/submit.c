@@ -1,14 +1,9 @@
 #include "submit.h"
 
+#include "coordinator/core/admit.h"
 #include "coordinator/core/state.h"
 
 #define PRIORS_TO_DEADLINE 4
-
-struct refusal {
-    enum coord_why why;
-    enum p2_err code;
-    const char *text; // valid as long as the actions; NULL: the code's own sentence
-};
 
 // What a task is checked into before a place is taken for it.
 struct admission {
@@ -19,7 +14,7 @@ struct admission {
 };
 
 static bool refused(struct admission *a, enum coord_why why, enum p2_err code, const char *text) {
-    a->refusal = (struct refusal){why, code, text};
+    a->refusal = (struct refusal){why, code, text, 0};
     return false;
 }
 
@@ -27,6 +22,7 @@ static void tell_refusal(struct coord *c, const struct session *s, uint32_t stre
                          const struct refusal *r) {
     const char *text = r->text ? r->text : p2_err_sentence(r->code);
     bool later = p2_err_retryable(r->code);
+    p2_ns after = r->retry_after_ns ? r->retry_after_ns : c->limits.retry_after_ns;
     stats_task_moved(&c->stats, TASK_NEW, TASK_REFUSED);
     struct coord_note *n = coord_note_add(c, NOTE_TASK);
     n->to = TASK_REFUSED;
@@ -38,7 +34,7 @@ static void tell_refusal(struct coord *c, const struct session *s, uint32_t stre
     answer.u.ended = (struct p2_msg_task_ended){.id = m->id,
                                                 .code = r->code,
                                                 .retryable = later,
-                                                .retry_after_ns = later ? c->limits.retry_after_ns : 0,
+                                                .retry_after_ns = later ? after : 0,
                                                 .sentence = p2_str(text)};
     session_send(c, s, 0, &answer);
 }
@@ -110,27 +106,27 @@ static bool capable(struct coord *c, struct admission *a) {
 
 static uint64_t at_most(uint64_t bytes, uint64_t ceiling) { return bytes < ceiling ? bytes : ceiling; }
 
-static bool within_limits(struct coord *c, const struct client *cl, const struct p2_msg_task_submit *m,
-                          struct admission *a) {
-    const struct coord_limits *l = &c->limits;
-    a->reserved_bytes =
-        at_most(m->payload_size, l->stream_window_bytes) + at_most(a->cost.result_bytes_max, l->stream_window_bytes);
-    if (cl->task_count >= l->tasks_per_client_max)
-        return refused(a, WHY_LIMIT, P2_ERR_OVERLOADED, "this client has as many tasks open as one may");
-    if (c->tasks.live >= c->tasks.capacity)
-        return refused(a, WHY_LIMIT, P2_ERR_OVERLOADED, "the coordinator has as many tasks open as it takes");
-    if (c->queued_in_class[m->class_] >= l->queue_per_class_max)
-        return refused(a, WHY_LIMIT, P2_ERR_OVERLOADED, "as many tasks of this class wait as the queue takes");
-    if (a->reserved_bytes > l->payload_budget_bytes - c->reserved_bytes)
-        return refused(a, WHY_LIMIT, P2_ERR_OVERLOADED, "the memory for payloads is spoken for");
-    return true;
+static p2_ns device_time(const struct coord *c, const struct admission *a) {
+    const struct p2_ewma *known = &c->types[a->type].service_ns;
+    return known->samples ? known->mean : p2_ns_min(a->cost.timeout_prior_ns, c->limits.deadline_ns_max);
 }
 
-static bool admit(struct coord *c, const struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
+static bool room(struct coord *c, struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
+    uint64_t window = c->limits.stream_window_bytes;
+    a->reserved_bytes = at_most(m->payload_size, window) + at_most(a->cost.result_bytes_max, window);
+    const struct demand d = {.class_ = m->class_,
+                             .series = m->series,
+                             .payload_bytes = m->payload_size,
+                             .reserved_bytes = a->reserved_bytes,
+                             .device_ns = device_time(c, a)};
+    return admit(c, cl, &d, &a->refusal);
+}
+
+static bool check(struct coord *c, struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
     if (c->draining) return refused(a, WHY_DRAINING, P2_ERR_DRAINING, NULL);
     if (task_by_id(c, cl, &m->id) || task_recent(c, cl, &m->id))
         return refused(a, WHY_DUPLICATE, P2_ERR_DUPLICATE_TASK, NULL);
-    return find_type(c, m, a) && prepare(c, m, a) && capable(c, a) && within_limits(c, cl, m, a);
+    return find_type(c, m, a) && prepare(c, m, a) && capable(c, a) && room(c, cl, m, a);
 }
 
 static void take_payload(struct coord *c, struct task *t, const struct p2_msg_task_submit *m,
@@ -177,13 +173,14 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     }
     p2_handle h;
     struct task *t = p2_slab_alloc(&c->tasks, &h);
-    P2_CHECK(t); // within_limits looked
+    P2_CHECK(t); // there was room
     t->self = h;
     t->client = cl->self;
     t->id = m->id;
     t->stream = stream;
     t->type = a->type;
     t->class_ = m->class_;
+    t->series = m->series;
     t->params_blob = blob;
     t->params = params;
     t->cost = a->cost;
@@ -200,6 +197,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     outlet_init(&t->outlet, OUTLET_RESULT);
     P2_CHECK(task_link(c, cl, t)); // the id and the stream were free
     take_payload(c, t, m, &payload);
+    cl->bytes += t->in.size;
     p2_blob_unref(payload.blob); // the spool holds its own reference
     return t;
 }
@@ -230,7 +228,7 @@ bool submit_one(struct coord *c, struct session *s, uint32_t stream, const struc
     if (stream > cl->stream_max) cl->stream_max = stream;
     struct admission a = {.type = 0};
     struct task *t = NULL;
-    if (admit(c, cl, m, &a)) {
+    if (check(c, cl, m, &a)) {
         t = create(c, cl, stream, m, &a);
         if (!t) refused(&a, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this task");
     }

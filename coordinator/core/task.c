@@ -112,6 +112,7 @@ static void let_go(struct coord *c, struct task *t) {
     if (!P2_CANARY(recent_forgotten)) remember(c, &id_key);
     p2_list_remove(&t->in_client);
     cl->task_count--;
+    cl->bytes -= t->in.size;
     p2_heap_remove(&c->deadlines, &t->deadline);
     p2_list_remove(&t->awaited);
     outlet_close(&t->outlet);

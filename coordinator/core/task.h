@@ -28,6 +28,7 @@ struct task {
     uint32_t stream; // the client's
     uint32_t type;   // index into coord.types
     enum p2_class class_;
+    uint32_t series; // 0: none
     struct p2_list in_client;
     struct p2_blob *params_blob;
     struct p2_params params; // lent by params_blob

@@ -242,6 +242,7 @@ static void on_submit(void) {
     struct p2_msg m = rig_submit_msg(0x7000 + st.count, task->stream, number("size", 100));
     m.u.submit.type = p2_str(option("type", "alpha"));
     m.u.submit.params = (struct p2_params){params, 2};
+    m.u.submit.series = (uint32_t)number("series", 0);
     m.u.submit.deadline_ns = duration(option("deadline", "10s"));
     if (!p2_class_parse(option("class", "realtime"), &m.u.submit.class_)) give_up("no such class", option("class", ""));
     rig_send_submit(&st.rig, client->conn, &m);
@@ -372,7 +373,10 @@ int main(int argc, char **argv) {
     const char *path = argv[argc - 1];
     char *text = read_all(path);
     p2_strbuf_init(&st.said, st.said_storage, sizeof st.said_storage);
-    rig_init(&st.rig, NULL);
+    struct coord_limits limits = rig_limits();
+    limits.queue_per_class_max = 3; // so that stories of overload are short
+    limits.payload_budget_bytes = 16 << 20;
+    rig_init(&st.rig, &limits);
     play_all(text);
     rig_deinit(&st.rig);
     bool same = strcmp(text, st.said.text) == 0;

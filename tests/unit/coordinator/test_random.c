@@ -247,6 +247,7 @@ static void submit(struct actor *a) {
     struct p2_msg m = rig_submit_msg(w.ids, l->stream, size);
     m.u.submit.class_ = (enum p2_class)below(P2_CLASSES);
     m.u.submit.deadline_ns = (p2_ns)(1 + below(3000)) * P2_MS;
+    m.u.submit.series = below(3);
     m.u.submit.type = p2_str(chance(70) || size > 1000 ? "alpha" : "beta");
     struct p2_param params[2] = {
         {.name = p2_str("result"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {(int64_t)some_size()}},
@@ -495,6 +496,13 @@ static void run_seed(uint64_t seed) {
     l.cancel_linger_ns = (p2_ns)(1 + below(500)) * P2_MS;
     l.no_peer_grace_ns = (p2_ns)below(400) * P2_MS;
     l.jobs_per_peer_max = 5;
+    l.queue_per_class_max = 5 + below(40);
+    l.tasks_per_client_max = 10 + below(20);
+    l.client_tasks_per_s = chance(30) ? 20 + below(200) : 0;
+    l.client_burst_ns = (p2_ns)below(2000) * P2_MS;
+    l.class_floor_percent = below(31);
+    l.reserve_percent = below(91);
+    l.client_share_percent = 1 + below(100);
     rig_init(&w.rig, &l);
     for (unsigned i = 0; i < ACTORS; i++) w.actors[i].is_peer = i >= CLIENTS;
     for (unsigned i = 0; i < ITERATIONS; i++) iterate();
