@@ -162,6 +162,7 @@ static bool better(const struct choice *a, const struct choice *b) {
 static void look_at(struct coord *c, struct type_state *ts, enum p2_class class_, struct choice *best) {
     const struct queue *q = &ts->queue;
     if (!q->count[class_] || !share_may_take(q, &c->limits, class_)) return;
+    if (P2_CANARY(class_starved) && class_ == P2_CLASS_BACKGROUND) return;
     for (unsigned over = 0; over < 2; over++) {
         struct choice found = {ts, first_flow(c, q, class_, over), over, 0};
         if (!found.flow) continue;
