@@ -128,6 +128,10 @@ void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m)
     struct task *t = task_by_stream(c, client_of(c, s), m->stream);
     if (!t) return; // it has ended meanwhile
     enum p2_err code = m->u.error.code == P2_OK ? P2_ERR_CANCELLED : m->u.error.code;
+    if (code == P2_ERR_BAD_PAYLOAD && t->state == TASK_RETURNING && t->delivery_begun) {
+        replica_reject_result(c, t, code); // what its peer compressed went by unread
+        return;
+    }
     const struct task_end end = {
         .last = TASK_FAILED, .why = WHY_CLIENT_ASKED, .code = code, .text = p2_str(p2_err_sentence(code))};
     task_end(c, t, &end);

@@ -74,12 +74,18 @@ bool coord_actions_init(struct coord_actions *a, const struct coord_limits *l);
 void coord_actions_clear(struct coord_actions *a); // after each step, when all are carried out
 void coord_actions_deinit(struct coord_actions *a);
 
+// Unpacks a compressed piece into a new blob of raw_size bytes, which it gives. P2_ERR_BAD_RECORD: the bytes are not
+// what they claim to be; P2_ERR_NO_MEMORY.
+typedef enum p2_err coord_unpack(const struct p2_slice *packed, uint32_t raw_size, struct p2_blob_pool *pool,
+                                 struct p2_blob **out);
+
 struct coord_config {
     struct coord_limits limits;
     const struct p2_task_type *const *types; // the pure half of each task type; static storage
     uint32_t type_count;
     uint64_t seed;             // of hashes and ping tokens
     struct p2_blob_pool *pool; // borrows for its life; parameters and lists of payload pieces live there
+    coord_unpack *unpack;      // results for clients without zstd, as they arrive; NULL: relayed as they are
 };
 
 // NULL when the limits are wrong or memory is short. `now_ns` is the start of uptime.

@@ -43,6 +43,7 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     if (!c) return NULL;
     c->limits = config->limits;
     c->pool = config->pool;
+    c->unpack = config->unpack;
     c->start_ns = c->now = c->excused_ns = now_ns;
     c->planned_ns = P2_NEVER;
     p2_rng_init(&c->rng, config->seed);

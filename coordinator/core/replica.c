@@ -72,6 +72,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     t->replica = h;
     t->placed_ns = c->now;
     t->peer = p->id;
+    t->peer_handle = p->self;
     task_move(c, t, TASK_PLACED, WHY_PICKED, P2_OK);
     relay_wake_payload(c, r);
 }
@@ -175,14 +176,13 @@ static struct replica *find_job(struct coord *c, struct session *s, const struct
     return r;
 }
 
-// The peer's doing, but not against the protocol: it is told to stop, the task goes elsewhere.
-static void reject_result(struct coord *c, struct replica *r, enum p2_err code) {
-    struct peer *p = p2_slab_get(&c->peers, r->peer);
-    struct task *t = p2_slab_get(&c->tasks, r->task);
-    p2_handle tried = p->self;
-    p->jobs_failed++;
-    replica_cancel(c, r);
-    task_retry(c, t, code == P2_ERR_OVERLOADED ? WHY_MEMORY : WHY_PEER_FAILED, code, tried);
+void replica_reject_result(struct coord *c, struct task *t, enum p2_err code) {
+    struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    struct peer *p = p2_slab_get(&c->peers, t->peer_handle);
+    bool short_memory = code == P2_ERR_OVERLOADED;
+    if (p && !short_memory) p->jobs_failed++;
+    if (r) replica_cancel(c, r);
+    task_retry(c, t, short_memory ? WHY_MEMORY : WHY_PEER_FAILED, code, t->peer_handle);
 }
 
 static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) {
@@ -194,13 +194,26 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
     replica_end(c, r, false);
 }
 
+// Kept as it came; or unpacked, when the client takes no zstd and it still can be told whose fault it is if that fails.
+static enum p2_err keep_piece(struct coord *c, struct task *t, const struct piece *piece) {
+    const struct client *cl = p2_slab_get(&c->clients, t->client);
+    const struct session *to = p2_slab_get(&c->sessions, cl->session);
+    if (!piece->zstd || !c->unpack || to->features & P2_FEATURE_ZSTD) return spool_push(&t->result, c->pool, piece);
+    struct piece plain = {.offset = piece->offset, .raw_size = piece->raw_size};
+    plain.slice = (struct p2_slice){NULL, 0, piece->raw_size};
+    enum p2_err e = c->unpack(&piece->slice, piece->raw_size, c->pool, &plain.slice.blob);
+    if (e == P2_OK) e = spool_push(&t->result, c->pool, &plain);
+    p2_blob_unref(plain.slice.blob);
+    return e == P2_ERR_BAD_RECORD ? P2_ERR_BAD_PAYLOAD : e;
+}
+
 static void take_piece(struct coord *c, struct session *s, struct replica *r, const struct piece *piece) {
     struct task *t = p2_slab_get(&c->tasks, r->task);
     enum p2_err e = relay_piece_wrong(&piece->slice, piece->raw_size, piece->zstd);
     if (e == P2_OK) e = p2_inflow_take(&t->result_in, r->attempt, piece->offset, piece->raw_size);
-    if (e == P2_OK) e = spool_push(&t->result, c->pool, piece);
-    if (e == P2_ERR_NO_MEMORY) {
-        reject_result(c, r, P2_ERR_OVERLOADED);
+    if (e == P2_OK) e = keep_piece(c, t, piece);
+    if (e == P2_ERR_NO_MEMORY || e == P2_ERR_BAD_PAYLOAD) {
+        replica_reject_result(c, t, e == P2_ERR_NO_MEMORY ? P2_ERR_OVERLOADED : e);
     } else if (e != P2_OK) {
         break_rules(c, s, e, "a result that does not continue or passes its window");
     } else {
@@ -240,7 +253,7 @@ void replica_on_result(struct coord *c, struct session *s, const struct p2_msg *
     if (r->state != REPLICA_SENT || !p2_outflow_done(&r->out)) {
         break_rules(c, s, P2_ERR_UNEXPECTED_MESSAGE, "a second result, or one before its payload was whole");
     } else if (result->payload_size > t->cost.result_bytes_max) {
-        reject_result(c, r, P2_ERR_RESULT_TOO_LARGE);
+        replica_reject_result(c, p2_slab_get(&c->tasks, r->task), P2_ERR_RESULT_TOO_LARGE);
     } else if (result->raw_size > result->payload_size) {
         break_rules(c, s, P2_ERR_BAD_MESSAGE, "a result's first bytes are more than all of it");
     } else {

@@ -145,6 +145,7 @@ void session_on_hello(struct coord *c, struct session *s, const struct p2_msg *m
     }
     uint64_t features = hello->features & P2_FEATURE_ZSTD;
     s->role = hello->role;
+    s->features = features;
     session_move(c, s, SESSION_GREETED);
     struct p2_msg answer = {.kind = P2_MSG_HELLO};
     answer.u.hello = (struct p2_msg_hello){.magic = P2_PROTOCOL_MAGIC,

@@ -26,9 +26,10 @@ struct session {
     p2_handle self, conn;
     enum session_state state;
     enum p2_role role;
-    struct p2_id id; // pseudonym of a peer, session of a client
-    p2_handle who;   // its struct peer or struct client
-    int64_t room;    // bytes it may still be sent; payloads wait when it is short
+    uint64_t features; // agreed
+    struct p2_id id;   // pseudonym of a peer, session of a client
+    p2_handle who;     // its struct peer or struct client
+    int64_t room;      // bytes it may still be sent; payloads wait when it is short
     bool room_asked;
     struct p2_list lanes[P2_CLASSES]; // outlets with something to send
     struct p2_list pumping;           // in coord.pumping when they should be looked at

@@ -29,6 +29,7 @@ struct recent_task {
 struct coord {
     struct coord_limits limits;
     struct p2_blob_pool *pool; // borrows
+    coord_unpack *unpack;
     struct p2_rng rng;
     p2_ns start_ns, now;
     p2_ns planned_ns;          // when the last step said it wanted to be stepped again

@@ -69,6 +69,7 @@ struct task {
     bool delivery_begun; // RESULT_DELIVERY of this attempt was sent
     p2_ns latency_ns, peer_rtt_ns;
     struct p2_id peer;
+    p2_handle peer_handle; // the peer of that attempt, which may be gone
     struct p2_job_times times;
     struct outlet outlet;
 };

@@ -19,19 +19,25 @@ bool plain_needed(const struct p2_msg *m) {
     return zstd && *zstd;
 }
 
+enum p2_err plain_unpack(const struct p2_slice *packed, uint32_t raw_size, struct p2_blob_pool *pool,
+                         struct p2_blob **out) {
+    struct p2_blob *b = p2_blob_new(pool, raw_size);
+    if (!b) return P2_ERR_NO_MEMORY;
+    enum p2_err e = p2_body_inflate(p2_slice_data(packed), packed->size, b->data, raw_size);
+    if (e == P2_OK)
+        *out = b;
+    else
+        p2_blob_unref(b);
+    return e;
+}
+
 enum p2_err plain_make(struct p2_msg *m, struct p2_blob_pool *pool, struct p2_blob **held) {
     uint32_t raw_size = 0;
     bool *zstd = flag_of(m, &raw_size);
     struct p2_slice *payload = p2_msg_payload(m);
-    struct p2_blob *out = p2_blob_new(pool, raw_size);
-    if (!out) return P2_ERR_NO_MEMORY;
-    enum p2_err e = p2_body_inflate(p2_slice_data(payload), payload->size, out->data, raw_size);
-    if (e != P2_OK) {
-        p2_blob_unref(out);
-        return e;
-    }
+    enum p2_err e = plain_unpack(payload, raw_size, pool, held);
+    if (e != P2_OK) return e;
     *zstd = false;
-    *payload = (struct p2_slice){out, 0, raw_size};
-    *held = out;
+    *payload = (struct p2_slice){*held, 0, raw_size};
     return P2_OK;
 }

@@ -27,10 +27,11 @@ struct link {
     bool closing; // the core is done with it, or it broke the framing
 };
 
-// A stream that ended because its bytes could not be decompressed for the receiver.
+// A stream that ended because its bytes could not be decompressed for the receiver: BadPayload, or Overloaded.
 struct broken {
     p2_conn conn;
     uint32_t stream;
+    enum p2_err code;
 };
 
 struct serve {
@@ -61,10 +62,12 @@ static struct link *link_of(const struct serve *s, p2_conn conn) {
 
 // ---- actions out --------------------------------------------------------------------------------------------------
 
-static struct p2_msg broken_stream(uint32_t stream) {
-    struct p2_msg m = {.kind = P2_MSG_ERROR, .stream = stream};
-    m.u.error.code = P2_ERR_BAD_PAYLOAD;
-    m.u.error.sentence = p2_str("compressed bytes are not what they claim to be");
+static struct p2_msg broken_stream(const struct broken *b) {
+    struct p2_msg m = {.kind = P2_MSG_ERROR, .stream = b->stream};
+    m.u.error.code = b->code;
+    m.u.error.retryable = p2_err_retryable(b->code);
+    m.u.error.sentence = p2_str(b->code == P2_ERR_BAD_PAYLOAD ? "compressed bytes are not what they claim to be"
+                                                              : p2_err_sentence(b->code));
     return m;
 }
 
@@ -77,24 +80,26 @@ static void put(struct serve *s, p2_conn conn, unsigned lane, struct p2_msg *m) 
     if (e != P2_OK && e != P2_ERR_CLOSED) p2_conn_close(s->loop, conn, e);
 }
 
-// What cannot be sent as the connection wants it ends that stream: told to the receiver, and taken by the core as the
-// receiver's own ERROR, after the actions of this step.
-static void give_up_stream(struct serve *s, p2_conn conn, uint32_t stream) {
+// A payload that cannot be sent as its peer wants it ends that stream: told to the peer, and taken by the core as the
+// peer's own ERROR, after the actions of this step. Results were unpacked when they came (plain_unpack).
+static void give_up_stream(struct serve *s, p2_conn conn, uint32_t stream, enum p2_err why) {
     if (s->broken_count == BROKEN_MAX) {
         p2_conn_close(s->loop, conn, P2_ERR_BAD_PAYLOAD);
         return;
     }
-    struct p2_msg m = broken_stream(stream);
+    const struct broken b = {conn, stream, why == P2_ERR_NO_MEMORY ? P2_ERR_OVERLOADED : P2_ERR_BAD_PAYLOAD};
+    struct p2_msg m = broken_stream(&b);
     put(s, conn, 0, &m);
-    s->broken[s->broken_count++] = (struct broken){conn, stream};
+    s->broken[s->broken_count++] = b;
 }
 
 static void send_message(struct serve *s, const struct coord_action *a) {
     struct p2_msg m = a->u.msg;
     const struct link *l = plain_needed(&m) ? link_of(s, a->conn) : NULL;
     struct p2_blob *held = NULL;
-    if (l && !(l->features & P2_FEATURE_ZSTD) && plain_make(&m, &s->pool, &held) != P2_OK) {
-        give_up_stream(s, a->conn, m.stream);
+    enum p2_err e = l && !(l->features & P2_FEATURE_ZSTD) ? plain_make(&m, &s->pool, &held) : P2_OK;
+    if (e != P2_OK) {
+        give_up_stream(s, a->conn, m.stream, e);
         return;
     }
     put(s, a->conn, a->lane, &m);
@@ -129,7 +134,7 @@ static void step(struct serve *s, struct coord_event *ev) {
     step_once(s, ev);
     while (s->broken_count) {
         const struct broken b = s->broken[--s->broken_count];
-        const struct p2_msg m = broken_stream(b.stream);
+        const struct p2_msg m = broken_stream(&b);
         struct coord_event error = {.kind = COORD_MSG, .conn = b.conn, .msg = &m};
         step_once(s, &error);
     }
@@ -248,8 +253,11 @@ static uint64_t pool_bytes(const struct coord_limits *l) {
 }
 
 static bool make_parts(struct serve *s, const struct serve_config *config) {
-    struct coord_config core = {
-        .limits = config->limits, .types = p2_task_types, .type_count = p2_task_type_count, .pool = &s->pool};
+    struct coord_config core = {.limits = config->limits,
+                                .types = p2_task_types,
+                                .type_count = p2_task_type_count,
+                                .pool = &s->pool,
+                                .unpack = plain_unpack};
     uint64_t seed[2];
     p2_entropy(seed, sizeof seed);
     p2_entropy(&core.seed, sizeof core.seed);

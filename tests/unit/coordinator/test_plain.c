@@ -61,6 +61,8 @@ static void test_bytes_that_lie_are_refused_and_nothing_leaks(void **state) {
     assert_int_equal(plain_make(&m, &pool, &held), P2_ERR_BAD_RECORD);
     assert_null(held);
     assert_true(m.u.chunk.payload_zstd);
+    assert_int_equal(plain_unpack(&slice, RAW, &pool, &held), P2_ERR_BAD_RECORD);
+    assert_null(held);
     pool.bytes_live_max = pool.bytes_live;
     assert_int_equal(plain_make(&m, &pool, &held), P2_ERR_NO_MEMORY);
     p2_blob_unref(junk);

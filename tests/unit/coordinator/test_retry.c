@@ -309,6 +309,101 @@ static void test_an_error_on_a_stream_ends_only_that(void **state) {
     assert_int_equal(r->c->stats.tasks_failed, 2);
 }
 
+// A result of `size` raw bytes whose first record claims to be compressed: half as long.
+static void packed_result(struct rig *r, p2_handle peer, const struct p2_msg *assign, uint32_t size, uint32_t raw) {
+    struct p2_msg m = {.kind = P2_MSG_TASK_RESULT, .stream = assign->stream};
+    m.u.result.id = assign->u.assign.id;
+    m.u.result.attempt = assign->u.assign.attempt;
+    m.u.result.payload_size = size;
+    m.u.result.raw_size = raw;
+    m.u.result.payload_zstd = true;
+    m.u.result.payload = rig_bytes(r, raw / 2, 0);
+    rig_msg(r, peer, &m);
+    p2_blob_unref(m.u.result.payload.blob);
+}
+
+// The peer has said half of its result when the client objects.
+static void objected(struct rig *r, uint32_t size, uint32_t raw) {
+    p2_handle a = rig_peer(r, 1, 0), b = rig_peer(r, 1, 0), c = rig_client(r);
+    rig_submit(r, c, 1, 1, size);
+    for (uint32_t at = RECORD; at < size; at += 8 * KIB) rig_chunk(r, c, 1, 1, at, 8 * KIB);
+    p2_handle liar = assigned(r, a, b), other = liar == a ? b : a;
+    struct p2_msg assign = *rig_only(r, liar, P2_MSG_TASK_ASSIGN);
+    packed_result(r, liar, &assign, size, raw);
+    assert_int_equal(rig_only(r, c, P2_MSG_RESULT_DELIVERY)->u.delivery.attempt, 1);
+    struct p2_msg m = stream_error(1, P2_ERR_BAD_PAYLOAD);
+    rig_msg(r, c, &m);
+    assert_int_equal(rig_count(r, c, P2_MSG_TASK_ENDED), 0);
+    assert_int_equal(peer_of(r->c, session_find(r->c, liar))->jobs_failed, 1);
+    assert_int_equal(rig_only(r, liar, P2_MSG_TASK_CANCEL)->stream, assign.stream);
+    assign = *rig_only(r, other, P2_MSG_TASK_ASSIGN);
+    assert_int_equal(assign.u.assign.attempt, 2);
+    rig_result(r, other, &assign, 10);
+    assert_int_equal(rig_last(r, c, P2_MSG_RESULT_DELIVERY)->u.delivery.attempt, 2);
+    assert_int_equal(r->c->stats.tasks_completed, 1);
+}
+
+static void test_a_result_its_client_cannot_read_is_tried_elsewhere(void **state) {
+    objected(*state, 128 * KIB, RECORD);
+}
+
+static void test_a_whole_result_on_its_way_can_be_objected_to(void **state) {
+    struct rig *r = *state;
+    p2_handle a = rig_peer(r, 1, 0), b = rig_peer(r, 1, 0);
+    rig_submit(r, client, 1, 1, 128 * KIB);
+    for (uint32_t at = RECORD; at < 128 * KIB; at += 8 * KIB) rig_chunk(r, client, 1, 1, at, 8 * KIB);
+    p2_handle liar = assigned(r, a, b), other = liar == a ? b : a;
+    struct p2_msg assign = *rig_only(r, liar, P2_MSG_TASK_ASSIGN);
+    rig_writable(r, client, RECORD); // room for the first record only
+    packed_result(r, liar, &assign, 128 * KIB, RECORD);
+    rig_chunk(r, liar, assign.stream, 1, RECORD, RECORD);
+    assert_int_equal(rig_count(r, client, P2_MSG_RESULT_DELIVERY), 1);
+    assert_int_equal(peer_of(r->c, session_find(r->c, liar))->jobs_done, 1);
+    struct p2_msg m = stream_error(1, P2_ERR_BAD_PAYLOAD);
+    rig_msg(r, client, &m);
+    assert_int_equal(rig_count(r, liar, P2_MSG_TASK_CANCEL), 0); // its job has ended
+    assert_int_equal(peer_of(r->c, session_find(r->c, liar))->jobs_failed, 1);
+    assert_int_equal(rig_only(r, other, P2_MSG_TASK_ASSIGN)->u.assign.attempt, 2);
+}
+
+static enum p2_err refuse_unpack(const struct p2_slice *packed, uint32_t raw_size, struct p2_blob_pool *pool,
+                                 struct p2_blob **out) {
+    (void)raw_size, (void)pool, (void)out;
+    return packed->size == 20 ? P2_ERR_NO_MEMORY : P2_ERR_BAD_RECORD;
+}
+
+static enum p2_err do_unpack(const struct p2_slice *packed, uint32_t raw_size, struct p2_blob_pool *pool,
+                             struct p2_blob **out) {
+    (void)packed;
+    *out = p2_blob_new(pool, raw_size);
+    return *out ? P2_OK : P2_ERR_NO_MEMORY;
+}
+
+static void test_a_result_is_unpacked_for_a_client_without_zstd(void **state) {
+    struct rig *r = *state;
+    p2_handle a = rig_peer(r, 1, 0), b = rig_peer(r, 1, 0);
+    session_find(r->c, client)->features = 0;
+    for (uint32_t i = 0; i < 2; i++) { // one that lies, one for which memory is short
+        rig_forget(r);
+        r->c->unpack = refuse_unpack;
+        rig_submit(r, client, 1 + i, 1 + i, 100);
+        p2_handle first = assigned(r, a, b), second = first == a ? b : a;
+        uint64_t failed = peer_of(r->c, session_find(r->c, first))->jobs_failed;
+        struct p2_msg assign = *rig_only(r, first, P2_MSG_TASK_ASSIGN);
+        packed_result(r, first, &assign, 100, i ? 40 : 100);
+        assert_int_equal(rig_count(r, client, P2_MSG_RESULT_DELIVERY), 0);
+        assert_int_equal(peer_of(r->c, session_find(r->c, first))->jobs_failed, failed + !i);
+        rig_failure(r, first, &assign, P2_ERR_CANCELLED, false);
+        assign = *rig_only(r, second, P2_MSG_TASK_ASSIGN);
+        r->c->unpack = do_unpack;
+        packed_result(r, second, &assign, 100, 100);
+        const struct p2_msg *m = rig_only(r, client, P2_MSG_RESULT_DELIVERY);
+        assert_false(m->u.delivery.payload_zstd);
+        assert_int_equal(m->u.delivery.payload.size, 100);
+    }
+    assert_int_equal(r->c->stats.tasks_completed, 2);
+}
+
 // ---- peers that say what is not so ------------------------------------------------------------------------------------
 
 static void lie(struct rig *r, void (*how)(struct rig *, p2_handle, struct p2_msg *), enum p2_err code) {
@@ -451,6 +546,9 @@ int main(void) {
         TEST(test_a_quicker_result_of_a_cancelled_job_is_dropped),
         TEST(test_a_client_that_goes_takes_its_tasks_along),
         TEST(test_an_error_on_a_stream_ends_only_that),
+        TEST(test_a_result_its_client_cannot_read_is_tried_elsewhere),
+        TEST(test_a_whole_result_on_its_way_can_be_objected_to),
+        TEST(test_a_result_is_unpacked_for_a_client_without_zstd),
         TEST(test_results_that_are_not_theirs_end_the_peer),
         TEST(test_a_second_result_ends_the_peer),
         TEST(test_a_result_before_its_payload_ends_the_peer),
