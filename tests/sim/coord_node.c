@@ -306,8 +306,11 @@ void coord_probe(void) {
 bool coord_is_idle(void) { return coord_idle(coord.core); }
 void coord_numbers(struct p2_msg_status *out) { coord_status(coord.core, out); }
 
-// A task that waits while a peer that could do it has been idle for long: something was forgotten.
+// A task that waits while a peer that could do it has been idle for long: something was forgotten. Nothing is
+// said of the two lower classes, from which a reserve of slots is rightly kept, and of a payload of several records,
+// which may still be on its way.
 static void check_waiting(uint32_t n, const struct deed *d) {
+    if (d->class_ > P2_CLASS_INTERACTIVE || content_of(d->content)->payload_size > P2_RECORD_PAYLOAD_MAX) return;
     if (!d->waits || sim.now - d->waits_since_ns < 2 * P2_SEC) return;
     for (uint32_t i = 0; i < sim.plan->peers; i++) {
         bool had = among(d->had, d->had_count, i) || among(d->failed_by, d->failed_count, i);
