@@ -1,8 +1,9 @@
 #include "param.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "decimal.h"
 
 #define NUMBER_TEXT_MAX 64 // characters of one number on a command line
 
@@ -100,8 +101,11 @@ static enum p2_err check_one(const struct p2_param *p, const struct p2_param_spe
     for (uint32_t i = 0; i < p->count; i++) {
         if (in_range(p, spec, i)) continue;
         const char *unit = spec->unit ? spec->unit : "";
-        p2_strbuf_printf(why, "parameter %s must be from %g to %g%s%s", spec->name, spec->min, spec->max,
-                         *unit ? " " : "", unit);
+        p2_strbuf_printf(why, "parameter %s must be from ", spec->name);
+        p2_decimal_print(why, "%g", spec->min);
+        p2_strbuf_add(why, " to ", 4);
+        p2_decimal_print(why, "%g", spec->max);
+        p2_strbuf_printf(why, "%s%s", *unit ? " " : "", unit);
         return P2_ERR_BAD_PARAMETER;
     }
     return P2_OK;
@@ -146,18 +150,9 @@ static bool parse_int(const char *text, int64_t *out) {
     return true;
 }
 
-static bool parse_real(const char *text, double *out) {
-    for (const char *c = text; *c; c++) {
-        if (!strchr("+-.0123456789eE", *c)) return false; // no blanks, hexadecimals, "nan" or "inf"
-    }
-    char *end;
-    *out = strtod(text, &end);
-    return end != text && *end == 0 && isfinite(*out);
-}
-
 static bool parse_number(const char *text, struct p2_param *out) {
     if (out->kind == P2_PARAM_INT || out->kind == P2_PARAM_INTS) return parse_int(text, &out->value.ints[out->count]);
-    return parse_real(text, &out->value.reals[out->count]);
+    return p2_decimal_parse(text, &out->value.reals[out->count]);
 }
 
 // "960x540" and "0,1.5,-2" alike: numbers with an x or a comma between.

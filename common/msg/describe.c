@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "base/decimal.h"
 #include "msg.h"
 
 #define SHOWN_MAX 64 // bytes shown of any one text
@@ -71,7 +72,7 @@ static void add_param(struct p2_strbuf *out, const struct p2_param *p) {
     for (uint32_t i = 0; i < p->count && i < P2_PARAM_ITEMS_MAX; i++) {
         if (i > 0) p2_strbuf_add(out, ",", 1);
         if (whole) p2_strbuf_printf(out, "%" PRId64, p->value.ints[i]);
-        if (!whole) p2_strbuf_printf(out, "%g", p->value.reals[i]);
+        if (!whole) p2_decimal_print(out, "%g", p->value.reals[i]);
     }
 }
 
@@ -208,7 +209,9 @@ static void describe_party(const struct p2_msg *m, struct p2_strbuf *out) {
         add_number(out, "bytes_in_flight_max", m->u.gamer_registered.bytes_in_flight_max);
         break;
     case P2_MSG_HEARTBEAT:
-        p2_strbuf_printf(out, " load=%.2f running=%u waiting=%u", h->load, h->running, h->waiting);
+        p2_strbuf_add(out, " load=", 6);
+        p2_decimal_print(out, "%.2f", h->load);
+        p2_strbuf_printf(out, " running=%u waiting=%u", h->running, h->waiting);
         add_number(out, "completed", h->tasks_completed);
         add_number(out, "failed", h->tasks_failed);
         break;
