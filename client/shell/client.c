@@ -16,6 +16,11 @@ p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const c
     return status;
 }
 
+bool p2_client_free(struct p2c2r_client *c) {
+    if (c->stepping) p2_client_fail(c, P2C2R_EINVAL, "the log callback must not call this library");
+    return !c->stepping;
+}
+
 bool p2_client_take(void *to, size_t to_size, const void *from, size_t from_size) {
     if (from_size <= sizeof(size_t) || from_size > 16 * to_size) return false;
     memset(to, 0, to_size);
@@ -135,7 +140,7 @@ void p2c2r_destroy(p2c2r_client **client) {
 }
 
 p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t timeout_us) {
-    if (!c || !out) return P2C2R_EINVAL;
+    if (!c || !out || !p2_client_free(c)) return P2C2R_EINVAL;
     size_t size;
     memcpy(&size, out, sizeof size);
     if (size <= sizeof size || size > 16 * sizeof *out)

@@ -99,6 +99,8 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
 
 // ---- client.c
+// False, with a sentence, inside the log callback: a step is under way and cannot be entered again.
+bool p2_client_free(struct p2c2r_client *c);
 p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 // Copies a caller's struct of `from_size` bytes, as its size field says, into ours of to_size: what an older caller

@@ -133,7 +133,7 @@ static void give(struct record *r, p2c2r_result *out, size_t out_size) {
 }
 
 uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_t timeout_us) {
-    if (!c) return 0;
+    if (!c || !p2_client_free(c)) return 0;
     size_t size = max && results ? result_size(c, results) : sizeof *results;
     if (!size) return 0;
     p2_ns now = p2_clock_now();
@@ -150,7 +150,7 @@ uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_
 }
 
 p2c2r_status p2c2r_wait(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us) {
-    if (!c || !result) return P2C2R_EINVAL;
+    if (!c || !result || !p2_client_free(c)) return P2C2R_EINVAL;
     size_t size = result_size(c, result);
     if (!size) return P2C2R_EINVAL;
     p2_ns now = p2_clock_now();
@@ -169,7 +169,7 @@ p2c2r_status p2c2r_wait(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *resu
 }
 
 void p2c2r_release(p2c2r_client *c, p2c2r_result *result) {
-    if (!c || !result) return;
+    if (!c || !result || !p2_client_free(c)) return;
     struct record *r = p2_slab_get(&c->records, result->ticket);
     if (r && r->state == RECORD_LENT) p2_record_free(c, r);
     result->data = NULL;

@@ -147,7 +147,7 @@ static size_t task_size(const p2c2r_task *task) {
 }
 
 p2c2r_status p2c2r_submit(p2c2r_client *c, const p2c2r_task *task, p2c2r_ticket *ticket) {
-    if (!c) return P2C2R_EINVAL;
+    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
     if (!task || !ticket) return p2_client_fail(c, P2C2R_EINVAL, "task or ticket is NULL");
     p2c2r_status status = submit_one(c, task, task_size(task), ticket);
     if (status == P2C2R_OK) p2_client_turn(c, 0);
@@ -157,7 +157,7 @@ p2c2r_status p2c2r_submit(p2c2r_client *c, const p2c2r_task *task, p2c2r_ticket 
 // One record each; they leave together, in as few messages as the connection needs.
 p2c2r_status p2c2r_submit_batch(p2c2r_client *c, const p2c2r_task *tasks, uint32_t count, p2c2r_ticket *tickets,
                                 p2c2r_status *statuses) {
-    if (!c) return P2C2R_EINVAL;
+    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
     if (count && (!tasks || !tickets)) return p2_client_fail(c, P2C2R_EINVAL, "tasks or tickets is NULL");
     p2c2r_status worst = P2C2R_OK;
     size_t size = count ? task_size(tasks) : 0;
@@ -172,7 +172,7 @@ p2c2r_status p2c2r_submit_batch(p2c2r_client *c, const p2c2r_task *tasks, uint32
 }
 
 p2c2r_status p2c2r_cancel(p2c2r_client *c, p2c2r_ticket ticket) {
-    if (!c) return P2C2R_EINVAL;
+    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
     if (!p2_slab_get(&c->records, ticket)) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
     struct session_event ev = {.kind = SESSION_CANCEL, .u.end.ticket = ticket};
     p2_client_feed(c, &ev);

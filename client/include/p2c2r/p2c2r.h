@@ -64,8 +64,10 @@ typedef struct p2c2r_options {
     // For a game to test itself: every message from the coordinator is held back so long, and such a share of
     // submissions never leaves (they end EXPIRED). 0: none.
     int64_t fake_lag_ms;
-    double fake_loss;                             // 0..1
-    void (*log)(void *context, const char *line); // NULL: silent. Called inside calls of this library only.
+    double fake_loss; // 0..1
+    // NULL: silent. Called inside calls of this library only, and may itself call none with the same client: those give
+    // P2C2R_EINVAL (polls: nothing), and p2c2r_destroy must not be called.
+    void (*log)(void *context, const char *line);
     void *log_context;
 } p2c2r_options;
 

@@ -419,6 +419,45 @@ static void lines(void *context, const char *line) {
     ++*(int *)context;
 }
 
+struct meddler {
+    p2c2r_client *client;
+    unsigned tried;
+};
+
+static void meddle(void *context, const char *line) {
+    (void)line;
+    struct meddler *m = context;
+    if (!m->client) return; // still being created
+    m->tried++;
+    const p2c2r_task task = echo_task("x", 1);
+    p2c2r_ticket t = 0;
+    p2c2r_status batch = P2C2R_OK;
+    p2c2r_result r = {.size = sizeof r};
+    p2c2r_cluster cluster = {.size = sizeof cluster};
+    assert_int_equal(p2c2r_submit(m->client, &task, &t), P2C2R_EINVAL);
+    assert_non_null(strstr(p2c2r_last_error(m->client), "log callback"));
+    assert_int_equal(p2c2r_submit_batch(m->client, &task, 1, &t, &batch), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_cancel(m->client, 1), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_wait(m->client, 1, &r, 0), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_cluster_wait(m->client, &cluster, 0), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_poll(m->client, &r, 1, 0), 0);
+    p2c2r_release(m->client, &r);
+}
+
+static void a_log_callback_cannot_enter_the_library(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    struct meddler m = {0};
+    m.client = open_at(f.url, (p2c2r_options){.log = meddle, .log_context = &m});
+    p2c2r_result r = await(m.client, submit(m.client, "x", 1));
+    assert_int_equal(r.outcome, P2C2R_DONE); // and nothing is disturbed
+    p2c2r_release(m.client, &r);
+    assert_true(m.tried > 0);
+    shut(&m.client);
+    fake_stop(&f);
+}
+
 static void tells_of_the_cluster_and_itself(void **state) {
     (void)state;
     struct fake f;
@@ -475,6 +514,7 @@ int main(void) {
         cmocka_unit_test(destroy_with_many_open_leaks_nothing),
         cmocka_unit_test(nobody_there_is_said_within_the_timeout),
         cmocka_unit_test(a_game_can_fake_lag_and_loss),
+        cmocka_unit_test(a_log_callback_cannot_enter_the_library),
         cmocka_unit_test(tells_of_the_cluster_and_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
