@@ -212,12 +212,11 @@ static struct pixels answer_pixels(const struct picture *pic, const uint8_t *dat
 
 static bool write_converted(struct picture *pic, const void *data, size_t size) {
     struct pixels from = answer_pixels(pic, data, size);
-    uint32_t channels = pic->in.channels;
-    size_t bound = p2_image_encode_bound(pic->out_format, pic->out_width, pic->out_height, channels), used = 0;
+    const struct p2_image_info what = {pic->out_format, pic->out_width, pic->out_height, pic->in.channels};
+    size_t bound = p2_image_encode_bound(what.format, what.width, what.height, what.channels), used = 0;
     uint8_t *file = from.p ? malloc(bound) : NULL;
     int quality = pic->out_format == P2_IMAGE_PNG ? PNG_EFFORT : JPEG_QUALITY;
-    bool ok = file && p2_image_encode(pic->out_format, from.p, pic->out_width, pic->out_height, channels, quality, file,
-                                      bound, &used) == P2_OK;
+    bool ok = file && p2_image_encode(&what, from.p, quality, file, bound, &used) == P2_OK;
     if (!ok) cli_complain("%s: the answer cannot be converted", pic->out_path);
     if (ok && p2_file_write(pic->out_path, file, used) != P2_OK) {
         cli_complain("%s: cannot be written", pic->out_path);

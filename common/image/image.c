@@ -72,21 +72,22 @@ bool p2_image_sink_add(struct p2_image_sink *s, const void *bytes, size_t size) 
     return true;
 }
 
-enum p2_err p2_image_encode(enum p2_image_format format, const uint8_t *pixels, uint32_t width, uint32_t height,
-                            uint32_t channels, int quality, uint8_t *out, size_t capacity, size_t *size_out) {
-    P2_CHECK(channels == 3 || channels == 4);
-    P2_CHECK(width && height && width <= P2_IMAGE_SIDE_MAX && height <= P2_IMAGE_SIDE_MAX);
-    struct p2_image_info is = {.format = format, .width = width, .height = height, .channels = channels};
+enum p2_err p2_image_encode(const struct p2_image_info *what, const uint8_t *pixels, int quality, uint8_t *out,
+                            size_t capacity, size_t *size_out) {
+    P2_CHECK(what->channels == 3 || what->channels == 4);
+    P2_CHECK(what->width && what->width <= P2_IMAGE_SIDE_MAX);
+    P2_CHECK(what->height && what->height <= P2_IMAGE_SIDE_MAX);
+    size_t raw = (size_t)what->width * what->height * what->channels;
     struct p2_image_sink sink = {.bytes = out, .capacity = capacity};
     enum p2_err err = P2_OK;
-    switch (format) {
+    switch (what->format) {
     case P2_IMAGE_RAW:
-        if (!p2_image_sink_add(&sink, pixels, (size_t)width * height * channels)) err = P2_ERR_RESULT_TOO_LARGE;
+        if (!p2_image_sink_add(&sink, pixels, raw)) err = P2_ERR_RESULT_TOO_LARGE;
         break;
-    case P2_IMAGE_PNG: err = p2_png_encode(&is, pixels, quality, &sink); break;
-    case P2_IMAGE_JPEG: err = p2_jpeg_encode(&is, pixels, quality, &sink); break;
-    case P2_IMAGE_WEBP: err = p2_webp_encode(&is, pixels, quality, &sink); break;
-    case P2_IMAGE_PPM: err = p2_ppm_encode(&is, pixels, &sink); break;
+    case P2_IMAGE_PNG: err = p2_png_encode(what, pixels, quality, &sink); break;
+    case P2_IMAGE_JPEG: err = p2_jpeg_encode(what, pixels, quality, &sink); break;
+    case P2_IMAGE_WEBP: err = p2_webp_encode(what, pixels, quality, &sink); break;
+    case P2_IMAGE_PPM: err = p2_ppm_encode(what, pixels, &sink); break;
     }
     *size_out = err ? 0 : sink.size;
     return err;

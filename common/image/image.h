@@ -34,10 +34,11 @@ enum p2_err p2_image_decode(const uint8_t *bytes, size_t size, const struct p2_i
 // Upper bound of p2_image_encode's output.
 size_t p2_image_encode_bound(enum p2_image_format format, uint32_t width, uint32_t height, uint32_t channels);
 
-// Encodes into out. quality 1..100 for JPEG and WebP (101: WebP lossless); PNG uses it as effort 1..9 (fast at 1).
-// P2_ERR_RESULT_TOO_LARGE when capacity is short. JPEG drops alpha.
-enum p2_err p2_image_encode(enum p2_image_format format, const uint8_t *pixels, uint32_t width, uint32_t height,
-                            uint32_t channels, int quality, uint8_t *out, size_t capacity, size_t *size_out);
+// Encodes pixels of that size and channels (3 or 4) into out, in that format. quality 1..100 for JPEG and WebP (101:
+// WebP lossless); PNG uses it as effort 1..9 (fast at 1). P2_ERR_RESULT_TOO_LARGE when capacity is short. JPEG drops
+// alpha.
+enum p2_err p2_image_encode(const struct p2_image_info *what, const uint8_t *pixels, int quality, uint8_t *out,
+                            size_t capacity, size_t *size_out);
 
 enum p2_image_format p2_image_format_of_path(const char *path); // by extension; RAW when unknown
 const char *p2_image_format_name(enum p2_image_format f);       // "png"

@@ -250,9 +250,10 @@ static enum p2_err decode(struct exec_slot *slot, const struct upscale_block *b,
 static enum p2_err encode(struct exec_slot *slot, const struct upscale_block *b, const struct exec_job *job,
                           const uint8_t *pixels, size_t *out_size) {
     if (exec_cancelled(slot)) return P2_ERR_CANCELLED;
+    const struct p2_image_info what = {
+        .format = (enum p2_image_format)b->out_format, .width = b->out_w, .height = b->out_h, .channels = b->channels};
     int effort = b->out_format == UPSCALE_PNG ? 1 : (int)b->jpeg_quality;
-    enum p2_err err = p2_image_encode((enum p2_image_format)b->out_format, pixels, b->out_w, b->out_h, b->channels,
-                                      effort, job->out, job->out_capacity, out_size);
+    enum p2_err err = p2_image_encode(&what, pixels, effort, job->out, job->out_capacity, out_size);
     if (err == P2_OK) return P2_OK;
     exec_why(slot, "the result cannot be encoded: %s", p2_err_sentence(err));
     return err == P2_ERR_RESULT_TOO_LARGE ? err : P2_ERR_EXECUTION_FAILED;

@@ -138,8 +138,9 @@ static void long_work_is_cut_and_whole(void **state) {
 static size_t encode(enum p2_image_format f, const uint8_t *pixels, const struct shape *s, uint8_t **out) {
     size_t bound = p2_image_encode_bound(f, s->w, s->h, s->channels), size;
     *out = malloc(bound);
-    assert_int_equal(
-        p2_image_encode(f, pixels, s->w, s->h, s->channels, f == P2_IMAGE_WEBP ? 101 : 90, *out, bound, &size), P2_OK);
+    assert_int_equal(p2_image_encode(&(struct p2_image_info){f, s->w, s->h, s->channels}, pixels,
+                                     f == P2_IMAGE_WEBP ? 101 : 90, *out, bound, &size),
+                     P2_OK);
     return size;
 }
 

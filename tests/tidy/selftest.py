@@ -10,6 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = 'int long_one(void);\nint long_one(void) {\n' + '    ;\n' * 80 + '    return 0;\n}\n'
 DEEP = 'void deep(int a);\nvoid deep(int a) {\n' + ''.join('    ' * i + 'if (a) {\n' for i in range(1, 6)) + '}' * 5 + '\n}\n'
 WIDE = 'void wide(int a, int b, int c, int d, int e, int f, int g) {\n}\n'
+WIDE_IN_LINES = 'void wide(int a, int b, int c,\n          int d, int e,\n          int f, int g) {\n}\n'
 
 FAULTS = [  # check, planted file, its text, what the check must say
     ('floors', 'coordinator/core/a.c', '#include "net/net.h"\n', 'may not include common/net/net.h'),
@@ -18,6 +19,7 @@ FAULTS = [  # check, planted file, its text, what the check must say
     ('sizes', 'common/base/a.c', LONG, 'long_one has 83 lines'),
     ('sizes', 'common/base/a.c', DEEP, 'deep nests 5 deep'),
     ('sizes', 'common/base/a.c', WIDE, 'wide has 7 parameters'),
+    ('sizes', 'common/base/a.c', WIDE_IN_LINES, 'wide has 7 parameters'),
     ('sizes', 'common/base/a.h', '\n' * 251, '251 lines'),
     ('bans', 'common/os/a.c', 'void f(void) {\n    usleep(1);\n}\n', 'usleep('),
     ('bans', 'common/os/a.c', '// TO' + 'DO later\n', 'an open end'),

@@ -41,12 +41,14 @@ def functions(text):
     lines = text.split('\n')
     found, start = [], None
     for number, line in enumerate(lines):
-        if start is None and line.rstrip().endswith('{') and not line.startswith((' ', '}', '#')):
+        if start is None and line.rstrip().endswith('{') and not line.startswith(('}', '#')):
             head, back = line, number
             while back > 0 and lines[back - 1].strip() and not lines[back - 1].rstrip().endswith((';', '}', '{')) \
                     and not lines[back - 1].startswith('#'):
                 back -= 1
                 head = lines[back] + ' ' + head
+            if head.startswith(' '):  # within something else; a head of several lines begins at the margin all the same
+                continue
             match = re.match(r'[\w\s\*\(\),]*?(\w+)\s*\((.*)\)[^()]*\{$', re.sub(r'\s+', ' ', head.rstrip()))
             if match and not re.match(r'\s*(struct|enum|union)\b[^(]*\{$', head):
                 arguments = re.sub(r'\([^()]*\)', '', match.group(2))

@@ -28,7 +28,8 @@ static double there_and_back(enum p2_image_format f, uint32_t w, uint32_t h, uin
     uint8_t *pixels = picture_smooth(w, h, channels), *back = malloc(raw);
     size_t bound = p2_image_encode_bound(f, w, h, channels);
     uint8_t *bytes = malloc(bound);
-    assert_int_equal(p2_image_encode(f, pixels, w, h, channels, quality, bytes, bound, &size), P2_OK);
+    assert_int_equal(p2_image_encode(&(struct p2_image_info){f, w, h, channels}, pixels, quality, bytes, bound, &size),
+                     P2_OK);
     assert_true(size > 0 && size <= bound);
     struct p2_image_info is;
     assert_int_equal(p2_image_probe(bytes, size, &is), P2_OK);
@@ -77,7 +78,8 @@ static void bounds_hold_for_noise(void **state) {
                 uint8_t *bytes = malloc(bound);
                 static const int qualities[] = {1, 9, 50, 100, 101};
                 for (size_t q = 0; q < 5; q++)
-                    assert_int_equal(p2_image_encode(f, pixels, w, h, channels, qualities[q], bytes, bound, &size),
+                    assert_int_equal(p2_image_encode(&(struct p2_image_info){f, w, h, channels}, pixels, qualities[q],
+                                                     bytes, bound, &size),
                                      P2_OK);
                 free(bytes);
                 free(pixels);
@@ -88,7 +90,8 @@ static void alpha_is_dropped_or_made(void **state) {
     (void)state;
     uint8_t *rgba = picture_smooth(8, 5, 4), bytes[8192], got[8 * 5 * 4];
     size_t size;
-    assert_int_equal(p2_image_encode(P2_IMAGE_PNG, rgba, 8, 5, 4, 1, bytes, sizeof bytes, &size), P2_OK);
+    assert_int_equal(
+        p2_image_encode(&(struct p2_image_info){P2_IMAGE_PNG, 8, 5, 4}, rgba, 1, bytes, sizeof bytes, &size), P2_OK);
     struct p2_image_info is;
     assert_int_equal(p2_image_probe(bytes, size, &is), P2_OK);
     assert_int_equal(is.channels, 4);
@@ -97,7 +100,8 @@ static void alpha_is_dropped_or_made(void **state) {
     for (size_t i = 0; i < 40; i++) assert_memory_equal(got + 3 * i, rgba + 4 * i, 3);
     static const enum p2_image_format opaque[] = {P2_IMAGE_JPEG, P2_IMAGE_PPM};
     for (size_t f = 0; f < 2; f++) {
-        assert_int_equal(p2_image_encode(opaque[f], rgba, 8, 5, 4, 100, bytes, sizeof bytes, &size), P2_OK);
+        assert_int_equal(
+            p2_image_encode(&(struct p2_image_info){opaque[f], 8, 5, 4}, rgba, 100, bytes, sizeof bytes, &size), P2_OK);
         assert_int_equal(p2_image_probe(bytes, size, &is), P2_OK);
         assert_int_equal(is.channels, 3);
         is.channels = 4;
@@ -171,7 +175,8 @@ static void what_was_not_asked_for_is_refused(void **state) {
     (void)state;
     uint8_t *rgb = picture_smooth(8, 5, 3), bytes[8192], got[120];
     size_t size;
-    assert_int_equal(p2_image_encode(P2_IMAGE_PNG, rgb, 8, 5, 3, 1, bytes, sizeof bytes, &size), P2_OK);
+    assert_int_equal(
+        p2_image_encode(&(struct p2_image_info){P2_IMAGE_PNG, 8, 5, 3}, rgb, 1, bytes, sizeof bytes, &size), P2_OK);
     struct p2_image_info want = {.format = P2_IMAGE_PNG, .width = 8, .height = 5, .channels = 3};
     assert_int_equal(p2_image_decode(bytes, size, &want, got, sizeof got), P2_OK);
     assert_int_equal(p2_image_decode(bytes, size, &want, got, sizeof got - 1), P2_ERR_TOO_LARGE);
@@ -195,13 +200,14 @@ static void short_capacity_is_told(void **state) {
     for (enum p2_image_format f = P2_IMAGE_RAW; f <= P2_IMAGE_PPM; f++) {
         size_t room = p2_image_encode_bound(f, 40, 40, 3);
         bytes = realloc(bytes, room + 1);
-        assert_int_equal(p2_image_encode(f, rgb, 40, 40, 3, 80, bytes, room, &full), P2_OK);
+        assert_int_equal(p2_image_encode(&(struct p2_image_info){f, 40, 40, 3}, rgb, 80, bytes, room, &full), P2_OK);
         bytes[full] = 0x5a;
-        assert_int_equal(p2_image_encode(f, rgb, 40, 40, 3, 80, bytes, full, &size), P2_OK);
+        assert_int_equal(p2_image_encode(&(struct p2_image_info){f, 40, 40, 3}, rgb, 80, bytes, full, &size), P2_OK);
         assert_int_equal(size, full);
         for (size_t capacity = 0; capacity < full; capacity += full / 7) {
             bytes[capacity] = 0xa5;
-            assert_int_equal(p2_image_encode(f, rgb, 40, 40, 3, 80, bytes, capacity, &size), P2_ERR_RESULT_TOO_LARGE);
+            assert_int_equal(p2_image_encode(&(struct p2_image_info){f, 40, 40, 3}, rgb, 80, bytes, capacity, &size),
+                             P2_ERR_RESULT_TOO_LARGE);
             assert_int_equal(size, 0);
             assert_int_equal(bytes[capacity], 0xa5);
         }

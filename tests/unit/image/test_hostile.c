@@ -85,13 +85,15 @@ static void bombs_by_ratio(void **state) {
     uint8_t *pixels = calloc((size_t)side * side, 3);
     size_t bound = p2_image_encode_bound(P2_IMAGE_PNG, side, side, 3), size;
     uint8_t *bytes = malloc(bound);
-    assert_int_equal(p2_image_encode(P2_IMAGE_PNG, pixels, side, side, 3, 9, bytes, bound, &size), P2_OK);
+    assert_int_equal(
+        p2_image_encode(&(struct p2_image_info){P2_IMAGE_PNG, side, side, 3}, pixels, 9, bytes, bound, &size), P2_OK);
     assert_true((size_t)side * side * 3 / size > P2_IMAGE_RATIO_MAX);
     struct p2_image_info is;
     assert_int_equal(p2_image_probe(bytes, size, &is), P2_OK);
     assert_int_equal(p2_image_decode(bytes, size, &is, pixels, (size_t)side * side * 3), P2_ERR_TOO_LARGE);
     // the same below 1 MiB is a small flat picture
-    assert_int_equal(p2_image_encode(P2_IMAGE_PNG, pixels, 500, 500, 3, 9, bytes, bound, &size), P2_OK);
+    assert_int_equal(
+        p2_image_encode(&(struct p2_image_info){P2_IMAGE_PNG, 500, 500, 3}, pixels, 9, bytes, bound, &size), P2_OK);
     assert_int_equal(p2_image_probe(bytes, size, &is), P2_OK);
     assert_int_equal(p2_image_decode(bytes, size, &is, pixels, (size_t)side * side * 3), P2_OK);
     free(bytes);
@@ -122,7 +124,8 @@ static void png_with_ten_thousand_texts(void **state) {
     (void)state;
     uint8_t *rgb = picture_smooth(9, 9, 3), plain[4096], got[9 * 9 * 3];
     size_t size, at;
-    assert_int_equal(p2_image_encode(P2_IMAGE_PNG, rgb, 9, 9, 3, 9, plain, sizeof plain, &size), P2_OK);
+    assert_int_equal(
+        p2_image_encode(&(struct p2_image_info){P2_IMAGE_PNG, 9, 9, 3}, rgb, 9, plain, sizeof plain, &size), P2_OK);
     uint8_t text[64] = "Comment\0\0x\x9c", *png = malloc(size + 10000 * 80);
     memcpy(png, plain, 33);
     at = 33;
@@ -143,7 +146,9 @@ static size_t sample_file(enum p2_image_format f, bool progressive, uint8_t *out
     if (progressive) return picture_jpeg_progressive(24, 18, out, capacity);
     uint8_t *pixels = picture_noise(24, 18, 3, 9);
     size_t size;
-    assert_int_equal(p2_image_encode(f, pixels, 24, 18, 3, f == P2_IMAGE_WEBP ? 80 : 75, out, capacity, &size), P2_OK);
+    assert_int_equal(p2_image_encode(&(struct p2_image_info){f, 24, 18, 3}, pixels, f == P2_IMAGE_WEBP ? 80 : 75, out,
+                                     capacity, &size),
+                     P2_OK);
     free(pixels);
     return size;
 }

@@ -77,28 +77,28 @@ static uint32_t stream_of(unsigned type) {
     }
 }
 
-enum p2_err decode_with(struct bench *t, unsigned type, const struct bytes *header, const void *payload,
-                        uint32_t payload_size, unsigned flags, struct p2_msg *out) {
+enum p2_err decode_with(struct bench *t, unsigned type, const struct bytes *header, const struct body *payload,
+                        struct p2_msg *out) {
     struct p2_prefix p = {.type = (uint8_t)type,
-                          .flags = (uint8_t)flags,
+                          .flags = (uint8_t)payload->flags,
                           .header_len = (uint16_t)header->size,
                           .stream = stream_of(type),
-                          .payload_len = payload_size};
+                          .payload_len = payload->size};
     assert_true(header->size <= P2_HEADER_MAX);
-    struct p2_blob *blob = payload_size ? p2_blob_new(&t->pool, payload_size) : NULL;
-    if (blob) memcpy(blob->data, payload, payload_size);
+    struct p2_blob *blob = payload->size ? p2_blob_new(&t->pool, payload->size) : NULL;
+    if (blob) memcpy(blob->data, payload->data, payload->size);
     // A copy of exactly that size: a sanitizer sees any step beyond it.
     uint8_t *exact = malloc(header->size ? header->size : 1);
     assert_non_null(exact);
     memcpy(exact, header->data, header->size);
-    enum p2_err e = p2_decode(&t->codec, &p, exact, (struct p2_slice){blob, 0, payload_size}, out);
+    enum p2_err e = p2_decode(&t->codec, &p, exact, (struct p2_slice){blob, 0, payload->size}, out);
     free(exact);
     p2_blob_unref(blob);
     return e;
 }
 
 enum p2_err decode(struct bench *t, unsigned type, const struct bytes *header, struct p2_msg *out) {
-    return decode_with(t, type, header, NULL, 0, 0, out);
+    return decode_with(t, type, header, &(struct body){NULL, 0, 0}, out);
 }
 
 size_t add_record(struct bytes *b, const struct p2_msg *m, uint32_t seq) {

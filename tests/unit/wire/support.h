@@ -35,11 +35,18 @@ void add_text(struct bytes *b, uint32_t field, const char *text);
 void add_id(struct bytes *b, uint32_t field); // sixteen bytes of 0x11
 void add_double(struct bytes *b, uint32_t field, double value);
 
+// A record's payload, as its prefix tells of it.
+struct body {
+    const void *data;
+    uint32_t size;
+    unsigned flags;
+};
+
 // Decodes `header` as a record of that type on stream 1 (or 0 where it must be), without payload.
 enum p2_err decode(struct bench *t, unsigned type, const struct bytes *header, struct p2_msg *out);
-// The same with a payload of `payload_size` zero bytes and flags.
-enum p2_err decode_with(struct bench *t, unsigned type, const struct bytes *header, const void *payload,
-                        uint32_t payload_size, unsigned flags, struct p2_msg *out);
+// The same with a payload.
+enum p2_err decode_with(struct bench *t, unsigned type, const struct bytes *header, const struct body *payload,
+                        struct p2_msg *out);
 
 // One whole record of a message, payload included, appended. Returns its size.
 size_t add_record(struct bytes *b, const struct p2_msg *m, uint32_t seq);

@@ -118,7 +118,7 @@ static enum p2_err try_result(struct bench *t, uint64_t whole, uint64_t raw, uin
     static const uint8_t zeroes[P2_RECORD_PAYLOAD_MAX];
     struct p2_msg out;
     start_result(1, whole, raw);
-    return decode_with(t, P2_MSG_TASK_RESULT, &b, zeroes, size, 0, &out);
+    return decode_with(t, P2_MSG_TASK_RESULT, &b, &(struct body){zeroes, size, 0}, &out);
 }
 
 static void payloads_are_as_long_as_announced(void **state) {
@@ -140,15 +140,16 @@ static void compressed_payloads_say_their_size(void **state) {
     uint8_t frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0x20, 100, 0x23, 0x03, 0x00, 'A'};
     struct p2_msg out;
     start_result(1, 100, 100);
-    assert_int_equal(decode_with(t, P2_MSG_TASK_RESULT, &b, frame, sizeof frame, P2_FLAG_ZSTD, &out), P2_OK);
+    assert_int_equal(decode_with(t, P2_MSG_TASK_RESULT, &b, &(struct body){frame, sizeof frame, P2_FLAG_ZSTD}, &out),
+                     P2_OK);
     assert_int_equal(out.u.result.raw_size, 100);
     assert_true(out.u.result.payload_zstd);
     start_result(1, 100, 99);
-    assert_int_equal(decode_with(t, P2_MSG_TASK_RESULT, &b, frame, sizeof frame, P2_FLAG_ZSTD, &out),
+    assert_int_equal(decode_with(t, P2_MSG_TASK_RESULT, &b, &(struct body){frame, sizeof frame, P2_FLAG_ZSTD}, &out),
                      P2_ERR_BAD_MESSAGE);
     frame[0] = 0;
     start_result(1, 100, 100);
-    assert_int_equal(decode_with(t, P2_MSG_TASK_RESULT, &b, frame, sizeof frame, P2_FLAG_ZSTD, &out),
+    assert_int_equal(decode_with(t, P2_MSG_TASK_RESULT, &b, &(struct body){frame, sizeof frame, P2_FLAG_ZSTD}, &out),
                      P2_ERR_BAD_MESSAGE);
 }
 
@@ -167,7 +168,8 @@ static void chunks_stay_within_the_largest_payload(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         b.size = 0;
         add_number(&b, 1, cases[i].offset);
-        assert_int_equal(decode_with(t, P2_MSG_CHUNK, &b, "x", cases[i].size, 0, &out), cases[i].expected);
+        assert_int_equal(decode_with(t, P2_MSG_CHUNK, &b, &(struct body){"x", cases[i].size, 0}, &out),
+                         cases[i].expected);
     }
 }
 
@@ -183,15 +185,17 @@ static void batches_share_one_payload_exactly(void **state) {
         add_number(&inner, 6, sizes[i]);
         add_field(&b, 1, inner.data, inner.size);
     }
-    assert_int_equal(decode_with(t, P2_MSG_TASK_SUBMIT_BATCH, &b, "abcdefg", 7, 0, &out), P2_OK);
+    assert_int_equal(decode_with(t, P2_MSG_TASK_SUBMIT_BATCH, &b, &(struct body){"abcdefg", 7, 0}, &out), P2_OK);
     const struct p2_msg_task_submit *tasks = out.u.submit_batch.tasks;
     assert_int_equal(tasks[0].payload.offset, 0);
     assert_int_equal(tasks[0].payload.size, 3);
     assert_null(tasks[1].payload.blob);
     assert_int_equal(tasks[2].payload.offset, 3);
     assert_int_equal(tasks[2].raw_size, 4);
-    assert_int_equal(decode_with(t, P2_MSG_TASK_SUBMIT_BATCH, &b, "abcdefgh", 8, 0, &out), P2_ERR_BAD_MESSAGE);
-    assert_int_equal(decode_with(t, P2_MSG_TASK_SUBMIT_BATCH, &b, "abcdef", 6, 0, &out), P2_ERR_BAD_MESSAGE);
+    assert_int_equal(decode_with(t, P2_MSG_TASK_SUBMIT_BATCH, &b, &(struct body){"abcdefgh", 8, 0}, &out),
+                     P2_ERR_BAD_MESSAGE);
+    assert_int_equal(decode_with(t, P2_MSG_TASK_SUBMIT_BATCH, &b, &(struct body){"abcdef", 6, 0}, &out),
+                     P2_ERR_BAD_MESSAGE);
     b.size = 0;
     assert_int_equal(try(t, P2_MSG_TASK_SUBMIT_BATCH), P2_ERR_BAD_MESSAGE);
 
