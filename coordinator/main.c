@@ -38,7 +38,7 @@ static int complain(const char *listen, enum p2_err error, const struct coord_li
 
 static int run(const struct coordinator_settings *s) {
     char address[256];
-    struct serve_config config = {.address = address, .limits = coordinator_limits(s)};
+    struct serve_config config = {.address = address, .limits = coordinator_limits(s), .pick = coordinator_pick(s)};
     if (!p2_parse_address(s->listen, address, sizeof address, &config.port)) {
         fprintf(stderr, "%s: --listen takes ADDR:PORT, not '%s'\n", coordinator_program.name, s->listen);
         return P2_EXIT_USAGE;

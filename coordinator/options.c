@@ -1,10 +1,12 @@
 #include "options.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define AT(field) offsetof(struct coordinator_settings, field)
 #define COUNT_MAX 1048576.0
 
+static const char *const schedulers[] = {"finish-time", "score", "least-loaded", "round-robin", "random", NULL};
 static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 
@@ -192,6 +194,18 @@ static const struct p2_option options[] = {
      .value_name = "TIME",
      .doc = "After TERM, open tasks have this long to end.",
      .offset = AT(drain_grace)},
+    {.name = "scheduler",
+     .kind = P2_OPT_TEXT,
+     .fallback = "finish-time",
+     .choices = schedulers,
+     .value_name = "STRATEGY",
+     .doc = "Which peer gets a task: finish-time, score, least-loaded, round-robin or random.",
+     .offset = AT(scheduler)},
+    {.name = "explain",
+     .kind = P2_OPT_BOOL,
+     .fallback = "false",
+     .doc = "Log for each placement why that peer and not the next best.",
+     .offset = AT(explain)},
     {.name = "log-level",
      .kind = P2_OPT_TEXT,
      .fallback = "info",
@@ -219,6 +233,14 @@ const struct p2_program coordinator_program = {
         "one ends it at once.",
     .options = options,
 };
+
+struct pick_config coordinator_pick(const struct coordinator_settings *s) {
+    struct pick_config p = {.explain = s->explain};
+    for (unsigned i = 0; i < PICK_STRATEGIES; i++) {
+        if (strcmp(s->scheduler, pick_strategy_name((enum pick_strategy)i)) == 0) p.strategy = (enum pick_strategy)i;
+    }
+    return p;
+}
 
 struct coord_limits coordinator_limits(const struct coordinator_settings *s) {
     struct coord_limits l = coord_limits_default();

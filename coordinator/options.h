@@ -7,6 +7,7 @@
 
 #include "base/ns.h"
 #include "coordinator/core/limits.h"
+#include "coordinator/core/pick.h"
 #include "os/conf.h"
 
 struct coordinator_settings {
@@ -20,11 +21,14 @@ struct coordinator_settings {
     p2_ns client_burst;
     uint64_t payload_budget, stream_window;
     p2_ns heartbeat, no_peer_grace, deadline_max, drain_grace;
+    const char *scheduler;
+    bool explain;
     const char *log_level, *log_format;
 };
 
 extern const struct p2_program coordinator_program;
 
+struct pick_config coordinator_pick(const struct coordinator_settings *s);
 struct coord_limits coordinator_limits(const struct coordinator_settings *s);
 
 #endif

@@ -20,6 +20,7 @@ struct p2_task_cost {
     uint64_t units;            // work in the type's own unit (pixels written, ray tests); saturating, at least 1
     uint64_t result_bytes_max; // no valid result is larger
     uint64_t device_bytes;     // device memory needed at once
+    uint32_t device_kinds;     // bits 1 << kind (1 CPU, 2 GPU, 3 other, 4 fake) of devices that can do it; 0: any
     uint32_t size_class;       // log2 bucket of units: estimates are kept per type and size class
     p2_ns timeout_prior_ns;    // expected upper end of its latency until there are samples
 };

@@ -68,6 +68,14 @@ void p2_meld_remove(struct p2_meld *m, struct p2_meld_node *n, p2_meld_before *b
     *n = (struct p2_meld_node){.rank = 0};
 }
 
+struct p2_meld_node *p2_meld_after(const struct p2_meld_node *n, bool below) {
+    if (below && n->left) return n->left;
+    for (; n->up; n = n->up) {
+        if (n->up->left == n && n->up->right) return n->up->right;
+    }
+    return NULL;
+}
+
 void p2_meld_check(const struct p2_meld *m, const struct p2_meld_node *n, p2_meld_before *before) {
     P2_CHECK(p2_meld_in(n) && (n->up ? n->up->left == n || n->up->right == n : m->root == n));
     P2_CHECK(rank_of(n->left) >= rank_of(n->right) && n->rank == rank_of(n->right) + 1);

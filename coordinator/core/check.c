@@ -73,17 +73,9 @@ static void check_types(const struct coord *c) {
     uint32_t queued = 0, offers = 0;
     for (uint32_t i = 0; i < c->type_count; i++) {
         const struct type_state *ts = &c->types[i];
-        uint32_t free = 0;
         queued += queue_size(&ts->queue);
-        P2_LIST_EACH (it, next, &ts->offers) {
-            const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
-            P2_CHECK(o->type == i &&
-                     o->peer->devices[o->device].memory_bytes <= (ts->max_stale ? UINT64_MAX : ts->device_bytes_max));
-            P2_CHECK(p2_heap_in(&o->free) == peer_device_free(o->peer, o->device));
-            free += p2_heap_in(&o->free);
-            offers++;
-        }
-        P2_CHECK(free == ts->free_offers.count);
+        pick_check(c, &ts->pick);
+        offers += ts->pick.offers;
     }
     P2_CHECK(queued == c->stats.tasks_queued && offers == c->offers.live);
 }
@@ -114,7 +106,11 @@ static void check_peer(const struct coord *c, const struct peer *p) {
     for (unsigned i = 0; i < P2_DEVICES_MAX; i++) {
         P2_CHECK(jobs[i] == p->devices[i].jobs && load[i] == p->devices[i].load_ns);
     }
-    P2_LIST_EACH (it, next, &p->offers) offers++;
+    P2_LIST_EACH (it, next, &p->offers) {
+        const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
+        P2_CHECK(p2_meld_in(&o->free.node) == peer_device_free(p, o->device) && p2_meld_in(&o->by_memory.node));
+        offers++;
+    }
     P2_CHECK(all == p->jobs && offers == p->offer_count && (!p->draining || offers == 0));
 }
 

@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "coordinator/core/limits.h"
 #include "coordinator/core/note.h"
+#include "coordinator/core/pick.h"
 #include "kernels/task_type.h"
 #include "msg/msg.h"
 
@@ -83,6 +84,7 @@ struct coord_config {
     struct coord_limits limits;
     const struct p2_task_type *const *types; // the pure half of each task type; static storage
     uint32_t type_count;
+    struct pick_config pick;
     uint64_t seed;             // of hashes and ping tokens
     struct p2_blob_pool *pool; // borrows for its life; parameters and lists of payload pieces live there
     coord_unpack *unpack;      // results for clients without zstd, as they arrive; NULL: relayed as they are

@@ -14,7 +14,6 @@ static bool make_types(struct coord *c, const struct coord_config *config) {
         ts->type = config->types[c->type_count];
         p2_list_init(&ts->offers);
         queue_init(&ts->queue);
-        if (!p2_heap_init(&ts->free_offers, c->limits.offers_max)) return false;
     }
     return true;
 }
@@ -44,6 +43,8 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     c->limits = config->limits;
     c->pool = config->pool;
     c->unpack = config->unpack;
+    c->pick = config->pick;
+    pick_config_settle(&c->pick);
     c->start_ns = c->now = c->excused_ns = now_ns;
     c->planned_ns = P2_NEVER;
     p2_rng_init(&c->rng, config->seed);
@@ -73,9 +74,6 @@ void coord_destroy(struct coord **at) {
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
     struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) p2_map_deinit(maps[i]);
-    for (uint32_t i = 0; i < c->type_count; i++) {
-        p2_heap_deinit(&c->types[i].free_offers);
-    }
     p2_heap_deinit(&c->timers);
     p2_heap_deinit(&c->deadlines);
     next_deinit(c);
@@ -94,8 +92,5 @@ size_t coord_memory_bytes(const struct coord *c) {
         sizeof *c + c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
-    for (uint32_t i = 0; i < c->type_count; i++) {
-        sum += sizeof c->types[i] + heap_bytes(&c->types[i].free_offers);
-    }
-    return sum + next_bytes(c);
+    return sum + c->type_count * sizeof *c->types + next_bytes(c);
 }

@@ -221,16 +221,18 @@ static void place(struct coord *c, struct task *t, struct offer *o) {
 static void decide(struct coord *c, const struct choice *choice, struct parked *parked) {
     struct type_state *ts = choice->ts;
     struct task *t = flow_first(choice->flow);
-    if (!sched_capable(ts, t->cost.device_bytes)) {
+    if (!pick_capable(&ts->pick, t->cost.device_kinds, t->cost.device_bytes)) {
         queue_strand(&ts->queue, t, c->now);
-    } else if (!ts->free_offers.count) {
+    } else if (!ts->pick.free) {
         ts->blocked = true;
     } else {
-        struct offer *o = sched_pick(ts, t);
-        if (o)
-            place(c, t, o);
-        else
+        struct offer *o = pick_best(c, ts, t);
+        if (!o) {
             park(parked, ts, t);
+            return;
+        }
+        pick_chosen(c, t, o);
+        place(c, t, o);
     }
 }
 

@@ -34,6 +34,7 @@ static const char *const why_names[WHY_CODES] = {
 
 static const char *const note_names[NOTE_KINDS] = {
     [NOTE_TASK] = "task",
+    [NOTE_PICKED] = "picked",
     [NOTE_TASK_RESEND] = "task_resend",
     [NOTE_PEER_JOINED] = "peer_joined",
     [NOTE_PEER_CHANGED] = "peer_changed",

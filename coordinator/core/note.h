@@ -61,6 +61,7 @@ enum coord_why {
 
 enum coord_note_kind {
     NOTE_TASK,         // moved to `to` because of `why`
+    NOTE_PICKED,       // which peer, and why it and not the next best; text
     NOTE_TASK_RESEND,  // its payload is asked for again
     NOTE_PEER_JOINED,  // count: slots
     NOTE_PEER_CHANGED, // registered anew: count: slots

@@ -2,6 +2,11 @@
 
 #include "coordinator/core/state.h"
 
+#define PACE_STEPS 4         // an octave
+#define BYTE_PACE_STEPS 2    // an octave
+#define BYTE_NS_PRIOR 80.0   // 100 Mbit/s, until measured
+#define MEASURED_BYTES 32768 // smaller payloads say nothing of a rate
+
 struct peer *peer_of(const struct coord *c, const struct session *s) {
     return p2_slab_get(&c->peers, s->who);
 }
@@ -53,6 +58,7 @@ static void set_devices(const struct coord *c, struct peer *p, const struct p2_m
         // Its share of the jobs accepted ahead, rounded up.
         uint64_t ahead = m->slots ? ((uint64_t)m->queue_depth * d->slots + m->slots - 1) / m->slots : 0;
         d->jobs_max = clamp(d->slots + ahead, most);
+        d->kind = said->kind;
         d->memory_bytes = said->memory_bytes ? said->memory_bytes : UINT64_MAX;
     }
 }
@@ -86,10 +92,9 @@ static enum p2_err add_offer(struct coord *c, struct peer *p, const struct p2_ms
     o->peer = p;
     o->type = type;
     o->device = m->device;
-    o->units_per_second = m->units_per_second;
+    o->pace = pace_of(m->units_per_second ? (double)P2_SEC / (double)m->units_per_second : 0, PACE_STEPS);
     p2_list_init(&o->in_peer);
     p2_list_init(&o->in_type);
-    p2_heap_node_init(&o->free);
     p2_list_push_back(&p->offers, &o->in_peer);
     p->offer_count++;
     sched_offer_added(c, o);
@@ -118,6 +123,8 @@ static struct peer *join(struct coord *c, struct session *s) {
     p->id = s->id;
     p->idle_since_ns = c->now;
     p->stream_next = 1;
+    p->success = 1;
+    p->byte_pace = pace_of(BYTE_NS_PRIOR, BYTE_PACE_STEPS);
     p2_list_init(&p->offers);
     p2_list_init(&p->replicas);
     s->who = h;
@@ -155,6 +162,25 @@ void peer_on_register(struct coord *c, struct session *s, const struct p2_msg *m
 
 // ---- jobs ---------------------------------------------------------------------------------------------------------
 
+// What a peer says of its own time counts up to what the clock here saw.
+void peer_learn_result(struct coord *c, struct peer *p, const struct replica *r, const struct p2_job_times *times) {
+    const struct task *t = p2_slab_get(&c->tasks, r->task);
+    p2_ns seen = c->now - r->placed_ns, run = times->processing_ns;
+    if (run <= 0 || run > seen) run = seen;
+    double sample = (double)p2_ns_max(run, 1) / (double)t->cost.units;
+    struct type_state *ts = &c->types[t->type];
+    ts->pace = ts->pace > 0 ? ts->pace + (sample - ts->pace) / 64 : sample;
+    P2_LIST_EACH (it, next, &p->offers) {
+        struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
+        if (o->type == t->type && o->device == r->device) pace_add(&o->pace, sample, PACE_STEPS);
+    }
+    if (times->transfer_ns > 0 && times->transfer_ns <= seen && t->in.size >= MEASURED_BYTES)
+        pace_add(&p->byte_pace, (double)times->transfer_ns / (double)t->in.size, BYTE_PACE_STEPS);
+    p->success += (1 - p->success) / 16;
+}
+
+void peer_learn_failure(struct peer *p) { p->success -= p->success / 16; }
+
 static void load_changed(struct coord *c, struct peer *p) {
     P2_LIST_EACH (it, next, &p->offers) {
         sched_offer_update(c, P2_CONTAINER_OF(it, struct offer, in_peer));
@@ -162,13 +188,17 @@ static void load_changed(struct coord *c, struct peer *p) {
 }
 
 void peer_take_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estimate_ns) {
+    struct peer_device *d = &p->devices[device];
     p->jobs++;
-    p->devices[device].jobs++;
-    p->devices[device].load_ns += estimate_ns;
+    d->jobs++;
+    d->load_ns += estimate_ns;
+    d->free_at_ns = p2_ns_add(p2_ns_max(d->free_at_ns, c->now), estimate_ns / (d->slots ? d->slots : 1));
     count_share(c, p, peer_share(p));
     load_changed(c, p);
     if (p->jobs == 1) session_rearm(c, peer_session(c, p)); // a busy peer is pinged more often
 }
+
+void peer_rtt_changed(struct coord *c, struct peer *p) { load_changed(c, p); }
 
 void peer_drop_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estimate_ns) {
     struct peer_device *d = &p->devices[device];
@@ -176,6 +206,7 @@ void peer_drop_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estim
     p->jobs--;
     d->jobs--;
     d->load_ns -= estimate_ns;
+    d->free_at_ns = p2_ns_add(c->now, d->load_ns / (d->slots ? d->slots : 1)); // the next begins now
     count_share(c, p, peer_share(p));
     if (p->jobs == 0) p->idle_since_ns = c->now;
     load_changed(c, p);

@@ -5,10 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/heap.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "coordinator/core/note.h"
+#include "coordinator/core/pace.h"
+#include "coordinator/core/pick.h"
 #include "msg/msg.h"
 
 struct coord;
@@ -22,19 +23,28 @@ struct offer {
     struct peer *peer;
     uint32_t type; // index into coord.types
     uint32_t device;
-    uint32_t slots;            // of its device, as counted in type_state.slots
-    uint64_t units_per_second; // 0: unknown
+    uint32_t slots;   // of its device, as counted in type_state.slots
+    uint32_t kind;    // of its device
+    struct pace pace; // ns per unit of work: as it said, then as observed
     struct p2_list in_peer, in_type;
     uint32_t counted_slots, counted_free, counted_lower; // its part of its type's supply
-    struct p2_heap_node free; // in type_state.free_offers while its device takes another job; least loaded first
+    // In its type's pick_index.
+    struct pick_node free; // on a shelf while its device takes another job
+    struct pick_node by_memory;
+    uint32_t shelf;
+    p2_ns rtt_ns;  // as of its last update
+    uint64_t turn; // when it was last picked
 };
 
 struct peer_device {
     uint32_t slots, jobs_max, jobs;
     uint32_t jobs_lower; // of the two lower classes
     uint32_t offers;
-    p2_ns load_ns;         // estimated time of the jobs in hand
-    uint64_t memory_bytes; // UINT64_MAX: not said
+    p2_ns load_ns;    // estimated time of the jobs in hand
+    p2_ns free_at_ns; // when they will be done, as estimated
+    enum p2_device_kind kind;
+    uint32_t last_type, last_class; // of its last job: type + 1, size class
+    uint64_t memory_bytes;          // UINT64_MAX: not said
 };
 
 #define PEER_ENDED_JOBS 32u
@@ -62,7 +72,9 @@ struct peer {
     bool stream_wrapped;
     struct ended_job ended[PEER_ENDED_JOBS];
     uint32_t ended_next;
-    double load; // as of its last heartbeat
+    struct pace byte_pace; // ns per byte on the way to it
+    double success;        // share of its jobs that succeeded, smoothed
+    double load;           // as of its last heartbeat
     uint32_t running, waiting;
     uint64_t jobs_done, jobs_failed; // counted here
     struct peer_share counted;       // its part of the sums in stats
@@ -77,6 +89,11 @@ void peer_gone(struct coord *c, struct peer *p, enum coord_why why, enum p2_err 
 // A job came to or left a device: load, free offers and the idle clock follow.
 void peer_take_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estimate_ns);
 void peer_drop_job(struct coord *c, struct peer *p, uint32_t device, p2_ns estimate_ns);
+
+// What became of a job, and how long it took, before the job is dropped.
+void peer_learn_result(struct coord *c, struct peer *p, const struct replica *r, const struct p2_job_times *times);
+void peer_learn_failure(struct peer *p);
+void peer_rtt_changed(struct coord *c, struct peer *p);
 
 struct peer_share peer_share(const struct peer *p); // what it adds to the sums in stats
 struct peer *peer_of(const struct coord *c, const struct session *s);

@@ -25,10 +25,9 @@ void replica_move(struct coord *c, struct replica *r, enum replica_state to) {
 // ---- placing ------------------------------------------------------------------------------------------------------
 
 static p2_ns estimate(const struct task *t, const struct offer *o) {
-    if (!o->units_per_second) return p2_ns_max(1, p2_ns_min(t->cost.timeout_prior_ns, ESTIMATE_NS_MAX));
-    double seconds = (double)t->cost.units / (double)o->units_per_second;
-    if (seconds >= 3600) return ESTIMATE_NS_MAX;
-    return p2_ns_max(P2_US, (p2_ns)(seconds * (double)P2_SEC));
+    if (o->pace.step == PACE_UNKNOWN) return p2_ns_max(1, p2_ns_min(t->cost.timeout_prior_ns, ESTIMATE_NS_MAX));
+    double ns = (double)t->cost.units * o->pace.value;
+    return ns >= (double)ESTIMATE_NS_MAX ? ESTIMATE_NS_MAX : p2_ns_max(P2_US, (p2_ns)ns);
 }
 
 static uint32_t take_stream(struct peer *p) {
@@ -180,7 +179,10 @@ void replica_reject_result(struct coord *c, struct task *t, enum p2_err code) {
     struct replica *r = p2_slab_get(&c->replicas, t->replica);
     struct peer *p = p2_slab_get(&c->peers, t->peer_handle);
     bool short_memory = code == P2_ERR_OVERLOADED;
-    if (p && !short_memory) p->jobs_failed++;
+    if (p && !short_memory) {
+        p->jobs_failed++;
+        peer_learn_failure(p);
+    }
     if (r) replica_cancel(c, r);
     task_retry(c, t, short_memory ? WHY_MEMORY : WHY_PEER_FAILED, code, t->peer_handle);
 }
@@ -189,6 +191,7 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
     if (!p2_inflow_whole(&t->result_in)) return;
     struct peer *p = p2_slab_get(&c->peers, r->peer);
     p->jobs_done++;
+    peer_learn_result(c, p, r, &t->times);
     p2_ewma_add(&c->types[t->type].service_ns, c->now - r->placed_ns);
     t->replica = P2_NO_HANDLE;
     replica_end(c, r, false);
@@ -283,6 +286,7 @@ static void fail(struct coord *c, struct replica *r, const struct p2_msg_error *
     p2_handle tried = p->self;
     bool cancelled = r->state == REPLICA_CANCELLING;
     if (t) t->replica = P2_NO_HANDLE;
+    if (!cancelled) peer_learn_failure(p);
     replica_end(c, r, by_us);
     if (cancelled) return; // the answer to our word
     p->jobs_failed++;

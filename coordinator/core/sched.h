@@ -1,4 +1,4 @@
-// Which peer a task goes to. Which task goes next: next.h
+// What is known of each task type, and who offers it. Which task goes next: next.h; to which peer: pick.h
 #ifndef COORDINATOR_CORE_SCHED_H
 #define COORDINATOR_CORE_SCHED_H
 
@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 #include "base/ewma.h"
-#include "base/heap.h"
-#include "base/list.h"
+#include "coordinator/core/pick.h"
 #include "coordinator/core/queue.h"
 #include "kernels/task_type.h"
 
@@ -19,10 +18,9 @@ struct offer;
 struct type_state {
     const struct p2_task_type *type;
     struct queue queue;
-    struct p2_list offers;      // of peers that take new work
-    struct p2_heap free_offers; // those whose device takes another job
-    uint64_t device_bytes_max;  // largest device memory among offers, unless max_stale
-    bool max_stale;
+    struct p2_list offers;     // of peers that take new work
+    struct pick_index pick;    // the same, for finding the best
+    double pace;               // ns per unit of work, of all peers; 0: unknown
     uint32_t slots;            // of the devices behind offers
     bool blocked;              // the last pass could place none of its tasks, and nothing has changed since
     struct p2_ewma service_ns; // placed to whole result
@@ -31,10 +29,7 @@ struct type_state {
 void sched_offer_added(struct coord *c, struct offer *o);
 void sched_offer_removed(struct coord *c, struct offer *o);
 void sched_offer_update(struct coord *c, struct offer *o);         // its device's load, jobs or limits changed
-bool sched_capable(struct type_state *ts, uint64_t device_bytes);  // does anybody present offer it?
 void sched_task_waits(struct coord *c, struct task *t);            // pushed to its queue
 p2_ns sched_estimate(const struct coord *c, const struct task *t); // until its result; 0: unknown
-// Who gets it now. NULL: nobody suitable is free.
-struct offer *sched_pick(const struct type_state *ts, const struct task *t);
 
 #endif

@@ -167,6 +167,8 @@ void session_on_pong(struct coord *c, struct session *s, const struct p2_msg *m)
     if (!s->ping_token || m->u.ping.token != s->ping_token) return; // answers an older ping, or none
     s->ping_token = 0;
     p2_ewma_add(&s->rtt, c->now - s->pinged_ns);
+    struct peer *p = peer_of(c, s);
+    if (p) peer_rtt_changed(c, p);
 }
 
 static void ping(struct coord *c, struct session *s) {

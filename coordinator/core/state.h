@@ -59,6 +59,9 @@ struct coord {
     struct p2_list awaited;   // tasks whose client owes bytes, longest since it brought some first
     struct p2_list lingering; // cancelled replicas, in order of linger_until_ns
     uint64_t arrivals, timer_ties;
+    struct pick_config pick;
+    uint64_t turns;      // placements so far
+    int64_t random_time; // of the random strategy
     uint64_t reserved_bytes;
     uint32_t queued_in_class[P2_CLASSES];
     struct p2_list queued[P2_CLASSES]; // tasks, newest last

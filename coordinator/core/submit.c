@@ -91,12 +91,15 @@ static bool prepare(struct coord *c, const struct p2_msg_task_submit *m, struct 
 }
 
 static bool capable(struct coord *c, struct admission *a) {
-    struct type_state *ts = &c->types[a->type];
-    if (sched_capable(ts, a->cost.device_bytes)) return true;
+    const struct type_state *ts = &c->types[a->type];
+    if (pick_capable(&ts->pick, a->cost.device_kinds, a->cost.device_bytes)) return true;
+    uint64_t most = pick_memory_max(&ts->pick, a->cost.device_kinds);
     const char *text;
-    if (p2_list_empty(&ts->offers)) {
+    if (!ts->pick.offers) {
         text = p2_arena_printf(&c->out->texts, "no peer offers %s version %u", ts->type->name,
                                (unsigned)ts->type->version);
+    } else if (!most) {
+        text = p2_arena_printf(&c->out->texts, "no peer offers %s on a device of the kind it needs", ts->type->name);
     } else {
         text = p2_arena_printf(&c->out->texts, "no peer offers %s with %llu bytes of device memory", ts->type->name,
                                (unsigned long long)a->cost.device_bytes);

@@ -254,6 +254,7 @@ static uint64_t pool_bytes(const struct coord_limits *l) {
 
 static bool make_parts(struct serve *s, const struct serve_config *config) {
     struct coord_config core = {.limits = config->limits,
+                                .pick = config->pick,
                                 .types = p2_task_types,
                                 .type_count = p2_task_type_count,
                                 .pool = &s->pool,

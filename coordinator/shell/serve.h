@@ -14,6 +14,7 @@ struct serve_config {
     const char *address; // numeric; copied
     uint16_t port;       // 0: the system picks one
     struct coord_limits limits;
+    struct pick_config pick;
 };
 
 // Listens. Gives the port in *port_out. NULL with *error set: P2_ERR_IO when the address cannot be bound,

@@ -63,6 +63,35 @@ static void test_against_a_walk_over_all(void **state) {
     }
 }
 
+// The best that satisfies something, by skipping below whatever does; and a walk that skips nothing meets all.
+static void test_a_walk_finds_the_best_that_suits(void **state) {
+    (void)state;
+    struct p2_meld m = {NULL};
+    struct p2_rng rng;
+    p2_rng_init(&rng, 2);
+    memset(items, 0, sizeof items);
+    for (unsigned i = 0; i < ITEMS; i++) {
+        items[i].number = i;
+        items[i].key = (int)p2_rng_below(&rng, 1000);
+        p2_meld_push(&m, &items[i].node, before);
+    }
+    for (unsigned modulus = 1; modulus < 40; modulus++) {
+        const struct p2_meld_node *found = NULL, *naive = NULL, *n = p2_meld_peek(&m);
+        while (n) {
+            bool worse = found && before(found, n), suits = item_of(n)->number % modulus == modulus - 1;
+            if (!worse && suits) found = n;
+            n = p2_meld_after(n, !worse && !suits);
+        }
+        for (unsigned i = modulus - 1; i < ITEMS; i += modulus) {
+            if (!naive || before(&items[i].node, naive)) naive = &items[i].node;
+        }
+        assert_ptr_equal(found, naive);
+    }
+    unsigned met = 0;
+    for (const struct p2_meld_node *n = p2_meld_peek(&m); n; n = p2_meld_after(n, true)) met++;
+    assert_int_equal(met, ITEMS);
+}
+
 // The worst for a heap of links: everything in order, or in reverse. The way to a gap stays short.
 static void test_ranks_stay_logarithmic(void **state) {
     (void)state;
@@ -84,6 +113,7 @@ static void test_ranks_stay_logarithmic(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_a_walk_over_all),
+        cmocka_unit_test(test_a_walk_finds_the_best_that_suits),
         cmocka_unit_test(test_ranks_stay_logarithmic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

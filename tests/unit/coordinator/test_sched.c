@@ -72,6 +72,7 @@ static void test_the_least_loaded_peer_by_estimated_work(void **state) {
 
 static void test_idle_peers_take_turns(void **state) {
     struct rig *r = *state;
+    r->c->pick.strategy = PICK_LEAST_LOADED; // which knows nothing but their load
     p2_handle peers[3];
     for (unsigned i = 0; i < 3; i++) peers[i] = rig_peer(r, 1, 0);
     for (uint32_t i = 1; i <= 6; i++) {
