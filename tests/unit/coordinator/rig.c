@@ -50,7 +50,7 @@ struct coord_limits rig_limits(void) {
 void rig_init(struct rig *r, const struct coord_limits *limits) {
     struct coord_config config = {
         .limits = limits ? *limits : rig_limits(), .types = rig_types, .type_count = 2, .seed = 7, .pool = &r->pool};
-    *r = (struct rig){.now = 1000 * P2_SEC, .next_conn = 0x100000001, .room = UINT64_C(1) << 20};
+    *r = (struct rig){.now = 1000 * P2_SEC, .next_conn = 0x100000001, .room = UINT64_C(1) << 20, .run_ns = 5 * P2_MS};
     p2_blob_pool_init(&r->pool, UINT64_C(1) << 30, 0);
     r->c = coord_create(&config, r->now);
     assert_non_null(r->c);
@@ -253,7 +253,7 @@ void rig_result(struct rig *r, p2_handle peer, const struct p2_msg *assign, uint
     struct p2_msg m = {.kind = P2_MSG_TASK_RESULT, .stream = assign->stream};
     m.u.result.id = assign->u.assign.id;
     m.u.result.attempt = assign->u.assign.attempt;
-    m.u.result.times.processing_ns = 5 * P2_MS;
+    m.u.result.times.processing_ns = r->run_ns;
     m.u.result.payload_size = size;
     m.u.result.raw_size = size < P2_RECORD_PAYLOAD_MAX ? (uint32_t)size : P2_RECORD_PAYLOAD_MAX;
     m.u.result.payload = rig_bytes(r, m.u.result.raw_size, 0);

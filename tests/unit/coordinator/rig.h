@@ -20,6 +20,7 @@ struct rig {
     p2_handle next_conn;
     uint64_t next_id;
     uint64_t room; // of connections opened from now on
+    p2_ns run_ns;  // what results say the job took
 };
 
 // Types of the bench, whose cost is what the parameters say: memory (device bytes), result (bytes at most), units.

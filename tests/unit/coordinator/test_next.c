@@ -118,7 +118,7 @@ static void test_device_time_is_shared_evenly(void **state) {
                 light = {rig_client(r), P2_CLASS_BATCH, 0, 10000, 20000};
     int64_t units[2] = {0, 0};
     rig_forget(r);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 4; i++) { // so that each always has one waiting
         submit(r, &heavy, 100 * P2_SEC);
         submit(r, &light, 100 * P2_SEC);
     }
@@ -126,7 +126,8 @@ static void test_device_time_is_shared_evenly(void **state) {
         bool is_light = id_number(&rig_only(r, peer, P2_MSG_TASK_ASSIGN)->u.assign.id) >= 10000;
         struct load *l = is_light ? &light : &heavy;
         units[is_light] += l->units;
-        rig_pass(r, l->units * 50); // so long it takes: what a peer needs is learned from this
+        r->run_ns = l->units * P2_US; // what a peer needs is learned from this
+        rig_pass(r, r->run_ns);
         finish_one(r, peer);
         submit(r, l, 100 * P2_SEC);
     }

@@ -1,0 +1,69 @@
+// The coordinator's core: how long it takes to decide among 10,000 peers, and how good its decisions are in a simulated
+// cluster of unequal peers (speeds 1:4:20, round trips 1 to 120 ms, 5 % of peers leaving and coming a minute).
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "loadtest/bench/bench.h"
+#include "loadtest/bench/cluster.h"
+#include "os/os.h"
+
+#define CROWD 10000u
+#define DECISIONS 20000u
+
+static int by_size(const void *a, const void *b) {
+    p2_ns x = *(const p2_ns *)a, y = *(const p2_ns *)b;
+    return (x > y) - (x < y);
+}
+
+// Decisions of the scheduler alone, each followed by what a placement changes, while others end.
+static void decisions(struct bench *b) {
+    static p2_ns spent[DECISIONS];
+    struct cluster *k = cluster_create(&(struct cluster_config){.peers = CROWD, .seed = 1, .measured = true});
+    for (uint32_t i = 0; i < DECISIONS; i++) spent[i] = cluster_decide(k, p2_clock_now);
+    cluster_destroy(&k);
+    qsort(spent, DECISIONS, sizeof *spent, by_size);
+    struct bench_row row = {.measure = "decision among 10,000 peers, p99",
+                            .value = (double)spent[DECISIONS * 99 / 100] / P2_US,
+                            .unit = "us",
+                            .bar = 20,
+                            .kind = BENCH_AT_MOST};
+    snprintf(row.against, sizeof row.against, "median %.2f us", (double)spent[DECISIONS / 2] / P2_US);
+    bench_row(b, &row);
+}
+
+static struct cluster_outcome outcome(enum pick_strategy strategy) {
+    struct cluster_outcome o = {0};
+    struct cluster_config config = {
+        .peers = 60, .seed = 3, .strategy = strategy, .tasks = 8000, .load = 0.5, .churn_per_minute = 0.05};
+    struct cluster *k = cluster_create(&config);
+    cluster_run(k, &o);
+    cluster_destroy(&k);
+    P2_CHECK(o.completed + o.failed == config.tasks);
+    printf("  %-14s mean %7.0f ms  p99 %7.0f ms  makespan %6.1f s  completed %u of %u\n", pick_strategy_name(strategy),
+           o.mean_ms, o.p99_ms, o.makespan_s, o.completed, config.tasks);
+    return o;
+}
+
+static void quality(struct bench *b) {
+    struct cluster_outcome all[PICK_STRATEGIES];
+    for (unsigned i = 0; i < PICK_STRATEGIES; i++) all[i] = outcome((enum pick_strategy)i);
+    const enum pick_strategy naive[] = {PICK_RANDOM, PICK_ROUND_ROBIN};
+    for (unsigned i = 0; i < 2; i++) {
+        struct bench_row row = {.value = all[naive[i]].mean_ms / all[PICK_FINISH_TIME].mean_ms,
+                                .unit = "x",
+                                .bar = 2,
+                                .kind = BENCH_AT_LEAST};
+        snprintf(row.measure, sizeof row.measure, "mean completion, times better");
+        snprintf(row.against, sizeof row.against, "than %s", pick_strategy_name(naive[i]));
+        bench_row(b, &row);
+    }
+}
+
+int main(void) {
+    struct bench b;
+    bench_begin(&b, "core", "");
+    decisions(&b);
+    quality(&b);
+    return bench_end(&b);
+}
