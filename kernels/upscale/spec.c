@@ -209,11 +209,11 @@ static void estimate(const struct upscale_block *b, struct p2_task_cost *cost) {
     cost->device_bytes = (in + out) * b->channels + padded * 4;
     if (b->filter == UPSCALE_ADAPTIVE) cost->device_bytes += padded * 12 + (32u << 20);
     cost->size_class = p2_size_class(cost->units);
-    // 100 ms for a fast 1080p frame, 1 s for others, more in proportion for larger ones and for codecs.
+    // 100 ms for each 1080p that is begun when it is fast, 1 s for others; codecs extra.
     p2_ns base = b->filter == UPSCALE_BILINEAR || b->filter == UPSCALE_BICUBIC ? 100 * P2_MS : P2_SEC;
-    uint64_t frames = out / (1920 * 1080);
+    uint64_t frames = (out + 1920 * 1080 - 1) / (1920 * 1080);
     cost->timeout_prior_ns =
-        base * (p2_ns)(1 + frames) + (p2_ns)(in * decode_units[b->in_format] + out * encode_units[b->out_format]) * 4;
+        base * (p2_ns)frames + (p2_ns)(in * decode_units[b->in_format] + out * encode_units[b->out_format]) * 4;
 }
 
 static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size, void *block, struct p2_task_cost *cost,

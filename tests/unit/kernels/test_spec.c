@@ -263,8 +263,8 @@ static void upscale_costs_grow_with_the_work(void **state) {
         last = p.cost.units;
     }
     p2_ns fast =
-        prepare("upscale", "input_res=960x540 output_res=1920x1079 quality=fast", 960 * 540 * 3).cost.timeout_prior_ns;
-    p2_ns quality = prepare("upscale", "input_res=960x540 output_res=1920x1079 quality=quality", 960 * 540 * 3)
+        prepare("upscale", "input_res=960x540 output_res=1920x1080 quality=fast", 960 * 540 * 3).cost.timeout_prior_ns;
+    p2_ns quality = prepare("upscale", "input_res=960x540 output_res=1920x1080 quality=quality", 960 * 540 * 3)
                         .cost.timeout_prior_ns;
     assert_int_equal(fast, 100 * P2_MS);
     assert_int_equal(quality, P2_SEC);
