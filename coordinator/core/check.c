@@ -183,5 +183,6 @@ void coord_check(const struct coord *c) {
     check_clients(c);
     check_sessions(c);
     next_check(c);
+    estimate_check(c);
     P2_CHECK(!c->drained || (c->draining && c->sessions.live == 0));
 }

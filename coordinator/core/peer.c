@@ -167,6 +167,7 @@ void peer_learn_result(struct coord *c, struct peer *p, const struct replica *r,
     const struct task *t = p2_slab_get(&c->tasks, r->task);
     p2_ns seen = c->now - r->placed_ns, run = times->processing_ns;
     if (run <= 0 || run > seen) run = seen;
+    estimate_add_run(c, t->type, t->cost.size_class, run);
     double sample = (double)p2_ns_max(run, 1) / (double)t->cost.units;
     struct type_state *ts = &c->types[t->type];
     ts->pace = ts->pace > 0 ? ts->pace + (sample - ts->pace) / 64 : sample;

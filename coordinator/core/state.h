@@ -11,6 +11,7 @@
 #include "base/slab.h"
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
+#include "coordinator/core/estimate.h"
 #include "coordinator/core/next.h"
 #include "coordinator/core/peer.h"
 #include "coordinator/core/queue.h"
@@ -42,6 +43,7 @@ struct coord {
 
     struct type_state *types;
     uint32_t type_count;
+    struct estimate *estimates; // ESTIMATE_CLASSES for each type
 
     struct p2_slab sessions, clients, peers, offers, tasks, replicas;
     uint32_t strangers;         // sessions without a role

@@ -109,11 +109,6 @@ static bool capable(struct coord *c, struct admission *a) {
 
 static uint64_t at_most(uint64_t bytes, uint64_t ceiling) { return bytes < ceiling ? bytes : ceiling; }
 
-static p2_ns device_time(const struct coord *c, const struct admission *a) {
-    const struct p2_ewma *known = &c->types[a->type].service_ns;
-    return known->samples ? known->mean : p2_ns_min(a->cost.timeout_prior_ns, c->limits.deadline_ns_max);
-}
-
 static bool room(struct coord *c, struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
     uint64_t window = c->limits.stream_window_bytes;
     a->reserved_bytes = at_most(m->payload_size, window) + at_most(a->cost.result_bytes_max, window);
@@ -121,7 +116,7 @@ static bool room(struct coord *c, struct client *cl, const struct p2_msg_task_su
                              .series = m->series,
                              .payload_bytes = m->payload_size,
                              .reserved_bytes = a->reserved_bytes,
-                             .device_ns = device_time(c, a)};
+                             .device_ns = estimate_run(c, a->type, &a->cost)};
     return admit(c, cl, &d, &a->refusal);
 }
 
