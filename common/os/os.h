@@ -22,6 +22,13 @@ int p2_signals_take(int fd); // next signal number, 0 when none
 
 void p2_sha256(const void *bytes, size_t size, struct p2_digest *out);
 
+// The same of bytes that come in pieces. One thread at a time.
+struct p2_sha256;
+struct p2_sha256 *p2_sha256_begin(void); // NULL when memory is short
+void p2_sha256_add(struct p2_sha256 *h, const void *bytes, size_t size);
+void p2_sha256_end(struct p2_sha256 **h,
+                   struct p2_digest *out); // frees it; `out` NULL: not wanted. NULL inside is fine
+
 // Whole file, at most size_max bytes; gives malloc'd bytes (free). P2_ERR_NOT_FOUND, P2_ERR_TOO_LARGE, P2_ERR_IO.
 enum p2_err p2_file_read(const char *path, size_t size_max, uint8_t **out, size_t *size_out);
 // Written beside it and renamed, so a reader sees the old or the new. P2_ERR_IO.

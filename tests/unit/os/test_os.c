@@ -59,6 +59,15 @@ static void sha256(void **state) {
     p2_sha256("abc", 3, &d); // FIPS 180-2, B.1
     p2_digest_text(&d, text);
     assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    struct p2_digest pieces;
+    struct p2_sha256 *h = p2_sha256_begin();
+    p2_sha256_add(h, "a", 1);
+    p2_sha256_add(h, "bc", 2);
+    p2_sha256_end(&h, &pieces);
+    assert_null(h);
+    assert_true(p2_digest_equal(&pieces, &d));
+    h = p2_sha256_begin();
+    p2_sha256_end(&h, NULL);
 }
 
 static void files_are_read_whole(void **state) {
