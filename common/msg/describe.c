@@ -84,6 +84,8 @@ static void add_submit(struct p2_strbuf *out, const struct p2_msg_task_submit *s
     if (s->deadline_ns) add_span(out, "deadline", s->deadline_ns);
     add_flag(out, "no_cache", s->no_cache);
     if (s->series) add_number(out, "series", s->series);
+    add_flag(out, "refresh", s->refresh);
+    add_flag(out, "private", s->private_);
     add_payload(out, s->raw_size, s->payload_size, s->payload_zstd);
     for (uint32_t i = 0; i < s->params.count; i++) add_param(out, &s->params.items[i]);
 }
@@ -141,6 +143,10 @@ static void add_status(struct p2_strbuf *out, const struct p2_msg_status *s) {
     add_number(out, "retried", s->attempts_retried);
     add_span(out, "uptime", s->uptime_ns);
     add_text(out, "version", s->version);
+    if (s->cache_hits || s->cache_misses) {
+        add_number(out, "cache_hits", s->cache_hits);
+        add_number(out, "cache_misses", s->cache_misses);
+    }
 }
 
 static void add_digests(struct p2_strbuf *out, const struct p2_msg_blob_list *list) {

@@ -92,6 +92,7 @@ struct p2_msg_status {
     uint64_t attempts_retried;
     p2_ns uptime_ns;
     struct p2_str version;
+    uint64_t cache_hits, cache_misses;
 };
 
 struct p2_msg_drain {

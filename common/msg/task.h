@@ -22,7 +22,7 @@ struct p2_msg_task_submit {
     uint64_t payload_size; // bytes of the whole payload, this record's and chunks'
     uint32_t raw_size;     // of this record's payload after zstd; equal to payload.size without the flag
     bool payload_zstd;
-    bool no_cache;
+    bool no_cache, refresh, private_;
     uint32_t series; // frames of one stream, of which a newer one is worth more than an older; 0: none
     struct p2_params params;
     struct p2_slice payload; // the first bytes

@@ -142,6 +142,8 @@ static const struct wire_field submit_fields[] = {
     BOOL(p2_msg_task_submit, no_cache),
     PARAMS(p2_msg_task_submit, params),
     U32(p2_msg_task_submit, series, 0, UINT32_MAX),
+    BOOL(p2_msg_task_submit, refresh),
+    BOOL(p2_msg_task_submit, private_),
 };
 TABLE(submit, task_submit, p2_msg_task_submit, &submit_body);
 
@@ -294,6 +296,8 @@ static const struct wire_field status_fields[] = {
     U64(p2_msg_status, attempts_retried),
     US(p2_msg_status, uptime_ns),
     TEXT(p2_msg_status, version),
+    U64(p2_msg_status, cache_hits),
+    U64(p2_msg_status, cache_misses),
 };
 TABLE(status, status, p2_msg_status, NULL);
 

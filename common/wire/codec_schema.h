@@ -14,7 +14,7 @@
 
 #define WIRE_ITEMS_MAX 4096u // elements of repeated fields in one header, all levels together
 #define WIRE_UNKNOWN_MAX 64u // fields we do not know in one header
-#define WIRE_FIELDS_MAX 16u  // fields of one message of ours
+#define WIRE_FIELDS_MAX 24u  // fields of one message of ours
 #define WIRE_SLOTS_MAX 256u  // slots of one peer
 #define WIRE_NONE UINT16_MAX // no such member
 
