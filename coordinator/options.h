@@ -20,6 +20,9 @@ struct coordinator_settings {
     uint64_t client_bytes, client_bytes_rate;
     p2_ns client_burst;
     uint64_t payload_budget, stream_window;
+    int64_t cache_entries;
+    uint64_t cache_bytes, cache_result_bytes;
+    p2_ns cache_ttl;
     p2_ns heartbeat, no_peer_grace, deadline_max, drain_grace;
     const char *scheduler;
     bool explain;

@@ -26,6 +26,17 @@ static void check_result(const struct task *t, const struct replica *r) {
     P2_CHECK(t->result_in.size <= t->cost.result_bytes_max);
 }
 
+static void check_memo(const struct coord *c, const struct task *t) {
+    const struct memo *m = &t->memo;
+    spool_check(&m->collected);
+    P2_CHECK(!(m->hashing && m->keyed));
+    P2_CHECK(!m->collecting || (t->state == TASK_RETURNING && t->replica != P2_NO_HANDLE && !m->cached));
+    P2_CHECK(m->collecting || (m->collected.count == 0 && m->collected_bytes == 0));
+    P2_CHECK(!m->collecting || m->collected.bytes == t->result_in.have);
+    P2_CHECK(!m->cached || (m->keyed && t->state == TASK_RETURNING && t->replica == P2_NO_HANDLE));
+    P2_CHECK(!(m->hashing || m->keyed) || c->types[t->type].type->deterministic);
+}
+
 static void check_task(const struct coord *c, const struct task *t) {
     const struct client *cl = p2_slab_get(&c->clients, t->client);
     const struct replica *r = p2_slab_get(&c->replicas, t->replica);
@@ -45,22 +56,25 @@ static void check_task(const struct coord *c, const struct task *t) {
     check_payload(t);
     check_result(t, r);
     P2_CHECK(t->payload.bytes + t->result.bytes <= t->reserved_bytes);
+    check_memo(c, t);
 }
 
 static void check_tasks(const struct coord *c) {
-    uint64_t reserved = 0;
+    uint64_t reserved = 0, collected = 0;
     uint32_t in_class[P2_CLASSES] = {0}, queued = 0;
     for (uint32_t i = 0; i < c->tasks.capacity; i++) {
         const struct task *t = coord_at(&c->tasks, i);
         if (!t) continue;
         check_task(c, t);
         reserved += t->reserved_bytes;
+        collected += t->memo.collected_bytes;
         if (t->state != TASK_QUEUED) continue;
         in_class[t->class_]++;
         queued++;
     }
     const struct coord_stats *s = &c->stats;
     P2_CHECK(reserved == c->reserved_bytes && reserved <= c->limits.payload_budget_bytes);
+    P2_CHECK(collected == c->collected_bytes && collected <= c->limits.cache_bytes_max);
     P2_CHECK(memcmp(in_class, c->queued_in_class, sizeof in_class) == 0);
     P2_CHECK(s->tasks_queued == queued && s->tasks_running == c->tasks.live - queued);
     P2_CHECK(c->by_id.count == c->tasks.live && c->by_stream.count == c->tasks.live);
@@ -184,5 +198,6 @@ void coord_check(const struct coord *c) {
     check_sessions(c);
     next_check(c);
     estimate_check(c);
+    cache_check(&c->cache, c->limits.cache_entries_max);
     P2_CHECK(!c->drained || (c->draining && c->sessions.live == 0));
 }

@@ -109,9 +109,10 @@ void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m)
         return;
     }
     e = spool_push(&t->payload, c->pool, &piece);
-    if (e == P2_OK)
+    if (e == P2_OK) {
+        memo_piece(c, t, &piece);
         payload_came(c, t);
-    else if (e == P2_ERR_NO_MEMORY)
+    } else if (e == P2_ERR_NO_MEMORY)
         task_fail(c, t, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this payload");
     else
         session_end(c, s, WHY_NONE, e, "chunks too small: more than 16, of less than 2048 bytes on average");

@@ -168,6 +168,7 @@ static void dispatch(struct coord *c, const struct coord_event *ev) {
     switch (ev->kind) {
     case COORD_TICK: return;
     case COORD_DRAIN: start_drain(c); return;
+    case COORD_HASHED: memo_hashed(c, ev); return;
     case COORD_OPENED: session_open(c, ev); return;
     default: s = session_find(c, ev->conn);
     }
@@ -185,6 +186,8 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     c->now = ev->now_ns;
     c->out = out;
     c->again = false;
+    if (ev->kind != COORD_HASHED) c->hashes_awaited = 0; // the shell has gone on without them
+    cache_tick(&c->cache, c->now);
     notice_stall(c);
     dispatch(c, ev);
     task_expire_due(c);
@@ -192,7 +195,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     replica_tick(c);
     session_tick(c);
     next_tick(c);
-    next_run(c);
+    if (!memo_awaits(c)) next_run(c);
     relay_flush(c);
     go_on_draining(c);
     c->out = NULL;
@@ -230,4 +233,16 @@ void coord_status(const struct coord *c, struct p2_msg_status *out) {
                                   .attempts_retried = st->attempts_retried,
                                   .uptime_ns = c->now - c->start_ns,
                                   .version = p2_str(P2_VERSION)};
+    for (uint32_t i = 0; i < c->type_count; i++) {
+        out->cache_hits += c->types[i].memo.hits;
+        out->cache_misses += c->types[i].memo.misses;
+    }
+}
+
+uint32_t coord_cache_status(const struct coord *c, uint32_t index, struct coord_cache_status *out) {
+    if (index < c->type_count) {
+        const struct type_state *ts = &c->types[index];
+        *out = (struct coord_cache_status){ts->type->name, ts->memo.hits, ts->memo.misses};
+    }
+    return c->type_count;
 }

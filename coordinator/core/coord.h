@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/blob.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/ns.h"
@@ -28,6 +29,7 @@ enum coord_event_kind {
     COORD_CLOSED,   // conn, why
     COORD_TICK,     // time passed
     COORD_DRAIN,    // refuse new work, finish what is open, close
+    COORD_HASHED,   // task, key: answers the last COORD_HASH of a task. No answer is fine: it runs uncached
 };
 
 struct coord_event {
@@ -39,6 +41,8 @@ struct coord_event {
     uint64_t room; // OPENED, WRITABLE: bytes of payload this connection takes now
     enum p2_err why;
     const struct p2_msg *msg; // borrows; a payload's blob is referenced when kept
+    p2_handle task;
+    struct p2_digest key;
 };
 
 enum coord_action_kind {
@@ -47,6 +51,19 @@ enum coord_action_kind {
     COORD_ESTABLISHED, // conn, features: its HELLO was accepted. Without P2_FEATURE_ZSTD it takes plain payloads only
     COORD_WANT_ROOM,   // conn
     COORD_NOTE,        // note
+    COORD_HASH,        // hash: digest these bytes
+    COORD_UNHASH,      // hash.task: its digest is not wanted any more
+};
+
+// The next bytes of a task's payload. With the last ones comes the head, and the shell answers with COORD_HASHED and
+// SHA-256(head, SHA-256(raw payload)); before any other event when it is to be at once.
+struct coord_hash {
+    p2_handle task;
+    struct p2_slice payload; // empty when the payload is
+    uint32_t raw_size;
+    bool zstd, last, at_once;
+    const uint8_t *head; // borrows, as the action's texts
+    size_t head_size;
 };
 
 struct coord_action {
@@ -59,6 +76,7 @@ struct coord_action {
     union {
         struct p2_msg msg;
         struct coord_note note;
+        struct coord_hash hash;
     } u;
 };
 
@@ -100,6 +118,12 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
 
 // When to step with COORD_TICK if nothing else happens; P2_NEVER for not at all.
 p2_ns coord_next_ns(const struct coord *c);
+
+struct coord_cache_status {
+    const char *type; // static storage
+    uint64_t hits, misses;
+};
+uint32_t coord_cache_status(const struct coord *c, uint32_t index, struct coord_cache_status *out); // returns how many
 
 bool coord_idle(const struct coord *c); // drained: no task open, every connection told to close
 void coord_status(const struct coord *c, struct p2_msg_status *out); // as of the last step; lends texts for ever

@@ -23,6 +23,12 @@ static bool map(struct coord *c, struct p2_map *m, uint32_t capacity) {
     return p2_map_init(m, capacity, seed);
 }
 
+static bool make_cache(struct coord *c) {
+    const uint64_t seed[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
+    const struct coord_limits *l = &c->limits;
+    return cache_init(&c->cache, l->cache_entries_max, l->cache_bytes_max, l->cache_ttl_ns, seed);
+}
+
 static bool make_tables(struct coord *c) {
     const struct coord_limits *l = &c->limits;
     return p2_slab_init(&c->sessions, sizeof(struct session), sessions_max(l)) &&
@@ -33,7 +39,8 @@ static bool make_tables(struct coord *c) {
            p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
            map(c, &c->by_id, l->tasks_max) && map(c, &c->by_stream, l->tasks_max) && map(c, &c->by_job, l->tasks_max) &&
            map(c, &c->recent_map, l->recent_max) && p2_heap_init(&c->timers, sessions_max(l)) &&
-           p2_heap_init(&c->deadlines, l->tasks_max) && (c->recent = calloc(l->recent_max, sizeof *c->recent));
+           p2_heap_init(&c->deadlines, l->tasks_max) && make_cache(c) &&
+           (c->recent = calloc(l->recent_max, sizeof *c->recent));
 }
 
 struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
@@ -61,6 +68,7 @@ static void drop_tasks(struct coord *c) {
         if (!t) continue;
         spool_clear(&t->payload);
         spool_clear(&t->result);
+        spool_clear(&t->memo.collected);
         p2_blob_unref(t->params_blob);
     }
 }
@@ -70,6 +78,7 @@ void coord_destroy(struct coord **at) {
     if (!c) return;
     *at = NULL;
     if (c->tasks.objects) drop_tasks(c);
+    cache_deinit(&c->cache);
     struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
     struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
@@ -83,12 +92,14 @@ void coord_destroy(struct coord **at) {
     free(c);
 }
 
-static size_t map_bytes(const struct p2_map *m) { return ((size_t)m->mask + 1) * sizeof *m->entries; }
+static size_t map_bytes(const struct p2_map *m) { return !m->entries ? 0 : ((size_t)m->mask + 1) * sizeof *m->entries; }
 static size_t heap_bytes(const struct p2_heap *h) { return h->capacity * sizeof(struct p2_heap_node *); }
 
 size_t coord_memory_bytes(const struct coord *c) {
-    const struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
-    const struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
+    const struct p2_slab *const slabs[] = {&c->sessions, &c->clients,  &c->peers,        &c->offers,
+                                           &c->tasks,    &c->replicas, &c->cache.entries};
+    const struct p2_map *const maps[] = {&c->by_conn, &c->by_id,      &c->by_stream,
+                                         &c->by_job,  &c->recent_map, &c->cache.by_key};
     size_t sum =
         sizeof *c + c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);

@@ -27,6 +27,10 @@ struct coord_limits coord_limits_default(void) {
         .budget_high_percent = 90,
         .payload_budget_bytes = UINT64_C(512) << 20,
         .stream_window_bytes = UINT64_C(1) << 20,
+        .cache_entries_max = 1000,
+        .cache_bytes_max = UINT64_C(64) << 20,
+        .cache_result_bytes_max = UINT64_C(4) << 20,
+        .cache_ttl_ns = 300 * P2_SEC,
         .heartbeat_ns = P2_SEC,
         .heartbeats_missed_max = 3,
         .ping_ns = 5 * P2_SEC,
@@ -63,6 +67,8 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (l->stream_window_bytes > P2_TASK_PAYLOAD_MAX) return "stream_window_bytes is more than 64 MiB";
     if (l->payload_budget_bytes < 2 * l->stream_window_bytes)
         return "payload_budget_bytes has no room for one task's payload and result";
+    if (l->cache_entries_max > most) return "cache_entries_max is more than 16777216";
+    if (l->cache_entries_max && l->cache_ttl_ns <= 0) return "cache_ttl_ns is 0";
     if (l->heartbeat_ns <= 0 || !l->heartbeats_missed_max) return "heartbeat_ns or heartbeats_missed_max is 0";
     if (l->ping_ns <= 0 || l->ping_busy_ns <= 0) return "ping_ns or ping_busy_ns is 0";
     if (l->payload_stall_ns < P2_SEC) return "payload_stall_ns is below one second";

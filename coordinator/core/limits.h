@@ -34,6 +34,11 @@ struct coord_limits {
     uint64_t payload_budget_bytes; // raw bytes of payloads and results that open tasks may keep here
     uint64_t stream_window_bytes;  // of one stream kept here at once; at least P2_STREAM_WINDOW
 
+    uint32_t cache_entries_max;      // results kept to answer the same task again; 0: none
+    uint64_t cache_bytes_max;        // memory they hold; and as much those on their way that may come to them
+    uint64_t cache_result_bytes_max; // larger results are not kept
+    p2_ns cache_ttl_ns;              // nor older ones
+
     p2_ns heartbeat_ns;             // announced to peers
     uint32_t heartbeats_missed_max; // silent that long, a peer is lost
     p2_ns ping_ns, ping_busy_ns;    // between round-trip measurements; of a peer with jobs

@@ -30,6 +30,7 @@ static const char *const why_names[WHY_CODES] = {
     [WHY_QUOTA] = "quota",
     [WHY_SHED] = "shed",
     [WHY_SUPERSEDED] = "superseded",
+    [WHY_CACHED] = "cached",
 };
 
 static const char *const note_names[NOTE_KINDS] = {

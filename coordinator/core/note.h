@@ -12,6 +12,8 @@
 
 // Life of a task.
 //
+//              +--------------------+                   its result is known
+//              |                    v
 //   NEW --> QUEUED --> PLACED --> RETURNING --> DONE
 //    |        ^ |        | |          | |
 //    |        +-|--------+-|----------+ |          peer lost or failed: again elsewhere
@@ -56,6 +58,7 @@ enum coord_why {
     WHY_QUOTA,      // a limit of one client is reached
     WHY_SHED,       // given up for more urgent work
     WHY_SUPERSEDED, // a newer frame of its series took its place
+    WHY_CACHED,     // its result is known
     WHY_CODES
 };
 

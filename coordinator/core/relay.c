@@ -122,6 +122,7 @@ static void fill_delivery(struct p2_msg *m, const struct task *t, const struct p
     m->u.delivery = (struct p2_msg_result_delivery){.id = t->id,
                                                     .attempt = t->attempt,
                                                     .peer = t->peer,
+                                                    .cached = t->memo.cached,
                                                     .queue_ns = t->placed_ns - t->accepted_ns,
                                                     .latency_ns = t->latency_ns,
                                                     .peer_rtt_ns = t->peer_rtt_ns,

@@ -196,6 +196,7 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
     estimate_add(c, t->type, t->cost.size_class, c->now - r->placed_ns);
     t->replica = P2_NO_HANDLE;
     replica_end(c, r, false);
+    memo_result_whole(c, t);
 }
 
 // Kept as it came; or unpacked, when the client takes no zstd and it still can be told whose fault it is if that fails.
@@ -221,6 +222,7 @@ static void take_piece(struct coord *c, struct session *s, struct replica *r, co
     } else if (e != P2_OK) {
         break_rules(c, s, e, "a result that does not continue or passes its window");
     } else {
+        memo_result_piece(c, t, piece);
         finish_if_whole(c, r, t);
         relay_wake_result(c, t);
     }
@@ -233,6 +235,7 @@ static void begin_result(struct coord *c, struct session *s, struct replica *r, 
     t->latency_ns = c->now - t->accepted_ns;
     t->peer_rtt_ns = s->rtt.mean;
     t->times = m->times;
+    memo_result_begins(c, t);
     replica_move(c, r, REPLICA_RETURNING);
     task_move(c, t, TASK_RETURNING, WHY_RESULT, P2_OK);
     const struct piece first = {m->payload, 0, m->raw_size, m->payload_zstd};

@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "base/ewma.h"
+#include "base/list.h"
+#include "coordinator/core/memo.h"
 #include "coordinator/core/pick.h"
 #include "coordinator/core/queue.h"
 #include "kernels/task_type.h"
@@ -24,6 +26,7 @@ struct type_state {
     uint32_t slots;            // of the devices behind offers
     bool blocked;              // the last pass could place none of its tasks, and nothing has changed since
     struct p2_ewma service_ns; // placed to whole result
+    struct memo_counts memo;
 };
 
 void sched_offer_added(struct coord *c, struct offer *o);

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "base/slab.h"
+#include "coordinator/core/cache.h"
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
 #include "coordinator/core/estimate.h"
@@ -65,6 +66,9 @@ struct coord {
     uint64_t turns;      // placements so far
     int64_t random_time; // of the random strategy
     uint64_t reserved_bytes;
+    struct cache cache;
+    uint64_t collected_bytes; // of results on their way that may be remembered
+    uint32_t hashes_awaited;  // to be answered before any other event
     uint32_t queued_in_class[P2_CLASSES];
     struct p2_list queued[P2_CLASSES]; // tasks, newest last
     // Who has been served how much: for each client slot, class and (flows) type. next.h

@@ -200,7 +200,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     return t;
 }
 
-static void accept(struct coord *c, struct session *s, struct task *t) {
+static void accept(struct coord *c, struct session *s, struct task *t, const struct p2_msg_task_submit *submit) {
     t->unready = !task_payload_ready(t);
     task_await(c, t);
     task_move(c, t, TASK_QUEUED, WHY_SUBMITTED, P2_OK);
@@ -210,6 +210,7 @@ static void accept(struct coord *c, struct session *s, struct task *t) {
     m.u.accepted.queue_position = queue_ahead(&c->types[t->type].queue, t);
     m.u.accepted.estimate_ns = sched_estimate(c, t);
     session_send(c, s, 0, &m);
+    memo_begin(c, t, submit);
     relay_grant_payload(c, t);
 }
 
@@ -231,7 +232,7 @@ bool submit_one(struct coord *c, struct session *s, uint32_t stream, const struc
         if (!t) refused(&a, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this task");
     }
     if (t)
-        accept(c, s, t);
+        accept(c, s, t, m);
     else
         tell_refusal(c, s, stream, m, &a.refusal);
     return true;

@@ -9,7 +9,7 @@
 
 static const uint16_t legal[TASK_STATES] = {
     [TASK_NEW] = TO(TASK_QUEUED) | TO(TASK_REFUSED),
-    [TASK_QUEUED] = TO(TASK_PLACED) | LOST,
+    [TASK_QUEUED] = TO(TASK_PLACED) | TO(TASK_RETURNING) | LOST,
     [TASK_PLACED] = TO(TASK_RETURNING) | TO(TASK_QUEUED) | LOST,
     [TASK_RETURNING] = TO(TASK_DONE) | TO(TASK_QUEUED) | LOST,
 };
@@ -116,6 +116,7 @@ static void let_go(struct coord *c, struct task *t) {
     p2_heap_remove(&c->deadlines, &t->deadline);
     p2_list_remove(&t->awaited);
     outlet_close(&t->outlet);
+    memo_end(c, t);
     spool_clear(&t->payload);
     spool_clear(&t->result);
     p2_blob_unref(t->params_blob);
@@ -166,6 +167,7 @@ void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err 
 // ---- another attempt -------------------------------------------------------------------------------------------
 
 static void ask_again(struct coord *c, struct task *t) {
+    memo_payload_again(c, t);
     spool_clear(&t->payload);
     t->dropped = 0;
     p2_inflow_begin(&t->in, t->attempt + 1, t->in.size, c->limits.stream_window_bytes);
@@ -185,6 +187,7 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
     t->delivery_begun = false;
     outlet_close(&t->outlet);
     spool_clear(&t->result);
+    memo_run_lost(c, t);
     if (tried != P2_NO_HANDLE && t->tried_count < COORD_ATTEMPTS_CEILING) t->tried[t->tried_count++] = tried;
     uint32_t most = c->limits.attempts_max;
     if (P2_CANARY(attempts_off_by_one)) most++;

@@ -10,6 +10,7 @@
 #include "base/meld.h"
 #include "base/slab.h"
 #include "coordinator/core/limits.h"
+#include "coordinator/core/memo.h"
 #include "coordinator/core/note.h"
 #include "coordinator/core/relay.h"
 #include "coordinator/core/spool.h"
@@ -72,6 +73,8 @@ struct task {
     p2_handle peer_handle; // the peer of that attempt, which may be gone
     struct p2_job_times times;
     struct outlet outlet;
+
+    struct memo memo;
 };
 
 struct task_end {

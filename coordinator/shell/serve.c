@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "coordinator/shell/digest.h"
 #include "coordinator/shell/http_health.h"
 #include "coordinator/shell/plain.h"
 #include "coordinator/shell/report.h"
@@ -40,6 +41,7 @@ struct serve {
     struct p2_loop *loop;
     struct p2_blob_pool pool;
     struct p2_codec codec;
+    struct digest *digest;
     struct p2_slab links;
     struct p2_map by_conn;
     int signals_fd;
@@ -120,6 +122,8 @@ static void carry_out(struct serve *s, const struct coord_action *a) {
         break;
     case COORD_WANT_ROOM: p2_conn_want_room(s->loop, a->conn); break;
     case COORD_NOTE: report_note(&a->u.note); break;
+    case COORD_HASH: digest_put(s->digest, &a->u.hash); break;
+    case COORD_UNHASH: digest_drop(s->digest, a->u.hash.task); break;
     }
 }
 
@@ -130,8 +134,14 @@ static void step_once(struct serve *s, struct coord_event *ev) {
     coord_actions_clear(&s->actions);
 }
 
+static void tell_keys(struct serve *s) {
+    struct coord_event hashed = {.kind = COORD_HASHED};
+    while (digest_take(s->digest, &hashed.task, &hashed.key)) step_once(s, &hashed);
+}
+
 static void step(struct serve *s, struct coord_event *ev) {
     step_once(s, ev);
+    tell_keys(s);
     while (s->broken_count) {
         const struct broken b = s->broken[--s->broken_count];
         const struct p2_msg m = broken_stream(&b);
@@ -248,9 +258,13 @@ static uint32_t connections_max(const struct coord_limits *l) {
 
 // Open tasks, in blobs rounded up to powers of two; and for each connection what is queued on its socket and the record
 // that is coming in.
+// Besides, results that are remembered or may come to be, and pieces that wait to be hashed.
 static uint64_t pool_bytes(const struct coord_limits *l) {
-    return 2 * l->payload_budget_bytes + connections_max(l) * (ROOM_BYTES + 2 * (uint64_t)P2_RECORD_PAYLOAD_MAX);
+    return 2 * l->payload_budget_bytes + 2 * l->cache_bytes_max + DIGEST_JOBS * 2 * (uint64_t)P2_RECORD_PAYLOAD_MAX +
+           connections_max(l) * (ROOM_BYTES + 2 * (uint64_t)P2_RECORD_PAYLOAD_MAX);
 }
+
+static void wake(void *context) { p2_loop_wake(((struct serve *)context)->loop); }
 
 static bool make_parts(struct serve *s, const struct serve_config *config) {
     struct coord_config core = {.limits = config->limits,
@@ -286,6 +300,8 @@ static enum p2_err listen_on(struct serve *s, const struct serve_config *config,
     if (!p2_loop_route(s->loop, "/healthz", http_health, s)) return P2_ERR_NO_MEMORY;
     s->signals_fd = p2_signals_open();
     if (s->signals_fd < 0 || !p2_loop_watch(s->loop, s->signals_fd, on_signal, s)) return P2_ERR_NO_MEMORY;
+    s->digest = digest_create(&s->pool, wake, s); // after the signals: its thread takes none
+    if (!s->digest) return P2_ERR_NO_MEMORY;
     return p2_loop_listen(s->loop, config->address, config->port, port_out);
 }
 
@@ -305,6 +321,7 @@ void serve_destroy(struct serve **at) {
     struct serve *s = *at;
     if (!s) return;
     *at = NULL;
+    digest_destroy(&s->digest); // its thread wakes the loop
     p2_loop_destroy(&s->loop);
     for (uint32_t i = 0; i < s->links.capacity; i++) {
         p2_handle h;
@@ -326,6 +343,7 @@ bool serve_run(struct serve *s) {
         if (coord_idle(s->core) && s->links.live == 0) return true;
         p2_ns next = coord_next_ns(s->core), now = p2_clock_now();
         p2_loop_turn(s->loop, next == P2_NEVER ? P2_NEVER : p2_ns_max(0, next - now));
+        tell_keys(s);
         if (p2_clock_now() < coord_next_ns(s->core)) continue;
         struct coord_event ev = {.kind = COORD_TICK};
         step(s, &ev);
@@ -337,6 +355,10 @@ void serve_status(struct serve *s, struct p2_msg_status *out) {
     struct coord_event ev = {.kind = COORD_TICK}; // so that it is of now
     step(s, &ev);
     coord_status(s->core, out);
+}
+
+uint32_t serve_cache_status(struct serve *s, uint32_t index, struct coord_cache_status *out) {
+    return coord_cache_status(s->core, index, out);
 }
 
 bool serve_draining(const struct serve *s) { return s->signals > 0; }

@@ -153,6 +153,7 @@ static void say_detail(const struct p2_msg *m) {
         id = &m->u.delivery.id;
         attempt = m->u.delivery.attempt;
         bytes = m->u.delivery.raw_size;
+        if (m->u.delivery.cached) p2_strbuf_printf(&st.said, " cached");
         break;
     case P2_MSG_CHUNK:
         attempt = m->u.chunk.attempt;
@@ -224,7 +225,8 @@ static void on_client(void) {
 
 static void register_named(p2_handle conn) {
     const char *types = option("types", "alpha,beta");
-    unsigned mask = (strstr(types, "alpha") ? 1u : 0u) | (strstr(types, "beta") ? 2u : 0u);
+    unsigned mask =
+        (strstr(types, "alpha") ? 1u : 0u) | (strstr(types, "beta") ? 2u : 0u) | (strstr(types, "same") ? 4u : 0u);
     rig_register(&st.rig, conn, (uint32_t)number("slots", 1), (uint32_t)number("depth", 0), mask, number("memory", 0));
 }
 
@@ -243,6 +245,7 @@ static void on_submit(void) {
     m.u.submit.type = p2_str(option("type", "alpha"));
     m.u.submit.params = (struct p2_params){params, 2};
     m.u.submit.series = (uint32_t)number("series", 0);
+    m.u.submit.refresh = strcmp(option("refresh", "no"), "yes") == 0;
     m.u.submit.deadline_ns = duration(option("deadline", "10s"));
     if (!p2_class_parse(option("class", "realtime"), &m.u.submit.class_)) give_up("no such class", option("class", ""));
     rig_send_submit(&st.rig, client->conn, &m);

@@ -30,7 +30,9 @@ static const struct p2_task_type alpha = {.name = "alpha",
                                           .payload_bytes_max = P2_TASK_PAYLOAD_MAX,
                                           .prepare = prepare};
 static const struct p2_task_type beta = {.name = "beta", .version = 3, .payload_bytes_max = 1000, .prepare = prepare};
-const struct p2_task_type *const rig_types[2] = {&alpha, &beta};
+static const struct p2_task_type same = {
+    .name = "same", .version = 2, .payload_bytes_max = P2_TASK_PAYLOAD_MAX, .deterministic = true, .prepare = prepare};
+const struct p2_task_type *const rig_types[3] = {&alpha, &beta, &same};
 
 // ---- life -----------------------------------------------------------------------------------------------------------
 
@@ -49,7 +51,7 @@ struct coord_limits rig_limits(void) {
 
 void rig_init(struct rig *r, const struct coord_limits *limits) {
     struct coord_config config = {
-        .limits = limits ? *limits : rig_limits(), .types = rig_types, .type_count = 2, .seed = 7, .pool = &r->pool};
+        .limits = limits ? *limits : rig_limits(), .types = rig_types, .type_count = 3, .seed = 7, .pool = &r->pool};
     *r = (struct rig){.now = 1000 * P2_SEC, .next_conn = 0x100000001, .room = UINT64_C(1) << 20, .run_ns = 5 * P2_MS};
     p2_blob_pool_init(&r->pool, UINT64_C(1) << 30, 0);
     r->c = coord_create(&config, r->now);
@@ -59,7 +61,9 @@ void rig_init(struct rig *r, const struct coord_limits *limits) {
 
 void rig_deinit(struct rig *r) {
     for (p2_handle conn = 0x100000001; conn < r->next_conn; conn++) rig_close(r, conn);
+    rig_jump(r, r->c->limits.cache_ttl_ns); // what is remembered goes
     rig_forget(r);
+    for (unsigned i = 0; i < RIG_HASHES; i++) p2_sha256_end(&r->hashes[i].hash, NULL);
     assert_int_equal(r->c->tasks.live, 0);
     assert_int_equal(r->c->replicas.live, 0);
     assert_int_equal(r->c->sessions.live, 0);
@@ -75,10 +79,62 @@ void rig_forget(struct rig *r) { coord_actions_clear(&r->out); }
 
 // ---- events ---------------------------------------------------------------------------------------------------------
 
-void rig_step(struct rig *r, struct coord_event *ev) {
+static struct rig_hash *find_hash(struct rig *r, p2_handle task) {
+    for (unsigned i = 0; i < RIG_HASHES; i++) {
+        if (r->hashes[i].task == task) return &r->hashes[i];
+    }
+    return NULL;
+}
+
+static void hash_piece(struct rig *r, const struct coord_hash *m) {
+    struct rig_hash *h = find_hash(r, m->task);
+    if (!h) h = find_hash(r, P2_NO_HANDLE);
+    assert_non_null(h);
+    assert_false(m->zstd);
+    h->task = m->task;
+    if (!h->hash) h->hash = p2_sha256_begin();
+    if (m->raw_size) p2_sha256_add(h->hash, p2_slice_data(&m->payload), m->raw_size);
+    if (!m->last) return;
+    struct p2_digest payload;
+    p2_sha256_end(&h->hash, &payload);
+    h->hash = p2_sha256_begin();
+    p2_sha256_add(h->hash, m->head, m->head_size);
+    p2_sha256_add(h->hash, payload.b, sizeof payload.b);
+    p2_sha256_end(&h->hash, &h->key);
+    h->ready = true;
+}
+
+static void step_once(struct rig *r, struct coord_event *ev) {
+    uint32_t from = r->out.count;
     ev->now_ns = r->now;
     coord_step(r->c, ev, &r->out);
     coord_check(r->c);
+    for (; from < r->out.count; from++) {
+        const struct coord_action *a = &r->out.items[from];
+        struct rig_hash *h = a->kind == COORD_UNHASH ? find_hash(r, a->u.hash.task) : NULL;
+        if (a->kind == COORD_HASH) hash_piece(r, &a->u.hash);
+        if (!h) continue;
+        p2_sha256_end(&h->hash, NULL);
+        *h = (struct rig_hash){.task = P2_NO_HANDLE};
+    }
+}
+
+static void tell_keys(struct rig *r, bool all) {
+    for (unsigned i = 0; i < RIG_HASHES; i++) {
+        struct rig_hash *h = &r->hashes[i];
+        const struct task *t = p2_slab_get(&r->c->tasks, h->task);
+        if (!h->ready || !(all || !t || t->memo.at_once)) continue;
+        struct coord_event ev = {.kind = COORD_HASHED, .task = h->task, .key = h->key};
+        *h = (struct rig_hash){.task = P2_NO_HANDLE};
+        step_once(r, &ev);
+    }
+}
+
+void rig_hash(struct rig *r) { tell_keys(r, true); }
+
+void rig_step(struct rig *r, struct coord_event *ev) {
+    step_once(r, ev);
+    tell_keys(r, !r->slow_hash);
 }
 
 void rig_msg(struct rig *r, p2_handle conn, const struct p2_msg *m) {
@@ -152,14 +208,14 @@ p2_handle rig_client(struct rig *r) {
 void rig_register(struct rig *r, p2_handle conn, uint32_t slots, uint32_t queue_depth, unsigned types,
                   uint64_t memory) {
     struct p2_msg_device device = {.kind = P2_DEVICE_FAKE, .memory_bytes = memory, .slots = slots};
-    struct p2_msg_offer offers[2];
+    struct p2_msg_offer offers[3];
     struct p2_msg m = {.kind = P2_MSG_PEER_REGISTER};
     m.u.peer_register.slots = slots;
     m.u.peer_register.queue_depth = queue_depth;
     m.u.peer_register.devices = &device;
     m.u.peer_register.device_count = 1;
     m.u.peer_register.offers = offers;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         if (!(types & 1u << i)) continue;
         offers[m.u.peer_register.offer_count++] = (struct p2_msg_offer){
             .type = p2_str(rig_types[i]->name), .version = rig_types[i]->version, .units_per_second = 100000};
@@ -170,7 +226,7 @@ void rig_register(struct rig *r, p2_handle conn, uint32_t slots, uint32_t queue_
 p2_handle rig_peer(struct rig *r, uint32_t slots, uint32_t queue_depth) {
     p2_handle conn = rig_open(r);
     rig_hello(r, conn, P2_ROLE_PEER);
-    rig_register(r, conn, slots, queue_depth, 3, 0);
+    rig_register(r, conn, slots, queue_depth, 7, 0);
     return conn;
 }
 

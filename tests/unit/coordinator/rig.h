@@ -11,6 +11,9 @@
 #include <cmocka.h>
 
 #include "coordinator/core/state.h"
+#include "os/os.h"
+
+#define RIG_HASHES 256
 
 struct rig {
     struct coord *c;
@@ -19,20 +22,28 @@ struct rig {
     p2_ns now;
     p2_handle next_conn;
     uint64_t next_id;
-    uint64_t room; // of connections opened from now on
-    p2_ns run_ns;  // what results say the job took
+    uint64_t room;    // of connections opened from now on
+    p2_ns run_ns;     // what results say the job took
+    bool slow_hash;   // digests that need not be there at once wait for rig_hash
+    struct rig_hash { // payloads being hashed, as the shell does it
+        p2_handle task;
+        struct p2_sha256 *hash;
+        bool ready;
+        struct p2_digest key;
+    } hashes[RIG_HASHES];
 };
 
 // Types of the bench, whose cost is what the parameters say: memory (device bytes), result (bytes at most), units.
-// "alpha" (also called "first") and "beta", version 1 and 3.
-extern const struct p2_task_type *const rig_types[2];
+// "alpha" (also called "first"), "beta" and "same", version 1, 3 and 2; only "same" is deterministic.
+extern const struct p2_task_type *const rig_types[3];
 
 struct coord_limits rig_limits(void);                            // the defaults, with small tables
 void rig_init(struct rig *r, const struct coord_limits *limits); // NULL: rig_limits
-void rig_deinit(struct rig *r); // closes every connection and asserts that all memory came back
+void rig_deinit(struct rig *r); // closes every connection, lets the cache age, asserts that all memory came back
 void rig_forget(struct rig *r);
 
 void rig_step(struct rig *r, struct coord_event *ev); // fills in the time
+void rig_hash(struct rig *r);                         // gives the digests that wait
 void rig_msg(struct rig *r, p2_handle conn, const struct p2_msg *m);
 void rig_writable(struct rig *r, p2_handle conn, uint64_t room);
 void rig_close(struct rig *r, p2_handle conn);
@@ -45,7 +56,7 @@ p2_handle rig_open(struct rig *r);
 void rig_hello(struct rig *r, p2_handle conn, enum p2_role role);
 p2_handle rig_client(struct rig *r);                                     // registered
 p2_handle rig_peer(struct rig *r, uint32_t slots, uint32_t queue_depth); // of both types, on one device
-// On one device with that memory (0: not said), offering the types in the mask (1 alpha, 2 beta).
+// On one device with that memory (0: not said), offering the types in the mask (1 alpha, 2 beta, 4 same).
 void rig_register(struct rig *r, p2_handle conn, uint32_t slots, uint32_t queue_depth, unsigned types, uint64_t memory);
 void rig_heartbeat(struct rig *r, p2_handle conn);
 

@@ -51,7 +51,7 @@ struct world {
     struct rig rig;
     struct p2_rng rng;
     struct actor actors[ACTORS];
-    uint64_t ids, accepted, ended;
+    uint64_t ids, accepted, ended, hits;
     bool open[4096], was_open[4096]; // by task number: accepted and not ended; ever accepted
     bool closing;                    // no new work
 };
@@ -228,6 +228,7 @@ static void begin_in(struct line *l, const struct mail *m) {
 // ---- clients ----------------------------------------------------------------------------------------------------------
 
 static uint64_t some_size(void) {
+    if (chance(40)) return 1000 + 40000 * (uint64_t)below(3); // so that there are equal ones
     switch (below(10)) {
     case 0: return 0;
     case 1: return 1 + below(900u << 10);
@@ -253,6 +254,14 @@ static void submit(struct actor *a) {
         {.name = p2_str("result"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {(int64_t)some_size()}},
         {.name = p2_str("memory"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {below(2000)}}};
     m.u.submit.params = (struct p2_params){params, 1 + below(2)};
+    if (chance(40)) { // one of few that are the same
+        m.u.submit.type = p2_str("same");
+        m.u.submit.no_cache = chance(5);
+        m.u.submit.refresh = chance(10);
+        m.u.submit.private_ = chance(20);
+        params[0].value.ints[0] = size ? (int64_t)size : 70000;
+        m.u.submit.params.count = 1;
+    }
     rig_send_submit(&w.rig, a->conn, &m);
     listen_to_core();
 }
@@ -382,7 +391,7 @@ static void misbehave(struct actor *a) {
 }
 
 static void register_anew(struct actor *a) {
-    rig_register(&w.rig, a->conn, 1 + below(3), below(3), 1 + below(3), below(2) ? 0 : 500 + below(2000));
+    rig_register(&w.rig, a->conn, 1 + below(3), below(3), 1 + below(7), below(2) ? 0 : 500 + below(2000));
     listen_to_core();
 }
 
@@ -476,6 +485,10 @@ static void live_a_moment(struct actor *a) {
 static void iterate(void) {
     struct actor *a = &w.actors[below(ACTORS)];
     live_a_moment(a);
+    if (chance(10)) {
+        rig_hash(&w.rig); // late digests
+        listen_to_core();
+    }
     if (chance(30)) {
         w.rig.now += (p2_ns)below(8000) * P2_US;
         for (unsigned i = 0; i < ACTORS; i++) beat(&w.actors[i]);
@@ -503,7 +516,12 @@ static void run_seed(uint64_t seed) {
     l.class_floor_percent = below(31);
     l.reserve_percent = below(91);
     l.client_share_percent = 1 + below(100);
+    l.cache_entries_max = below(12);
+    l.cache_bytes_max = below(8) * UINT64_C(300000);
+    l.cache_result_bytes_max = UINT64_C(1) << (14 + below(8));
+    l.cache_ttl_ns = (p2_ns)(1 + below(4000)) * P2_MS;
     rig_init(&w.rig, &l);
+    w.rig.slow_hash = chance(50);
     for (unsigned i = 0; i < ACTORS; i++) w.actors[i].is_peer = i >= CLIENTS;
     for (unsigned i = 0; i < ITERATIONS; i++) iterate();
     w.closing = true;
@@ -521,6 +539,9 @@ static void run_seed(uint64_t seed) {
         for (unsigned n = 0; n < 10 * MAILS && a->conn; n++) read_mail(a);
         for (unsigned n = 0; n < STREAMS; n++) assert_false(a->lines[n].used);
     }
+    struct p2_msg_status status;
+    coord_status(w.rig.c, &status);
+    w.hits = status.cache_hits;
     rig_deinit(&w.rig);
 }
 
@@ -528,14 +549,16 @@ static void test_seeds(void **state) {
     (void)state;
     const char *one = getenv("P2C2R_TEST_SEED"), *many = getenv("P2C2R_TEST_SEEDS");
     uint64_t first = one ? strtoull(one, NULL, 0) : 1, count = one ? 1 : many ? strtoull(many, NULL, 0) : SEEDS;
-    uint64_t accepted = 0;
+    uint64_t accepted = 0, hits = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
         print_message("seed %llu\r", (unsigned long long)seed);
         run_seed(seed);
         accepted += w.accepted;
+        hits += w.hits;
     }
-    print_message("%llu seeds, %llu tasks accepted\n", (unsigned long long)count, (unsigned long long)accepted);
-    assert_true(accepted > count); // the worlds do something
+    print_message("%llu seeds, %llu tasks accepted, %llu answered by the cache\n", (unsigned long long)count,
+                  (unsigned long long)accepted, (unsigned long long)hits);
+    assert_true(accepted > count && (one || hits > count / 10)); // the worlds do something
 }
 
 int main(void) {

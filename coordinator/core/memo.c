@@ -1,0 +1,152 @@
+#include "memo.h"
+
+#include "coordinator/core/cache_key.h"
+#include "coordinator/core/state.h"
+
+// ---- the key ------------------------------------------------------------------------------------------------------
+
+static bool ask_hash(struct coord *c, struct task *t, const struct piece *p, bool at_once) {
+    struct coord_hash h = {.task = t->self, .last = p2_inflow_whole(&t->in), .at_once = at_once};
+    if (h.last) {
+        const struct p2_id everybody = {{0}};
+        const struct client *cl = p2_slab_get(&c->clients, t->client);
+        uint8_t head[CACHE_HEAD_BYTES_MAX];
+        h.head_size = cache_key_head(c->types[t->type].type, &t->params, t->memo.private_ ? &cl->salt : &everybody,
+                                     head, sizeof head);
+        uint8_t *kept = h.head_size ? p2_arena_alloc(&c->out->texts, h.head_size) : NULL;
+        if (!kept) return false;
+        memcpy(kept, head, h.head_size);
+        h.head = kept;
+    }
+    if (p) {
+        h.payload = p->slice;
+        h.raw_size = p->raw_size;
+        h.zstd = p->zstd;
+    }
+    struct coord_action *a = coord_act(c, COORD_HASH, P2_NO_HANDLE);
+    a->u.hash = h;
+    if (p) a->payload_held = p2_blob_ref(p->slice.blob);
+    return true;
+}
+
+static void stop_hashing(struct coord *c, struct task *t) {
+    if (!t->memo.hashing) return;
+    t->memo.hashing = false;
+    coord_act(c, COORD_UNHASH, P2_NO_HANDLE)->u.hash = (struct coord_hash){.task = t->self};
+}
+
+void memo_begin(struct coord *c, struct task *t, const struct p2_msg_task_submit *m) {
+    if (!c->limits.cache_entries_max || !c->types[t->type].type->deterministic || m->no_cache) return;
+    t->memo.hashing = true;
+    t->memo.refresh = m->refresh;
+    t->memo.private_ = m->private_;
+    bool whole = p2_inflow_whole(&t->in), at_once = whole && t->in.size <= MEMO_AT_ONCE;
+    if (!whole && !m->raw_size) return; // its chunks are still to come
+    if (!ask_hash(c, t, spool_at(&t->payload, 0), at_once))
+        t->memo.hashing = false;
+    else if (at_once)
+        c->hashes_awaited++;
+    t->memo.at_once = at_once;
+}
+
+void memo_piece(struct coord *c, struct task *t, const struct piece *p) {
+    if (t->memo.hashing && !ask_hash(c, t, p, false)) stop_hashing(c, t);
+}
+
+void memo_payload_again(struct coord *c, struct task *t) { stop_hashing(c, t); }
+
+bool memo_awaits(struct coord *c) {
+    if (c->hashes_awaited) c->again = true;
+    return c->hashes_awaited > 0;
+}
+
+// ---- a known result -----------------------------------------------------------------------------------------------
+
+// The pieces stay in memory until the task has ended, also when the cache lets them go: they are reserved for.
+static bool reserve(struct coord *c, struct task *t, uint64_t bytes) {
+    if (bytes <= t->reserved_bytes) return true;
+    uint64_t more = bytes - t->reserved_bytes;
+    if (more > c->limits.payload_budget_bytes - c->reserved_bytes) return false;
+    t->reserved_bytes += more;
+    c->reserved_bytes += more;
+    return true;
+}
+
+static bool copy(struct coord *c, const struct spool *from, struct spool *to) {
+    for (uint32_t i = 0; i < from->count; i++) {
+        if (spool_push(to, c->pool, spool_at(from, i)) == P2_OK) continue;
+        spool_clear(to);
+        return false;
+    }
+    return true;
+}
+
+static bool answer(struct coord *c, struct task *t, const struct cache_entry *e) {
+    if (!reserve(c, t, t->in.have + e->size) || !copy(c, &e->result, &t->result)) return false;
+    struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    if (r) replica_cancel(c, r);
+    if (t->state == TASK_QUEUED) {
+        t->attempt++; // a number of its own: an earlier attempt may have delivered half a result
+        t->placed_ns = c->now;
+    }
+    p2_inflow_begin(&t->result_in, t->attempt, e->size, e->size);
+    t->result_in.have = e->size;
+    p2_outflow_begin(&t->result_out, t->attempt, e->size, P2_STREAM_WINDOW);
+    t->memo.cached = true;
+    t->peer = (struct p2_id){{0}};
+    t->peer_rtt_ns = 0;
+    t->times = (struct p2_job_times){0};
+    t->latency_ns = c->now - t->accepted_ns;
+    task_move(c, t, TASK_RETURNING, WHY_CACHED, P2_OK);
+    relay_wake_result(c, t);
+    return true;
+}
+
+void memo_hashed(struct coord *c, const struct coord_event *ev) {
+    struct task *t = p2_slab_get(&c->tasks, ev->task);
+    if (!t || !t->memo.hashing) return;
+    if (t->memo.at_once && c->hashes_awaited) c->hashes_awaited--;
+    t->memo.hashing = false;
+    t->memo.keyed = true;
+    t->memo.key = ev->key;
+    if (t->memo.refresh || t->state == TASK_RETURNING) return;
+    const struct cache_entry *e = cache_find(&c->cache, &ev->key, c->now);
+    struct memo_counts *n = &c->types[t->type].memo;
+    bool hit = e && answer(c, t, e);
+    n->hits += hit;
+    n->misses += !hit;
+}
+
+// ---- a result to remember -----------------------------------------------------------------------------------------
+
+void memo_run_lost(struct coord *c, struct task *t) {
+    c->collected_bytes -= t->memo.collected_bytes;
+    spool_clear(&t->memo.collected);
+    t->memo.collected_bytes = 0;
+    t->memo.collecting = false;
+}
+
+void memo_result_begins(struct coord *c, struct task *t) {
+    if (!t->memo.hashing && !t->memo.keyed) return;
+    t->memo.collecting = t->result_in.size <= c->limits.cache_result_bytes_max;
+}
+
+void memo_result_piece(struct coord *c, struct task *t, const struct piece *p) {
+    if (!t->memo.collecting) return;
+    uint64_t bytes = cache_piece_bytes(p);
+    t->memo.collected_bytes += bytes;
+    c->collected_bytes += bytes;
+    if (c->collected_bytes > c->limits.cache_bytes_max || spool_push(&t->memo.collected, c->pool, p) != P2_OK)
+        memo_run_lost(c, t);
+}
+
+void memo_result_whole(struct coord *c, struct task *t) {
+    if (t->memo.collecting && t->memo.keyed)
+        cache_put(&c->cache, &t->memo.key, &t->memo.collected, t->result_in.size, c->now);
+    memo_run_lost(c, t);
+}
+
+void memo_end(struct coord *c, struct task *t) {
+    stop_hashing(c, t);
+    memo_run_lost(c, t);
+}
