@@ -42,7 +42,8 @@ static void check_task(const struct coord *c, const struct task *t) {
     const struct replica *r = p2_slab_get(&c->replicas, t->replica);
     bool queued = t->state == TASK_QUEUED;
     P2_CHECK(cl && p2_list_linked(&t->in_client));
-    P2_CHECK(queued || t->state == TASK_PLACED || t->state == TASK_RETURNING);
+    bool joined = t->state == TASK_JOINED;
+    P2_CHECK(queued || joined || t->state == TASK_PLACED || t->state == TASK_RETURNING);
     P2_CHECK((p2_meld_in(&t->queued) || p2_list_linked(&t->stranded)) == (queued && !t->unready));
     P2_CHECK(!queued || t->unready == !task_payload_ready(t));
     P2_CHECK(p2_list_linked(&t->awaited) == (t->in.have < t->in.granted));
@@ -50,8 +51,8 @@ static void check_task(const struct coord *c, const struct task *t) {
     P2_CHECK(p2_heap_in(&t->deadline) && t->deadline.key == t->deadline_ns);
     P2_CHECK(task_by_id(c, cl, &t->id) == t && task_by_stream(c, cl, t->stream) == t && t->stream <= cl->stream_max);
     P2_CHECK(!task_recent(c, cl, &t->id));
-    P2_CHECK(queued ? r == NULL : t->state == TASK_RETURNING || r != NULL);
-    P2_CHECK(!r || (r->task == t->self && r->attempt == t->attempt && p2_id_equal(&r->id, &t->id)));
+    P2_CHECK(queued || joined ? r == NULL : t->state == TASK_RETURNING || r != NULL);
+    P2_CHECK(!r || (r->task == t->self && r->attempt == t->attempt));
     P2_CHECK(t->attempt <= c->limits.attempts_max && (!queued || t->attempt < c->limits.attempts_max));
     check_payload(t);
     check_result(t, r);
@@ -76,7 +77,7 @@ static void check_tasks(const struct coord *c) {
     P2_CHECK(reserved == c->reserved_bytes && reserved <= c->limits.payload_budget_bytes);
     P2_CHECK(collected == c->collected_bytes && collected <= c->limits.cache_bytes_max);
     P2_CHECK(memcmp(in_class, c->queued_in_class, sizeof in_class) == 0);
-    P2_CHECK(s->tasks_queued == queued && s->tasks_running == c->tasks.live - queued);
+    P2_CHECK(s->tasks_queued == queued && s->tasks_running == c->tasks.live - queued - s->tasks_joined);
     P2_CHECK(c->by_id.count == c->tasks.live && c->by_stream.count == c->tasks.live);
     P2_CHECK(c->deadlines.count == c->tasks.live);
     P2_CHECK(s->tasks_accepted ==
@@ -198,6 +199,7 @@ void coord_check(const struct coord *c) {
     check_sessions(c);
     next_check(c);
     estimate_check(c);
+    flight_check(c);
     cache_check(&c->cache, c->limits.cache_entries_max);
     P2_CHECK(!c->drained || (c->draining && c->sessions.live == 0));
 }

@@ -195,9 +195,11 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     replica_tick(c);
     session_tick(c);
     next_tick(c);
+    flight_tick(c);
     if (!memo_awaits(c)) next_run(c);
     relay_flush(c);
     go_on_draining(c);
+    if (!p2_list_empty(&c->settling)) c->again = true; // of what ended since
     c->out = NULL;
     c->planned_ns = coord_next_ns(c);
 }
@@ -222,7 +224,7 @@ void coord_status(const struct coord *c, struct p2_msg_status *out) {
                                   .clients = c->clients.live,
                                   .slots = st->slots,
                                   .slots_busy = st->slots_busy,
-                                  .tasks_queued = st->tasks_queued,
+                                  .tasks_queued = st->tasks_queued + st->tasks_joined,
                                   .tasks_running = st->tasks_running,
                                   .tasks_accepted = st->tasks_accepted,
                                   .tasks_completed = st->tasks_completed,

@@ -26,6 +26,9 @@ static bool map(struct coord *c, struct p2_map *m, uint32_t capacity) {
 static bool make_cache(struct coord *c) {
     const uint64_t seed[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
     const struct coord_limits *l = &c->limits;
+    const uint64_t other[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
+    if (!p2_slab_init(&c->flights, sizeof(struct flight), c->limits.tasks_max)) return false;
+    if (!p2_map_init(&c->by_flight, c->limits.tasks_max, other)) return false;
     return cache_init(&c->cache, l->cache_entries_max, l->cache_bytes_max, l->cache_ttl_ns, seed);
 }
 
@@ -58,6 +61,7 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     p2_list_init(&c->pumping);
     p2_list_init(&c->lingering);
     p2_list_init(&c->awaited);
+    p2_list_init(&c->settling);
     if (!make_types(c, config) || !make_tables(c) || !next_init(c) || !estimate_init(c)) coord_destroy(&c);
     return c;
 }
@@ -79,6 +83,8 @@ void coord_destroy(struct coord **at) {
     *at = NULL;
     if (c->tasks.objects) drop_tasks(c);
     cache_deinit(&c->cache);
+    p2_slab_deinit(&c->flights);
+    p2_map_deinit(&c->by_flight);
     struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
     struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
@@ -100,8 +106,8 @@ size_t coord_memory_bytes(const struct coord *c) {
                                            &c->tasks,    &c->replicas, &c->cache.entries};
     const struct p2_map *const maps[] = {&c->by_conn, &c->by_id,      &c->by_stream,
                                          &c->by_job,  &c->recent_map, &c->cache.by_key};
-    size_t sum =
-        sizeof *c + c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
+    size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + map_bytes(&c->by_flight) +
+                 c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
     return sum + c->type_count * sizeof *c->types + next_bytes(c) + estimate_bytes(c);

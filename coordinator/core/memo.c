@@ -102,6 +102,11 @@ static bool answer(struct coord *c, struct task *t, const struct cache_entry *e)
     return true;
 }
 
+static bool look_up(struct coord *c, struct task *t) {
+    const struct cache_entry *e = t->memo.refresh ? NULL : cache_find(&c->cache, &t->memo.key, c->now);
+    return e && answer(c, t, e);
+}
+
 void memo_hashed(struct coord *c, const struct coord_event *ev) {
     struct task *t = p2_slab_get(&c->tasks, ev->task);
     if (!t || !t->memo.hashing) return;
@@ -109,12 +114,16 @@ void memo_hashed(struct coord *c, const struct coord_event *ev) {
     t->memo.hashing = false;
     t->memo.keyed = true;
     t->memo.key = ev->key;
-    if (t->memo.refresh || t->state == TASK_RETURNING) return;
-    const struct cache_entry *e = cache_find(&c->cache, &ev->key, c->now);
+    if (t->state == TASK_RETURNING) return;
+    bool hit = look_up(c, t);
     struct memo_counts *n = &c->types[t->type].memo;
-    bool hit = e && answer(c, t, e);
     n->hits += hit;
-    n->misses += !hit;
+    n->misses += !hit && !t->memo.refresh;
+    if (!hit) flight_enter(c, t);
+}
+
+void memo_again(struct coord *c, struct task *t) {
+    if (!look_up(c, t)) flight_enter(c, t);
 }
 
 // ---- a result to remember -----------------------------------------------------------------------------------------
@@ -129,6 +138,7 @@ void memo_run_lost(struct coord *c, struct task *t) {
 void memo_result_begins(struct coord *c, struct task *t) {
     if (!t->memo.hashing && !t->memo.keyed) return;
     t->memo.collecting = t->result_in.size <= c->limits.cache_result_bytes_max;
+    if (!t->memo.collecting) flight_over(c, t, true);
 }
 
 void memo_result_piece(struct coord *c, struct task *t, const struct piece *p) {
@@ -136,14 +146,17 @@ void memo_result_piece(struct coord *c, struct task *t, const struct piece *p) {
     uint64_t bytes = cache_piece_bytes(p);
     t->memo.collected_bytes += bytes;
     c->collected_bytes += bytes;
-    if (c->collected_bytes > c->limits.cache_bytes_max || spool_push(&t->memo.collected, c->pool, p) != P2_OK)
+    if (c->collected_bytes > c->limits.cache_bytes_max || spool_push(&t->memo.collected, c->pool, p) != P2_OK) {
         memo_run_lost(c, t);
+        flight_over(c, t, true);
+    }
 }
 
 void memo_result_whole(struct coord *c, struct task *t) {
-    if (t->memo.collecting && t->memo.keyed)
-        cache_put(&c->cache, &t->memo.key, &t->memo.collected, t->result_in.size, c->now);
+    bool kept = t->memo.collecting && t->memo.keyed &&
+                cache_put(&c->cache, &t->memo.key, &t->memo.collected, t->result_in.size, c->now);
     memo_run_lost(c, t);
+    flight_over(c, t, !kept);
 }
 
 void memo_end(struct coord *c, struct task *t) {

@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "base/digest.h"
+#include "base/list.h"
+#include "base/slab.h"
 #include "coordinator/core/spool.h"
 #include "msg/task.h"
 
@@ -24,8 +26,11 @@ struct memo {
     bool hashing, keyed; // its key is on its way; is known
     bool at_once;        // it was to be hashed at once
     bool refresh, private_;
-    bool cached;     // its result comes from the cache
-    bool collecting; // the pieces of its result are kept in `collected`
+    bool cached;      // its result comes from the cache
+    bool collecting;  // the pieces of its result are kept in `collected`
+    bool alone;       // it joins no flight
+    p2_handle flight; // which it leads or has joined
+    struct p2_list in_flight;
     struct p2_digest key;
     struct spool collected;
     uint64_t collected_bytes;
@@ -38,6 +43,7 @@ struct memo_counts { // of one type
 void memo_begin(struct coord *c, struct task *t,
                 const struct p2_msg_task_submit *m);                     // accepted, its first piece is here
 void memo_piece(struct coord *c, struct task *t, const struct piece *p); // more of its payload
+void memo_again(struct coord *c, struct task *t);                        // what it waited for is known, or not to come
 void memo_hashed(struct coord *c, const struct coord_event *ev);
 bool memo_awaits(struct coord *c); // is the answer of an at-once hash still to come?
 

@@ -3,7 +3,7 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const char *const state_names[TASK_STATES] = {
-    "new", "queued", "placed", "returning", "done", "failed", "expired", "cancelled", "refused",
+    "new", "queued", "placed", "returning", "joined", "done", "failed", "expired", "cancelled", "refused",
 };
 
 static const char *const why_names[WHY_CODES] = {
@@ -31,6 +31,9 @@ static const char *const why_names[WHY_CODES] = {
     [WHY_SHED] = "shed",
     [WHY_SUPERSEDED] = "superseded",
     [WHY_CACHED] = "cached",
+    [WHY_JOINED] = "joined",
+    [WHY_TOOK_OVER] = "took_over",
+    [WHY_RELEASED] = "released",
 };
 
 static const char *const note_names[NOTE_KINDS] = {

@@ -20,12 +20,16 @@
 //    v          v          v            v
 //  REFUSED    FAILED, EXPIRED or CANCELLED
 //
+// From QUEUED a task may become JOINED, waiting for the result of an identical one, and comes back to QUEUED when that
+// is there or will not come, or to PLACED when it takes the run over.
+//
 // REFUSED was never accepted. Of the others each task has exactly one as its last.
 enum task_state {
     TASK_NEW,
     TASK_QUEUED,    // waits for a peer
     TASK_PLACED,    // a peer has it
     TASK_RETURNING, // its result flows back
+    TASK_JOINED,    // waits for the result of an identical one
     TASK_DONE,
     TASK_FAILED,
     TASK_EXPIRED,
@@ -59,6 +63,9 @@ enum coord_why {
     WHY_SHED,       // given up for more urgent work
     WHY_SUPERSEDED, // a newer frame of its series took its place
     WHY_CACHED,     // its result is known
+    WHY_JOINED,     // an identical one is on its way
+    WHY_TOOK_OVER,  // the run of an identical one that has ended
+    WHY_RELEASED,   // what it had joined is over
     WHY_CODES
 };
 

@@ -102,7 +102,7 @@ static void fill_assign(const struct coord *c, struct p2_msg *m, const struct ta
                         const struct piece *piece) {
     const struct p2_task_type *type = c->types[t->type].type;
     m->kind = P2_MSG_TASK_ASSIGN;
-    m->u.assign = (struct p2_msg_task_assign){.id = t->id,
+    m->u.assign = (struct p2_msg_task_assign){.id = r->id, // of who led the run when it began
                                               .attempt = r->attempt,
                                               .type = p2_str(type->name),
                                               .version = type->version,

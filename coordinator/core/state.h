@@ -13,6 +13,7 @@
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
 #include "coordinator/core/estimate.h"
+#include "coordinator/core/flight.h"
 #include "coordinator/core/next.h"
 #include "coordinator/core/peer.h"
 #include "coordinator/core/queue.h"
@@ -67,6 +68,9 @@ struct coord {
     int64_t random_time; // of the random strategy
     uint64_t reserved_bytes;
     struct cache cache;
+    struct p2_slab flights;
+    struct p2_map by_flight;  // first half of a key -> flight that is not settling
+    struct p2_list settling;  // flights
     uint64_t collected_bytes; // of results on their way that may be remembered
     uint32_t hashes_awaited;  // to be answered before any other event
     uint32_t queued_in_class[P2_CLASSES];

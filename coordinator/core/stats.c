@@ -9,6 +9,9 @@ static void leave(struct coord_stats *s, enum task_state from) {
     } else if (from == TASK_PLACED || from == TASK_RETURNING) {
         P2_CHECK(s->tasks_running > 0);
         s->tasks_running--;
+    } else if (from == TASK_JOINED) {
+        P2_CHECK(s->tasks_joined > 0);
+        s->tasks_joined--;
     }
 }
 
@@ -19,11 +22,12 @@ void stats_task_moved(struct coord_stats *s, enum task_state from, enum task_sta
         s->tasks_queued++;
         if (from == TASK_NEW)
             s->tasks_accepted++;
-        else
+        else if (from != TASK_JOINED)
             s->attempts_retried++;
         break;
     case TASK_PLACED:
     case TASK_RETURNING: s->tasks_running++; break;
+    case TASK_JOINED: s->tasks_joined++; break;
     case TASK_DONE: s->tasks_completed++; break;
     case TASK_FAILED: s->tasks_failed++; break;
     case TASK_EXPIRED: s->tasks_expired++; break;

@@ -189,6 +189,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     p2_list_init(&t->in_client);
     p2_list_init(&t->stranded);
     p2_list_init(&t->awaited);
+    p2_list_init(&t->memo.in_flight);
     p2_heap_node_init(&t->deadline);
     p2_list_init(&t->in_class);
     t->flow = next_flow(c, cl, t->type, t->class_);

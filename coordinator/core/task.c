@@ -9,7 +9,8 @@
 
 static const uint16_t legal[TASK_STATES] = {
     [TASK_NEW] = TO(TASK_QUEUED) | TO(TASK_REFUSED),
-    [TASK_QUEUED] = TO(TASK_PLACED) | TO(TASK_RETURNING) | LOST,
+    [TASK_QUEUED] = TO(TASK_PLACED) | TO(TASK_RETURNING) | TO(TASK_JOINED) | LOST,
+    [TASK_JOINED] = TO(TASK_QUEUED) | TO(TASK_PLACED) | LOST,
     [TASK_PLACED] = TO(TASK_RETURNING) | TO(TASK_QUEUED) | LOST,
     [TASK_RETURNING] = TO(TASK_DONE) | TO(TASK_QUEUED) | LOST,
 };
@@ -148,6 +149,7 @@ static void tell_end(struct coord *c, const struct task *t, const struct task_en
 }
 
 void task_end(struct coord *c, struct task *t, const struct task_end *e) {
+    flight_leave(c, t, e);
     struct replica *r = p2_slab_get(&c->replicas, t->replica);
     P2_CHECK(!r || e->last != TASK_DONE);
     if (r) replica_cancel(c, r);

@@ -51,7 +51,7 @@ struct world {
     struct rig rig;
     struct p2_rng rng;
     struct actor actors[ACTORS];
-    uint64_t ids, accepted, ended, hits;
+    uint64_t ids, accepted, ended, hits, joined;
     bool open[4096], was_open[4096]; // by task number: accepted and not ended; ever accepted
     bool closing;                    // no new work
 };
@@ -152,6 +152,7 @@ static void count_task(const struct coord_note *n) {
         w.open[number] = false;
         w.ended++;
     }
+    w.joined += n->to == TASK_JOINED;
     assert_true(n->attempt <= w.rig.c->limits.attempts_max);
 }
 
@@ -549,16 +550,18 @@ static void test_seeds(void **state) {
     (void)state;
     const char *one = getenv("P2C2R_TEST_SEED"), *many = getenv("P2C2R_TEST_SEEDS");
     uint64_t first = one ? strtoull(one, NULL, 0) : 1, count = one ? 1 : many ? strtoull(many, NULL, 0) : SEEDS;
-    uint64_t accepted = 0, hits = 0;
+    uint64_t accepted = 0, hits = 0, joined = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
         print_message("seed %llu\r", (unsigned long long)seed);
         run_seed(seed);
         accepted += w.accepted;
         hits += w.hits;
+        joined += w.joined;
     }
-    print_message("%llu seeds, %llu tasks accepted, %llu answered by the cache\n", (unsigned long long)count,
-                  (unsigned long long)accepted, (unsigned long long)hits);
-    assert_true(accepted > count && (one || hits > count / 10)); // the worlds do something
+    print_message("%llu seeds, %llu tasks accepted, %llu answered by the cache, %llu joined\n",
+                  (unsigned long long)count, (unsigned long long)accepted, (unsigned long long)hits,
+                  (unsigned long long)joined);
+    assert_true(accepted > count && (one || (hits > count / 10 && joined > count / 10))); // the worlds do something
 }
 
 int main(void) {
