@@ -34,7 +34,7 @@ class Upscale(unittest.TestCase):
                 self.assertEqual(png_size(out + picture), (960, 540))
 
     def test_formats_sizes_and_repeats(self):
-        with Cluster() as cluster:
+        with Cluster('--cache-entries', '0') as cluster:  # or a repeated picture is not computed again
             cluster.peer()
             cluster.peer()
             for name in ('a.jpg', 'b.webp', 'c.ppm', 'd.png'):
