@@ -11,11 +11,13 @@
     X(attempts_off_by_one, "coordinator: one attempt more than allowed")                                               \
     X(attempts_too_few, "coordinator: gives up one attempt early")                                                     \
     X(blocked_stays, "coordinator: a free offer does not unblock its type (lost wake-up)")                             \
+    X(cache_by_payload, "coordinator: parameters do not count in what makes two tasks the same")                       \
     X(cancel_missed, "coordinator: a cancelled task's peer is not told")                                               \
     X(cancel_twice, "coordinator: a cancel is answered twice")                                                         \
     X(class_starved, "coordinator: the queue of the lowest class is never looked at")                                  \
     X(deadline_ignored, "coordinator: expired tasks stay")                                                             \
     X(delivered_early, "coordinator: a long result counts as delivered before its end")                                \
+    X(joined_forgotten, "coordinator: who waits for an identical task is not woken when it ends")                      \
     X(load_kept, "coordinator: an ended job's load is not subtracted")                                                 \
     X(map_entry_leaked, "coordinator: the stream of an ended task stays in its map")                                   \
     X(offer_after_drain, "coordinator: a draining peer keeps its offers")                                              \

@@ -88,6 +88,12 @@ bool cache_put(struct cache *k, const struct p2_digest *key, struct spool *resul
     return true;
 }
 
+void cache_forget(struct cache *k, const struct p2_digest *key) {
+    struct p2_id half = map_key(key);
+    struct cache_entry *e = p2_slab_get(&k->entries, p2_map_get(&k->by_key, &half));
+    if (e && p2_digest_equal(&e->key, key)) drop(k, e);
+}
+
 void cache_tick(struct cache *k, p2_ns now) {
     struct cache_entry *e;
     while ((e = oldest(&k->age, true)) && e->expires_ns <= now) drop(k, e);

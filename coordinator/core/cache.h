@@ -42,8 +42,9 @@ const struct cache_entry *cache_find(struct cache *k, const struct p2_digest *ke
 // afterwards. Others are evicted to make room. False, and nothing taken, when it is larger than the whole cache.
 bool cache_put(struct cache *k, const struct p2_digest *key, struct spool *result, uint64_t size, p2_ns now);
 
-void cache_tick(struct cache *k, p2_ns now);               // drops what is too old
-uint64_t cache_piece_bytes(const struct piece *p);         // memory a piece holds
-void cache_check(const struct cache *k, uint32_t entries); // asserts its invariants
+void cache_forget(struct cache *k, const struct p2_digest *key); // harmless when unknown
+void cache_tick(struct cache *k, p2_ns now);                     // drops what is too old
+uint64_t cache_piece_bytes(const struct piece *p);               // memory a piece holds
+void cache_check(const struct cache *k, uint32_t entries);       // asserts its invariants
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/canary.h"
+
 #define WHY_BYTES 256
 
 struct writer {
@@ -115,6 +117,6 @@ size_t cache_key_head(const struct p2_task_type *type, const struct p2_params *p
     put_number(&w, type->version, 4);
     put(&w, scope->b, sizeof scope->b);
     put_number(&w, count, 1);
-    for (uint32_t i = 0; i < count; i++) put_param(&w, sorted[i].param, sorted[i].spec);
+    for (uint32_t i = 0; i < count && !P2_CANARY(cache_by_payload); i++) put_param(&w, sorted[i].param, sorted[i].spec);
     return w.full ? 0 : w.size;
 }

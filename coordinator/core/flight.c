@@ -30,7 +30,8 @@ static void join(struct coord *c, struct flight *f, struct task *t) {
     t->memo.refresh = false; // what it waits for is computed anew
     p2_list_push_back(&f->members, &t->memo.in_flight);
     f->count++;
-    task_move(c, t, TASK_JOINED, WHY_JOINED, P2_OK);
+    const struct task *leader = p2_slab_get(&c->tasks, f->leader);
+    task_move_of(c, t, TASK_JOINED, WHY_JOINED, &leader->id);
 }
 
 static void unlink_member(struct flight *f, struct task *t) {
@@ -79,6 +80,7 @@ static void stop(struct coord *c, struct flight *f) {
     struct p2_id half = map_key(&f->key);
     P2_CHECK(p2_map_remove(&c->by_flight, &half));
     f->leader = P2_NO_HANDLE;
+    if (f->count && P2_CANARY(joined_forgotten)) return;
     if (f->count)
         p2_list_push_back(&c->settling, &f->settling);
     else
@@ -110,7 +112,8 @@ static void hand_over(struct coord *c, struct flight *f, struct task *from, stru
     to->tried_count = from->tried_count;
     to->placed_ns = from->placed_ns;
     to->peer = from->peer;
-    task_move(c, to, TASK_PLACED, WHY_TOOK_OVER, P2_OK);
+    if (r->state == REPLICA_WAITING) r->id = to->id; // its peer has not heard of it
+    task_move_of(c, to, TASK_PLACED, WHY_TOOK_OVER, &from->id);
 }
 
 void flight_leave(struct coord *c, struct task *t, const struct task_end *e) {
@@ -125,7 +128,8 @@ void flight_leave(struct coord *c, struct task *t, const struct task_end *e) {
     P2_LIST_EACH (it, next, &f->members) {
         if (!best || goes_before(member(it), best)) best = member(it);
     }
-    if (best && t->state == TASK_PLACED && t->replica != P2_NO_HANDLE) {
+    bool useful = e->last != TASK_EXPIRED; // else its peer gives it up too
+    if (best && useful && t->state == TASK_PLACED && t->replica != P2_NO_HANDLE) {
         hand_over(c, f, t, best);
         return;
     }

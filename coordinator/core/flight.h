@@ -2,7 +2,7 @@
 //
 // The task that is first to be placed leads; the others are JOINED. When its result is whole they are answered from the
 // cache. When it ends otherwise while its peer still computes, the best of the others takes the run over; without a run,
-// or when the result has already begun to flow, they go back to the queue, where one of them leads the next flight.
+// when its deadline passed or the result has already begun to flow, they go back to the queue, where one of them leads the next flight.
 #ifndef COORDINATOR_CORE_FLIGHT_H
 #define COORDINATOR_CORE_FLIGHT_H
 

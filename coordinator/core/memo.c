@@ -132,7 +132,11 @@ void memo_run_lost(struct coord *c, struct task *t) {
     c->collected_bytes -= t->memo.collected_bytes;
     spool_clear(&t->memo.collected);
     t->memo.collected_bytes = 0;
-    t->memo.collecting = false;
+    t->memo.collecting = t->memo.cached = false;
+}
+
+void memo_rejected(struct coord *c, const struct task *t) {
+    if (t->memo.keyed) cache_forget(&c->cache, &t->memo.key);
 }
 
 void memo_result_begins(struct coord *c, struct task *t) {

@@ -88,6 +88,7 @@ void coord_note_text(const struct coord_note *n, struct p2_strbuf *out) {
     if (n->kind == NOTE_TASK) p2_strbuf_printf(out, " state=%s", task_state_name(n->to));
     if (n->why != WHY_NONE) p2_strbuf_printf(out, " why=%s", coord_why_name(n->why));
     put_id(out, "task", &n->task);
+    put_id(out, "of", &n->of);
     put_id(out, "peer", &n->peer);
     if (n->conn) p2_strbuf_printf(out, " conn=%llx", (unsigned long long)n->conn);
     if (n->kind == NOTE_TASK && n->to == TASK_QUEUED) p2_strbuf_printf(out, " class=%s", p2_class_name(n->class_));

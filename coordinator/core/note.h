@@ -99,6 +99,7 @@ struct coord_note {
     enum p2_class class_;
     p2_handle conn;
     struct p2_id task, peer; // a client has no name here: its session is a secret, conn tells it apart
+    struct p2_id of;         // NOTE_TASK: the identical one it joined, or whose run it took over
     uint32_t attempt;
     uint64_t count;
     p2_ns span_ns;      // NOTE_TASK: time since accepted

@@ -177,14 +177,16 @@ static struct replica *find_job(struct coord *c, struct session *s, const struct
 
 void replica_reject_result(struct coord *c, struct task *t, enum p2_err code) {
     struct replica *r = p2_slab_get(&c->replicas, t->replica);
-    struct peer *p = p2_slab_get(&c->peers, t->peer_handle);
+    struct peer *p = t->memo.cached ? NULL : p2_slab_get(&c->peers, t->peer_handle);
+    p2_handle tried = p ? p->self : P2_NO_HANDLE;
     bool short_memory = code == P2_ERR_OVERLOADED;
     if (p && !short_memory) {
         p->jobs_failed++;
         peer_learn_failure(p);
     }
     if (r) replica_cancel(c, r);
-    task_retry(c, t, short_memory ? WHY_MEMORY : WHY_PEER_FAILED, code, t->peer_handle);
+    if (!short_memory) memo_rejected(c, t);
+    task_retry(c, t, short_memory ? WHY_MEMORY : WHY_PEER_FAILED, code, tried);
 }
 
 static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) {
@@ -294,7 +296,9 @@ static void fail(struct coord *c, struct replica *r, const struct p2_msg_error *
     replica_end(c, r, by_us);
     if (cancelled) return; // the answer to our word
     p->jobs_failed++;
-    if (e->retryable) {
+    // It was told the deadline of the task the run began for; a later one may have taken it over (flight.h).
+    bool early = code == P2_ERR_DEADLINE_EXCEEDED && c->now < t->deadline_ns;
+    if (e->retryable || early) {
         task_retry(c, t, WHY_PEER_FAILED, code, tried);
         return;
     }

@@ -20,7 +20,8 @@ static struct session *session_of(const struct coord *c, const struct task *t) {
     return cl ? p2_slab_get(&c->sessions, cl->session) : NULL;
 }
 
-static void note_move(struct coord *c, const struct task *t, enum coord_why why, enum p2_err code, struct p2_str text) {
+static struct coord_note *note_move(struct coord *c, const struct task *t, enum coord_why why, enum p2_err code,
+                                    struct p2_str text) {
     struct coord_note *n = coord_note_add(c, NOTE_TASK);
     n->to = t->state;
     n->why = why;
@@ -31,6 +32,7 @@ static void note_move(struct coord *c, const struct task *t, enum coord_why why,
     n->span_ns = c->now - t->accepted_ns;
     n->text = text;
     if (t->attempt) n->peer = t->peer;
+    return n;
 }
 
 static void state_move(struct coord *c, struct task *t, enum task_state to) {
@@ -57,6 +59,11 @@ static void state_move(struct coord *c, struct task *t, enum task_state to) {
 void task_move(struct coord *c, struct task *t, enum task_state to, enum coord_why why, enum p2_err code) {
     state_move(c, t, to);
     note_move(c, t, why, code, p2_str(NULL));
+}
+
+void task_move_of(struct coord *c, struct task *t, enum task_state to, enum coord_why why, const struct p2_id *of) {
+    state_move(c, t, to);
+    note_move(c, t, why, P2_OK, p2_str(NULL))->of = *of;
 }
 
 // ---- tables ----------------------------------------------------------------------------------------------------

@@ -87,6 +87,8 @@ struct task_end {
 
 // The one place that changes a task's state: checks the table, moves lists and counters, notes it.
 void task_move(struct coord *c, struct task *t, enum task_state to, enum coord_why why, enum p2_err code);
+// The same for a move that has to do with an identical task.
+void task_move_of(struct coord *c, struct task *t, enum task_state to, enum coord_why why, const struct p2_id *of);
 
 // Moves to a last state, tells the client, returns all it held. `t` is gone afterwards.
 void task_end(struct coord *c, struct task *t, const struct task_end *e);

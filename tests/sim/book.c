@@ -132,9 +132,11 @@ static uint32_t some_size(uint64_t most) {
 }
 
 uint32_t book_content(uint32_t type) {
-    if (sim.plan->repeats && book.content_count && chance(40)) {
-        uint32_t old = book.content_count - 1 - below(book.content_count < 64 ? book.content_count : 64);
-        if (book.contents[old].type == type) return old;
+    if (sim.plan->repeats && chance(60)) {
+        uint32_t old = book.content_count, skip = below(4);
+        for (uint32_t looked = 0; old > 0 && looked < 64; looked++) {
+            if (book.contents[--old].type == type && skip-- == 0) return old;
+        }
     }
     if (book.content_count == book.content_room) {
         book.content_room *= 2;

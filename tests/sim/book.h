@@ -24,7 +24,8 @@ struct deed { // one task
     bool asked_to_end, abandoned, over; // at the client: over once its ticket has ended
     // at the coordinator
     bool accepted, ended, done, waits, refused;
-    bool placed; // a peer was given it and not told to stop
+    bool placed;     // a peer was given it and not told to stop
+    uint32_t run_of; // its run began as that one's: number + 1; 0: as its own
     p2_ns accepted_ns, due_ns, waits_since_ns;
     uint32_t attempt, delivered_attempt, answers;
     uint32_t had[BOOK_PEERS], failed_by[BOOK_PEERS], had_count, failed_count; // peers

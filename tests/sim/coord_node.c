@@ -5,6 +5,7 @@
 
 #include "book.h"
 #include "coordinator/core/coord.h"
+#include "hash.h"
 
 #define LATE (10 * P2_MS) // after its deadline a task may still be open that long
 
@@ -36,6 +37,9 @@ static struct coord_limits limits_for(const struct plan *p) {
     l.ping_ns = 10 * P2_SEC;
     l.ping_busy_ns = 5 * P2_SEC;
     l.payload_budget_bytes = UINT64_C(64) << 20;
+    l.cache_ttl_ns = between(1, 60) * P2_SEC;
+    l.cache_entries_max = chance(20) ? 0 : 1 + below(200);
+    l.cache_bytes_max = chance(50) ? UINT64_C(64) << 20 : 1 + below(1u << 20);
     if (!p->tight) return l;
     l.clients_max = p->clients > 2 ? p->clients - 1 : 2;
     l.peers_max = p->peers > 2 ? p->peers - 1 : 2;
@@ -106,9 +110,14 @@ static void said_end(const struct link *l, const struct p2_id *id, enum p2_err c
         SIM_CHECK(attempt == coord.limits.attempts_max, "task %u was given up after %u attempts", n, attempt);
 }
 
+// A run is known to its peer by the task it began for, also when an identical one has taken it over.
 static void said_cancel(const struct p2_id *id) {
     uint32_t n;
-    if (book_number(id, &n)) deed_of(n)->placed = false;
+    if (!book_number(id, &n)) return;
+    deed_of(n)->placed = false;
+    for (uint32_t i = 0; i < book_count(); i++) {
+        if (deed_of(i)->run_of == n + 1) deed_of(i)->placed = false;
+    }
 }
 
 // Nobody here breaks the protocol but by tampering.
@@ -132,6 +141,17 @@ static void said(const struct link *l, const struct p2_msg *m) {
     }
 }
 
+// The run of a task that ends goes on for an identical one: its peer need not be told.
+static void noted_taken_over(const struct coord_note *note, struct deed *d) {
+    uint32_t n;
+    SIM_CHECK(book_number(&note->of, &n), "the run of a task that nobody submitted was taken over");
+    struct deed *from = deed_of(n);
+    SIM_CHECK(from->content == d->content && !from->ended, "the run of task %u was taken over by another kind", n);
+    d->placed = from->placed;
+    d->run_of = from->run_of ? from->run_of : n + 1;
+    from->placed = false;
+}
+
 static void noted_task(const struct coord_note *note) {
     uint32_t n;
     SIM_CHECK(book_number(&note->task, &n), "a note of a task that nobody submitted");
@@ -152,6 +172,7 @@ static void noted_task(const struct coord_note *note) {
         d->due_ns = sim.now + p2_ns_min(d->left_ns, coord.limits.deadline_ns_max);
         SIM_CHECK(++coord.open <= coord.limits.tasks_max, "more than %u tasks are open", coord.limits.tasks_max);
     }
+    if (note->why == WHY_TOOK_OVER) noted_taken_over(note, d);
     bool asked = note->to == TASK_CANCELLED || note->to == TASK_EXPIRED;
     SIM_CHECK(!asked || !d->placed, "task %u ended, and its peer was not told", n);
     if (note->to == TASK_QUEUED || note->to >= TASK_RETURNING) d->placed = false;
@@ -190,18 +211,31 @@ static void carry_out(const struct coord_action *a) {
         if (l) link_want_room(l, FAR);
         break;
     case COORD_NOTE: noted(&a->u.note); break;
-    default: break;
+    case COORD_HASH: hash_piece(&a->u.hash); break;
+    case COORD_UNHASH: hash_drop(a->u.hash.task); break;
+    case COORD_ESTABLISHED: break;
     }
 }
 
-static void step(struct coord_event *ev) {
+static void step_once(struct coord_event *ev) {
     ev->now_ns = sim.now;
     sim.steps++;
     coord_step(coord.core, ev, &coord.out);
     for (uint32_t i = 0; i < coord.out.count; i++) carry_out(&coord.out.items[i]);
     coord_actions_clear(&coord.out);
     if (++coord.since_check >= sim.plan->check_each) coord_probe();
+}
+
+static void step(struct coord_event *ev) {
+    struct coord_event hashed = {.kind = COORD_HASHED};
+    step_once(ev);
+    while (hash_ready(&hashed.task, &hashed.key)) step_once(&hashed);
     timer_at(&coord.tick, coord_next_ns(coord.core));
+}
+
+void coord_hashed(p2_handle task, const struct p2_digest *key) {
+    struct coord_event ev = {.kind = COORD_HASHED, .task = task, .key = *key};
+    step(&ev);
 }
 
 static void on_tick(struct timer *t) {
@@ -280,12 +314,14 @@ void coord_create_node(void) {
                                         .pool = &sim.coord_pool};
     coord.core = coord_create(&config, sim.now);
     P2_CHECK(coord.core && coord_actions_init(&coord.out, &coord.limits));
+    hashes_open(coord.limits.tasks_max);
     timer_init(&coord.tick, on_tick);
     timer_at(&coord.tick, coord_next_ns(coord.core));
 }
 
 void coord_destroy_node(void) {
     timer_off(&coord.tick);
+    hashes_close();
     coord_destroy(&coord.core);
     coord_actions_deinit(&coord.out);
     p2_codec_deinit(&sim.coord_codec);
@@ -294,6 +330,11 @@ void coord_destroy_node(void) {
 
 void coord_drain_node(void) {
     struct coord_event ev = {.kind = COORD_DRAIN};
+    step(&ev);
+}
+
+void coord_wake(void) {
+    struct coord_event ev = {.kind = COORD_TICK};
     step(&ev);
 }
 

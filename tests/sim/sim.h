@@ -134,6 +134,7 @@ void sim_run(uint64_t seed, p2_ns span, bool trace, struct sim_result *out); // 
 void coord_create_node(void);
 void coord_destroy_node(void);
 void coord_drain_node(void);
+void coord_wake(void);
 void coord_probe(void);                // every invariant, now
 void coord_check_tasks(uint32_t from); // none forgotten; those before `from` have ended
 bool coord_is_idle(void);              // drained

@@ -105,6 +105,7 @@ static void take_down(void) {
     clients_destroy();
     peers_destroy();
     run_until(sim.now + 60 * P2_SEC);
+    coord_wake(); // what it remembered is too old now
     links_sweep();
     SIM_CHECK(links_live() == 0, "%u links are left", links_live());
     SIM_CHECK(sim.coord_pool.bytes_live == 0, "%llu bytes are left with the coordinator",

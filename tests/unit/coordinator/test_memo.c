@@ -52,6 +52,37 @@ static void expect_cached(uint32_t n, uint64_t size) {
     assert_int_equal(rig_count(&rig, peer, P2_MSG_TASK_ASSIGN), 0);
 }
 
+static void work_long(void) {
+    const struct p2_msg assign = *rig_only(&rig, peer, P2_MSG_TASK_ASSIGN);
+    rig_result(&rig, peer, &assign, 2 * P2_RECORD_PAYLOAD_MAX);
+    rig_chunk(&rig, peer, assign.stream, assign.u.assign.attempt, P2_RECORD_PAYLOAD_MAX, P2_RECORD_PAYLOAD_MAX);
+}
+
+// What a peer compressed is not read here: a client that cannot unpack it says so, and it is known no more.
+static void an_unreadable_result_is_forgotten(void **state) {
+    (void)state;
+    struct p2_param result = {.name = p2_str("result"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {8 << 20}};
+    struct p2_msg m = same(1, 100), wrong = {.kind = P2_MSG_ERROR, .stream = 2};
+    m.u.submit.params = (struct p2_params){&result, 1};
+    rig_send_submit(&rig, client, &m);
+    work_long();
+    rig_forget(&rig);
+    rig.room = P2_RECORD_PAYLOAD_MAX + 1024; // the first record only
+    p2_handle reader = rig_client(&rig);
+    m = same(2, 100);
+    m.u.submit.params = (struct p2_params){&result, 1};
+    rig_send_submit(&rig, reader, &m);
+    assert_true(rig_only(&rig, reader, P2_MSG_RESULT_DELIVERY)->u.delivery.cached);
+    wrong.u.error.code = P2_ERR_BAD_PAYLOAD;
+    rig_msg(&rig, reader, &wrong);
+    assert_int_equal(peer_of(rig.c, session_find(rig.c, peer))->jobs_failed, 0); // nobody knows any more whose it was
+    rig_writable(&rig, reader, UINT64_C(1) << 20);
+    work_long();
+    const struct p2_msg *again = rig_nth(&rig, reader, P2_MSG_RESULT_DELIVERY, 1);
+    assert_false(again->u.delivery.cached);
+    assert_int_equal(again->u.delivery.attempt, 2);
+}
+
 static void known_is_answered_without_a_peer(void **state) {
     (void)state;
     run_one(1, 100);
@@ -215,6 +246,7 @@ static void large_results_are_relayed_only(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(an_unreadable_result_is_forgotten),
         TEST(known_is_answered_without_a_peer),
         TEST(other_bytes_or_types_are_not_known),
         TEST(empty_payloads_and_results),
