@@ -95,6 +95,10 @@ static const struct p2_option options[] = {
      .value_name = "FORMAT",
      .doc = "How answers travel: raw, png, jpeg, webp or ppm; png unless the file to write is JPEG or WebP.",
      .offset = AT(format)},
+    {.name = "no-cache",
+     .kind = P2_OPT_BOOL,
+     .doc = "Have it computed even when the coordinator remembers the answer.",
+     .offset = AT(no_cache)},
     {.name = "psnr",
      .kind = P2_OPT_BOOL,
      .doc = "Compare each result with plain bilinear scaling of the same picture.",
@@ -164,7 +168,8 @@ static p2c2r_status submit(struct run *r, struct job *j) {
                        .deadline_ms = left / P2_MS,
                        .payload = pic->bytes,
                        .payload_size = pic->size,
-                       .user = j};
+                       .user = j,
+                       .cache = s->no_cache ? P2C2R_CACHE_BYPASS : 0};
     p2c2r_ticket ticket;
     p2c2r_status status = p2c2r_submit(r->client, &task, &ticket);
     picture_unload(&r->pictures, pic);

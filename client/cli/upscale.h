@@ -12,7 +12,7 @@ struct upscale_settings {
     double scale;
     int64_t repeat, in_flight;
     p2_ns deadline_ns;
-    bool psnr;
+    bool psnr, no_cache;
 };
 
 // One input file.

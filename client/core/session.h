@@ -64,12 +64,14 @@ struct session_submit {
     const char *type; // static storage
     uint32_t version; // 0: any
     enum p2_class class_;
-    p2_ns deadline_ns;           // span from now, above 0
-    uint64_t result_bytes_max;   // a longer result is not taken
-    struct p2_params params;     // readable as long as params_blob lives
-    struct p2_blob *params_blob; // takes one reference; NULL when params are empty
-    struct p2_slice payload;     // takes one reference
-    bool withheld;               // fake loss: never sent, so its deadline ends it
+    p2_ns deadline_ns;                // span from now, above 0
+    uint64_t result_bytes_max;        // a longer result is not taken
+    struct p2_params params;          // readable as long as params_blob lives
+    struct p2_blob *params_blob;      // takes one reference; NULL when params are empty
+    struct p2_slice payload;          // takes one reference
+    bool no_cache, refresh, private_; // p2c2r_cache
+    uint32_t series;                  // 0: none
+    bool withheld;                    // fake loss: never sent, so its deadline ends it
 };
 
 enum session_event_kind {

@@ -243,6 +243,10 @@ static void send_submit(struct session *s, struct ticket *t) {
                                          p2_ns_max(t->deadline_ns - s->now_ns, P2_US), // 0 would ask for the default
                                      .payload_size = t->task.payload.size,
                                      .raw_size = first,
+                                     .no_cache = t->task.no_cache,
+                                     .refresh = t->task.refresh,
+                                     .private_ = t->task.private_,
+                                     .series = t->task.series,
                                      .params = t->task.params};
     if (first) m->payload = next_part(t, first);
     spend(s, first);

@@ -56,6 +56,8 @@ static p2c2r_status prepare(struct p2c2r_client *c, const p2c2r_task *task, stru
     out->type = p2_task_type_find(p2_str(task->type));
     if (!out->type) return p2_client_fail(c, P2C2R_EINVAL, "no task type is called \"%.32s\"", task->type);
     if (task->priority > P2C2R_BACKGROUND) return p2_client_fail(c, P2C2R_EINVAL, "priority is 0 to 3");
+    if (task->cache > (P2C2R_CACHE_BYPASS | P2C2R_CACHE_REFRESH | P2C2R_CACHE_PRIVATE))
+        return p2_client_fail(c, P2C2R_EINVAL, "cache has an unknown bit");
     if (task->deadline_ms < 0 || task->deadline_ms > CLIENT_SPAN_MAX_MS)
         return p2_client_fail(c, P2C2R_EINVAL, "deadline_ms is 0 to %lld", CLIENT_SPAN_MAX_MS);
     if (task->payload_size && !task->payload) return p2_client_fail(c, P2C2R_EINVAL, "payload is NULL but has a size");
@@ -133,6 +135,10 @@ static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t
     ev.u.submit.version = p.type->version;
     ev.u.submit.class_ = (enum p2_class)task.priority;
     ev.u.submit.deadline_ns = p.deadline_ns;
+    ev.u.submit.no_cache = task.cache & P2C2R_CACHE_BYPASS;
+    ev.u.submit.refresh = task.cache & P2C2R_CACHE_REFRESH;
+    ev.u.submit.private_ = task.cache & P2C2R_CACHE_PRIVATE;
+    ev.u.submit.series = task.series;
     ev.u.submit.result_bytes_max = p.cost.result_bytes_max;
     ev.u.submit.withheld = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
     *ticket_out = handle;

@@ -405,7 +405,8 @@ class Floods(Hostile):
             tasks += more
             connection.tasks.update((task.stream, task) for task in more)
             connection.send('TASK_SUBMIT_BATCH', more[0].stream, b'x' * len(more), tasks=[
-                {'id': task.id, 'type': 'echo', 'deadline_us': 60_000_000, 'payload_size': 1} for task in more])
+                {'id': task.id, 'type': 'echo', 'deadline_us': 60_000_000, 'payload_size': 1, 'no_cache': True}
+                for task in more])
         connection.finish(*tasks, timeout=60)
         done = sum(task.succeeded for task in tasks)
         refused = [task.answer.code for task in tasks if not task.succeeded]

@@ -40,7 +40,7 @@ class Client(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = cls.enterClassContext(Cluster())
+        cls.cluster = cls.enterClassContext(Cluster('--cache-entries', '0'))
         cls.cluster.peer()
 
     def setUp(self):
@@ -312,6 +312,18 @@ class Peer(unittest.TestCase):
                 self.assertEqual(gamer.finish(task).data, b'first')
                 first.send('PEER_DISCONNECT', reason='done')
                 first.end()
+
+    def test_what_was_computed_is_known(self):
+        with peer(self.cluster) as stranger, client(self.cluster) as gamer, client(self.cluster) as other:
+            task = gamer.submit('echo', b'same')
+            stranger.answer(stranger.job(), b'same')
+            self.assertFalse(gamer.finish(task).delivery.cached)
+            known = other.finish(other.submit('echo', b'same'))
+            self.assertEqual((known.data, known.delivery.cached, known.delivery.peer), (b'same', True, b''))
+            for how in ({'no_cache': True}, {'refresh': True}, {'private': True}):
+                task = other.submit('echo', b'same', **how)
+                stranger.answer(stranger.job(), b'same')
+                self.assertFalse(other.finish(task).delivery.cached, how)
 
     def test_heartbeats_keep_a_peer_and_silence_loses_it(self):
         with Cluster('--heartbeat', '50ms', '--no-peer-grace', '0') as cluster:

@@ -76,6 +76,12 @@ typedef struct p2c2r_param {
     const char *name, *value;
 } p2c2r_param;
 
+typedef enum p2c2r_cache {
+    P2C2R_CACHE_BYPASS = 1,  // neither answered from what is known nor remembered
+    P2C2R_CACHE_REFRESH = 2, // computed anew, and remembered
+    P2C2R_CACHE_PRIVATE = 4, // known to and remembered for this connection only
+} p2c2r_cache;
+
 typedef struct p2c2r_task {
     size_t size;
     const char *type; // "upscale", "echo", ...
@@ -88,6 +94,9 @@ typedef struct p2c2r_task {
     void *out; // result goes here when it fits; else and when NULL into memory of ours
     size_t out_capacity;
     void *user; // returned with the result
+    // Results of deterministic types are remembered by the coordinator, and identical tasks share one run.
+    uint32_t cache;  // bits of p2c2r_cache; default 0
+    uint32_t series; // frames of one stream: when room is short a newer one takes an older one's place; default 0: none
 } p2c2r_task;
 
 typedef struct p2c2r_result {

@@ -35,6 +35,26 @@ static void payload_goes_out_within_its_window(void **state) {
     rig_shut(&r);
 }
 
+static void wishes_go_with_the_task(void **state) {
+    (void)state;
+    struct rig r;
+    rig_open(&r, 1);
+    rig_up(&r);
+    struct session_submit task = rig_task(&r, 0, 0);
+    task.refresh = true;
+    task.series = 7;
+    rig_submit_as(&r, task);
+    const struct p2_msg_task_submit *m = &rig_sent(&r, P2_MSG_TASK_SUBMIT, 0)->u.submit;
+    assert_true(m->refresh && !m->no_cache && !m->private_);
+    assert_int_equal(m->series, 7);
+    task = rig_task(&r, 1, 0);
+    task.no_cache = task.private_ = true;
+    rig_submit_as(&r, task);
+    m = &rig_sent(&r, P2_MSG_TASK_SUBMIT, 0)->u.submit;
+    assert_true(!m->refresh && m->no_cache && m->private_);
+    rig_shut(&r);
+}
+
 static void payload_waits_for_room(void **state) {
     (void)state;
     struct rig r;
@@ -440,6 +460,7 @@ static void a_step_is_bounded_and_the_rest_follows_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(payload_goes_out_within_its_window),
+        cmocka_unit_test(wishes_go_with_the_task),
         cmocka_unit_test(payload_waits_for_room),
         cmocka_unit_test(urgent_goes_first_and_equals_take_turns),
         cmocka_unit_test(coordinators_limits_hold_tickets_back),
