@@ -28,7 +28,7 @@ static struct p2_blob *compress(struct p2c2r_client *c, struct p2_msg *m, p2c2r_
     bool *mark = zstd_mark(m);
     bool agreed = p2_session_features(c->session) & P2_FEATURE_ZSTD;
     if (!agreed || c->loopback || !mark || !payload || !payload->size || !r || r->incompressible) return NULL;
-    struct p2_blob *packed = p2_body_deflate(&c->wire, p2_slice_data(payload), payload->size);
+    struct p2_blob *packed = p2_body_deflate(&c->codec, p2_slice_data(payload), payload->size);
     if (!packed) {
         r->incompressible = true;
         return NULL;

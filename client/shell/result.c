@@ -41,7 +41,7 @@ void p2_record_store(struct p2c2r_client *c, const struct session_action *a) {
         memcpy(to, p2_slice_data(slice), slice->size);
         return;
     }
-    r->broken = p2_body_inflate(p2_slice_data(slice), slice->size, to, a->u.store.raw_size) != P2_OK;
+    r->broken = p2_body_inflate(&c->codec, p2_slice_data(slice), slice->size, to, a->u.store.raw_size) != P2_OK;
     if (r->broken) drop(c, r, P2_ERR_BAD_PAYLOAD);
 }
 

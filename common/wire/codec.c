@@ -14,11 +14,14 @@
 #define ARENA_BYTES (1536u << 10)
 
 bool p2_codec_init(struct p2_codec *c, struct p2_blob_pool *pool) {
-    c->pool = pool;
-    return p2_arena_init(&c->arena, ARENA_BYTES);
+    *c = (struct p2_codec){.pool = pool};
+    return p2_arena_init(&c->arena, ARENA_BYTES) && p2_body_init(c);
 }
 
-void p2_codec_deinit(struct p2_codec *c) { p2_arena_deinit(&c->arena); }
+void p2_codec_deinit(struct p2_codec *c) {
+    p2_body_deinit(c);
+    p2_arena_deinit(&c->arena);
+}
 
 static void *arena_alloc(void *arena, size_t size) { return p2_arena_alloc(arena, size); }
 

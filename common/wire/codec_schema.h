@@ -97,6 +97,10 @@ struct wire_out {
 
 void p2_wire_put_message(struct wire_out *o, const struct wire_table *t, const void *in);
 
+// zstd's part of a codec whose arena is there.
+bool p2_body_init(struct p2_codec *c);
+void p2_body_deinit(struct p2_codec *c);
+
 // One zstd frame that says it holds exactly raw_size bytes and asks for no more window than we allow.
 bool p2_wire_zstd_frame(const uint8_t *in, uint32_t size, uint32_t raw_size);
 

@@ -29,14 +29,20 @@ enum p2_err p2_prefix_get(const uint8_t in[static P2_PREFIX_BYTES], struct p2_pr
 
 // ---- codec: header bytes <-> message ---------------------------------------------------------------------------
 
-// Scratch for unpacking, shared by all connections of one loop.
+struct ZSTD_CCtx_s;
+struct ZSTD_DCtx_s;
+
+// Scratch for unpacking, shared by all connections of one loop. Allocated by init whole, about 2 MiB of which only
+// what is used takes memory; no record allocates afterwards, but its blob.
 struct p2_codec {
-    struct p2_arena arena;     // protobuf-c's allocator; its ceiling bounds one message
-    struct p2_blob_pool *pool; // borrows
+    struct p2_arena arena;          // protobuf-c's allocator; its ceiling bounds one message
+    struct p2_blob_pool *pool;      // borrows
+    struct ZSTD_CCtx_s *deflate[2]; // for small payloads, for larger ones
+    struct ZSTD_DCtx_s *inflate;
 };
 
-bool p2_codec_init(struct p2_codec *c, struct p2_blob_pool *pool);
-void p2_codec_deinit(struct p2_codec *c);
+bool p2_codec_init(struct p2_codec *c, struct p2_blob_pool *pool); // false when memory is short; deinit all the same
+void p2_codec_deinit(struct p2_codec *c);                          // fine with zeroes
 
 // Decodes one record. The header must be a whole protobuf message with every field in range, every text valid UTF-8,
 // nesting and counts within limits (checked before unpacking). The message borrows from the codec's arena until the
@@ -86,10 +92,11 @@ enum p2_err p2_reader_message_end(struct p2_reader *r);
 
 // ---- body: zstd on a record's payload ----------------------------------------------------------------------------
 
-// A compressed copy of `in` when it is larger than 1 KiB and shrinks by at least a sixth, else NULL. Gives a reference.
-struct p2_blob *p2_body_deflate(struct p2_blob_pool *pool, const uint8_t *in, uint32_t size);
+// A compressed copy of `in` when it is larger than 1 KiB and shrinks by at least a sixth, else NULL. Gives a reference
+// to a blob of the codec's pool.
+struct p2_blob *p2_body_deflate(struct p2_codec *c, const uint8_t *in, uint32_t size);
 
 // Decompresses into out, which must come out exactly raw_size long; P2_ERR_BAD_RECORD otherwise. Never writes more.
-enum p2_err p2_body_inflate(const uint8_t *in, uint32_t size, uint8_t *out, uint32_t raw_size);
+enum p2_err p2_body_inflate(struct p2_codec *c, const uint8_t *in, uint32_t size, uint8_t *out, uint32_t raw_size);
 
 #endif

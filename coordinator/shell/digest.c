@@ -52,6 +52,7 @@ struct digest {
     uint32_t done, put;
     bool stop;
     uint8_t raw[P2_RECORD_PAYLOAD_MAX]; // the thread's
+    struct p2_codec here, there;        // the loop's and the thread's, to inflate with
 };
 
 static struct p2_digest key_of(const uint8_t *head, size_t size, const struct p2_digest *payload) {
@@ -65,16 +66,17 @@ static struct p2_digest key_of(const uint8_t *head, size_t size, const struct p2
 }
 
 // The raw bytes of a piece; NULL when they are not what they claim to be.
-static const uint8_t *raw_bytes(const struct p2_slice *payload, bool zstd, uint32_t raw_size, uint8_t *scratch) {
+static const uint8_t *raw_bytes(struct p2_codec *codec, const struct p2_slice *payload, bool zstd, uint32_t raw_size,
+                                uint8_t *scratch) {
     if (!zstd) return p2_slice_data(payload);
-    return p2_body_inflate(p2_slice_data(payload), payload->size, scratch, raw_size) == P2_OK ? scratch : NULL;
+    return p2_body_inflate(codec, p2_slice_data(payload), payload->size, scratch, raw_size) == P2_OK ? scratch : NULL;
 }
 
 // ---- the thread ---------------------------------------------------------------------------------------------------
 
 static void work(struct digest *d, struct job *j) {
     if (j->payload.blob) {
-        const uint8_t *raw = raw_bytes(&j->payload, j->zstd, j->raw_size, d->raw);
+        const uint8_t *raw = raw_bytes(&d->there, &j->payload, j->zstd, j->raw_size, d->raw);
         j->broken = !raw;
         if (raw) p2_sha256_add(j->hash, raw, j->raw_size);
     }
@@ -162,7 +164,7 @@ static bool push(struct digest *d, struct stream *s, const struct coord_hash *h)
 
 static void hash_now(struct digest *d, const struct coord_hash *h) {
     uint8_t scratch[P2_RECORD_PAYLOAD_MAX];
-    const uint8_t *raw = raw_bytes(&h->payload, h->zstd, h->raw_size, scratch);
+    const uint8_t *raw = raw_bytes(&d->here, &h->payload, h->zstd, h->raw_size, scratch);
     if ((!raw && h->raw_size) || d->ready_count == READY_MAX) return;
     struct p2_digest payload;
     p2_sha256(raw ? raw : scratch, h->raw_size, &payload);
@@ -229,7 +231,8 @@ struct digest *digest_create(struct p2_blob_pool *pool, void (*wake)(void *conte
     d->context = context;
     pthread_mutex_init(&d->lock, NULL);
     pthread_cond_init(&d->more, NULL);
-    if (p2_slab_init(&d->streams, sizeof(struct stream), DIGEST_STREAMS) &&
+    if (p2_codec_init(&d->here, pool) && p2_codec_init(&d->there, pool) &&
+        p2_slab_init(&d->streams, sizeof(struct stream), DIGEST_STREAMS) &&
         p2_map_init(&d->by_task, DIGEST_STREAMS, seed))
         d->running = pthread_create(&d->thread, NULL, run, d) == 0;
     if (!d->running) digest_destroy(&d);
@@ -258,6 +261,8 @@ void digest_destroy(struct digest **at) {
     }
     p2_map_deinit(&d->by_task);
     p2_slab_deinit(&d->streams);
+    p2_codec_deinit(&d->here);
+    p2_codec_deinit(&d->there);
     pthread_cond_destroy(&d->more);
     pthread_mutex_destroy(&d->lock);
     free(d);

@@ -1,6 +1,6 @@
 #include "plain.h"
 
-#include "wire/wire.h"
+#include "base/list.h"
 
 // Where the zstd flag and the raw size stand, for the kinds with a payload that a coordinator sends.
 static bool *flag_of(struct p2_msg *m, uint32_t *raw_size) {
@@ -21,9 +21,10 @@ bool plain_needed(const struct p2_msg *m) {
 
 enum p2_err plain_unpack(const struct p2_slice *packed, uint32_t raw_size, struct p2_blob_pool *pool,
                          struct p2_blob **out) {
+    struct plain *plain = P2_CONTAINER_OF(pool, struct plain, pool);
     struct p2_blob *b = p2_blob_new(pool, raw_size);
     if (!b) return P2_ERR_NO_MEMORY;
-    enum p2_err e = p2_body_inflate(p2_slice_data(packed), packed->size, b->data, raw_size);
+    enum p2_err e = p2_body_inflate(&plain->codec, p2_slice_data(packed), packed->size, b->data, raw_size);
     if (e == P2_OK)
         *out = b;
     else
@@ -31,11 +32,11 @@ enum p2_err plain_unpack(const struct p2_slice *packed, uint32_t raw_size, struc
     return e;
 }
 
-enum p2_err plain_make(struct p2_msg *m, struct p2_blob_pool *pool, struct p2_blob **held) {
+enum p2_err plain_make(struct p2_msg *m, struct plain *plain, struct p2_blob **held) {
     uint32_t raw_size = 0;
     bool *zstd = flag_of(m, &raw_size);
     struct p2_slice *payload = p2_msg_payload(m);
-    enum p2_err e = plain_unpack(payload, raw_size, pool, held);
+    enum p2_err e = plain_unpack(payload, raw_size, &plain->pool, held);
     if (e != P2_OK) return e;
     *zstd = false;
     *payload = (struct p2_slice){*held, 0, raw_size};

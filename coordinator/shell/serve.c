@@ -39,8 +39,7 @@ struct serve {
     struct coord *core;
     struct coord_actions actions;
     struct p2_loop *loop;
-    struct p2_blob_pool pool;
-    struct p2_codec codec;
+    struct plain plain;
     struct digest *digest;
     struct p2_slab links;
     struct p2_map by_conn;
@@ -99,7 +98,7 @@ static void send_message(struct serve *s, const struct coord_action *a) {
     struct p2_msg m = a->u.msg;
     const struct link *l = plain_needed(&m) ? link_of(s, a->conn) : NULL;
     struct p2_blob *held = NULL;
-    enum p2_err e = l && !(l->features & P2_FEATURE_ZSTD) ? plain_make(&m, &s->pool, &held) : P2_OK;
+    enum p2_err e = l && !(l->features & P2_FEATURE_ZSTD) ? plain_make(&m, &s->plain, &held) : P2_OK;
     if (e != P2_OK) {
         give_up_stream(s, a->conn, m.stream, e);
         return;
@@ -162,7 +161,7 @@ static void on_opened(void *context, p2_conn conn, const char *remote_address) {
     }
     l->self = h;
     l->conn = conn;
-    p2_reader_init(&l->reader, &s->codec);
+    p2_reader_init(&l->reader, &s->plain.codec);
     struct p2_id key = conn_key(conn);
     p2_map_put(&s->by_conn, &key, h);
     if (p2_log_on(P2_LOG_DEBUG)) {
@@ -271,14 +270,14 @@ static bool make_parts(struct serve *s, const struct serve_config *config) {
                                 .pick = config->pick,
                                 .types = p2_task_types,
                                 .type_count = p2_task_type_count,
-                                .pool = &s->pool,
+                                .pool = &s->plain.pool,
                                 .unpack = plain_unpack};
     uint64_t seed[2];
     p2_entropy(seed, sizeof seed);
     p2_entropy(&core.seed, sizeof core.seed);
     uint32_t most = connections_max(&config->limits);
-    p2_blob_pool_init(&s->pool, pool_bytes(&config->limits), KEPT_BYTES);
-    return p2_codec_init(&s->codec, &s->pool) && p2_slab_init(&s->links, sizeof(struct link), most) &&
+    p2_blob_pool_init(&s->plain.pool, pool_bytes(&config->limits), KEPT_BYTES);
+    return p2_codec_init(&s->plain.codec, &s->plain.pool) && p2_slab_init(&s->links, sizeof(struct link), most) &&
            p2_map_init(&s->by_conn, most, seed) && coord_actions_init(&s->actions, &config->limits) &&
            (s->core = coord_create(&core, p2_clock_now()));
 }
@@ -300,7 +299,7 @@ static enum p2_err listen_on(struct serve *s, const struct serve_config *config,
     if (!p2_loop_route(s->loop, "/healthz", http_health, s)) return P2_ERR_NO_MEMORY;
     s->signals_fd = p2_signals_open();
     if (s->signals_fd < 0 || !p2_loop_watch(s->loop, s->signals_fd, on_signal, s)) return P2_ERR_NO_MEMORY;
-    s->digest = digest_create(&s->pool, wake, s); // after the signals: its thread takes none
+    s->digest = digest_create(&s->plain.pool, wake, s); // after the signals: its thread takes none
     if (!s->digest) return P2_ERR_NO_MEMORY;
     return p2_loop_listen(s->loop, config->address, config->port, port_out);
 }
@@ -332,8 +331,8 @@ void serve_destroy(struct serve **at) {
     if (s->actions.items) coord_actions_deinit(&s->actions);
     p2_map_deinit(&s->by_conn);
     p2_slab_deinit(&s->links);
-    p2_codec_deinit(&s->codec);
-    p2_blob_pool_deinit(&s->pool);
+    p2_codec_deinit(&s->plain.codec);
+    p2_blob_pool_deinit(&s->plain.pool);
     if (s->signals_fd >= 0) close(s->signals_fd);
     free(s);
 }
@@ -365,5 +364,5 @@ bool serve_draining(const struct serve *s) { return s->signals > 0; }
 
 uint64_t serve_memory_bytes(const struct serve *s) {
     return coord_memory_bytes(s->core) + s->actions.capacity * sizeof *s->actions.items + s->actions.texts.capacity +
-           p2_slab_bytes(&s->links) + s->pool.bytes_live_max + s->pool.bytes_kept_max;
+           p2_slab_bytes(&s->links) + s->plain.pool.bytes_live_max + s->plain.pool.bytes_kept_max;
 }

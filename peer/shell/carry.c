@@ -40,7 +40,7 @@ static void send_result(struct supervisor *s, const struct worker_action *a) {
     }
     bool *dull = &e->dull[a->cell];
     if (a->offset == 0) *dull = false;
-    struct p2_blob *small = a->zstd && !*dull ? p2_body_deflate(&s->pool, bytes->data, bytes->size) : NULL;
+    struct p2_blob *small = a->zstd && !*dull ? p2_body_deflate(&s->codec, bytes->data, bytes->size) : NULL;
     if (!small) *dull = true;
     struct p2_blob *sent = small ? small : bytes;
     put_payload(&m, (struct p2_slice){sent, 0, sent->size}, a->size, small != NULL);

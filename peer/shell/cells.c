@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "wire/wire.h"
 
 static uint64_t total(const struct word_setup *s) { return s->cells * (s->in_bytes + s->out_bytes); }
 
-enum p2_err cells_init(struct cells *c, const struct word_setup *setup) {
+enum p2_err cells_init(struct cells *c, const struct word_setup *setup, struct p2_codec *codec) {
     c->setup = *setup;
+    c->codec = codec;
     c->fd = memfd_create("p2c2r-cells", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (c->fd < 0) return P2_ERR_IO;
     // the executor can then neither shrink nor grow what we read
@@ -57,7 +57,8 @@ enum p2_err cells_store(struct cells *c, const struct cells_piece *p) {
     P2_CHECK(p->offset <= s->in_bytes && p->raw_size <= s->in_bytes - p->offset);
     const uint8_t *bytes = p2_slice_data(&p->bytes);
     if (p->zstd) {
-        if (p2_body_inflate(bytes, p->bytes.size, c->inflated, p->raw_size) != P2_OK) return P2_ERR_BAD_RECORD;
+        if (p2_body_inflate(c->codec, bytes, p->bytes.size, c->inflated, p->raw_size) != P2_OK)
+            return P2_ERR_BAD_RECORD;
         bytes = c->inflated;
     } else if (p->raw_size != p->bytes.size) {
         return P2_ERR_BAD_RECORD;

@@ -10,14 +10,17 @@
 #include "base/err.h"
 #include "msg/limits.h"
 #include "peer/core/words.h"
+#include "wire/wire.h"
 
 struct cells {
     int fd; // CLOEXEC; its size can no longer change
     struct word_setup setup;
+    struct p2_codec *codec; // borrows: decompresses payloads
     uint8_t inflated[P2_RECORD_PAYLOAD_MAX];
 };
 
-enum p2_err cells_init(struct cells *c, const struct word_setup *setup); // P2_ERR_IO when the world refuses
+enum p2_err cells_init(struct cells *c, const struct word_setup *setup,
+                       struct p2_codec *codec); // P2_ERR_IO when the world refuses
 void cells_deinit(struct cells *c);
 
 // Payload bytes to `offset` of a cell's payload; raw_size is their number after decompression.

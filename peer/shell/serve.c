@@ -180,7 +180,7 @@ static bool executors_open(struct supervisor *s) {
         const struct word_setup setup = worker_setup(s->worker, i);
         e->of = s;
         e->index = i;
-        if (cells_init(&e->cells, &setup) != P2_OK) return false;
+        if (cells_init(&e->cells, &setup, &s->codec) != P2_OK) return false;
     }
     return true;
 }

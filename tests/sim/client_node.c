@@ -114,7 +114,7 @@ static void store(struct client *c, const struct session_action *a) {
     struct p2_blob *plain = NULL;
     if (a->u.store.zstd) {
         plain = p2_blob_new(&sim.pool, raw);
-        P2_CHECK(plain && p2_body_inflate(bytes, a->u.store.slice.size, plain->data, raw) == P2_OK);
+        P2_CHECK(plain && p2_body_inflate(&sim.codec, bytes, a->u.store.slice.size, plain->data, raw) == P2_OK);
         bytes = plain->data;
     }
     SIM_CHECK(bytes_right(bytes, about->result_seed, t->have, raw), "task %u: wrong bytes in its result", t->task);
@@ -174,7 +174,7 @@ static void send(struct client *c, struct session_action *a) {
     struct p2_blob *packed = NULL;
     bool mine = m->kind == P2_MSG_TASK_SUBMIT || m->kind == P2_MSG_CHUNK;
     if (mine && payload->size && p2_session_features(c->s) & P2_FEATURE_ZSTD)
-        packed = p2_body_deflate(&sim.pool, p2_slice_data(payload), payload->size);
+        packed = p2_body_deflate(&sim.codec, p2_slice_data(payload), payload->size);
     if (packed) {
         *payload = (struct p2_slice){packed, 0, packed->size};
         *(m->kind == P2_MSG_CHUNK ? &m->u.chunk.payload_zstd : &m->u.submit.payload_zstd) = true;

@@ -213,7 +213,7 @@ enum p2_err exec_store(struct exec *e, uint32_t cell, uint64_t offset, const str
         c->bytes = realloc(c->bytes, c->capacity);
         P2_CHECK(c->bytes);
     }
-    if (zstd) return p2_body_inflate(p2_slice_data(bytes), bytes->size, c->bytes + offset, raw_size);
+    if (zstd) return p2_body_inflate(&sim.codec, p2_slice_data(bytes), bytes->size, c->bytes + offset, raw_size);
     memcpy(c->bytes + offset, p2_slice_data(bytes), raw_size);
     return P2_OK;
 }

@@ -55,7 +55,7 @@ static void send_result(struct peer *p, const struct worker_action *a) {
     struct p2_blob *bytes = p2_blob_new(&sim.pool, a->size), *small = NULL;
     P2_CHECK(bytes);
     bytes_fill(bytes->data, p->execs[a->exec].cells[a->cell].result_seed, a->offset, a->size);
-    if (a->zstd && sim.plan->zstd) small = p2_body_deflate(&sim.pool, bytes->data, bytes->size);
+    if (a->zstd && sim.plan->zstd) small = p2_body_deflate(&sim.codec, bytes->data, bytes->size);
     put_result(&m, small ? small : bytes, a->size, small != NULL);
     link_send(p->node.link, NEAR, a->lane, &m);
     p2_blob_unref(small);

@@ -42,7 +42,7 @@ static struct p2_blob *next_part(struct fake *f, struct fake_task *t, uint32_t n
     t->out.sent += n;
     *zstd = false;
     struct p2_blob *packed = NULL;
-    if (f->mood == FAKE_ECHO_ZSTD && n) packed = p2_body_deflate(&f->pool, p2_slice_data(part), n);
+    if (f->mood == FAKE_ECHO_ZSTD && n) packed = p2_body_deflate(&f->codec, p2_slice_data(part), n);
     if (!packed) return NULL;
     *part = (struct p2_slice){packed, 0, packed->size};
     *zstd = true;
@@ -149,7 +149,7 @@ static void decide(struct fake *f, struct fake_task *t) {
 static void keep(struct fake *f, struct fake_task *t, uint64_t offset, struct p2_slice part, uint32_t raw, bool zstd) {
     if (zstd) f->zstd_payloads++;
     if (zstd)
-        P2_CHECK(p2_body_inflate(p2_slice_data(&part), part.size, t->payload->data + offset, raw) == P2_OK);
+        P2_CHECK(p2_body_inflate(&f->codec, p2_slice_data(&part), part.size, t->payload->data + offset, raw) == P2_OK);
     else if (raw)
         memcpy(t->payload->data + offset, p2_slice_data(&part), raw);
     uint64_t limit = p2_inflow_grant(&t->in, t->in.have, P2_STREAM_WINDOW);

@@ -22,19 +22,22 @@
 
 static struct cells cells;
 static struct p2_blob_pool pool;
+static struct p2_codec codec;
 static const struct word_setup setup = {
     .version = WORDS_VERSION, .cells = 3, .slots = 2, .in_bytes = 1 << 20, .out_bytes = 1 << 20};
 
 static int open_cells(void **state) {
     (void)state;
     p2_blob_pool_init(&pool, 1 << 22, 1 << 22);
-    return cells_init(&cells, &setup) == P2_OK ? 0 : 1;
+    assert_true(p2_codec_init(&codec, &pool));
+    return cells_init(&cells, &setup, &codec) == P2_OK ? 0 : 1;
 }
 
 static int close_cells(void **state) {
     (void)state;
     cells_deinit(&cells);
     assert_int_equal(pool.bytes_live, 0);
+    p2_codec_deinit(&codec);
     p2_blob_pool_deinit(&pool);
     return 0;
 }
@@ -117,7 +120,7 @@ static void deflated_bytes_are_inflated_or_refused(void **state) {
     (void)state;
     struct p2_blob *raw = p2_blob_new(&pool, 5000);
     memset(raw->data, 'a', raw->size);
-    struct p2_blob *small = p2_body_deflate(&pool, raw->data, raw->size);
+    struct p2_blob *small = p2_body_deflate(&codec, raw->data, raw->size);
     assert_non_null(small);
     struct cells_piece piece = {.raw_size = 5000, .zstd = true, .bytes = {small, 0, small->size}};
     assert_int_equal(cells_store(&cells, &piece), P2_OK);
