@@ -23,7 +23,9 @@
 #define CLIENT_WIRE_BYTES_MAX (64ull << 20)     // records on their way in or compressed on their way out
 #define CLIENT_HELD_BYTES_MAX (64ull << 20)     // held back by fake lag before the socket is left unread
 
-enum record_state { RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
+//   FREE --> OPEN --> ENDED --> LENT      any --> freed, by release or with the client
+enum record_state { RECORD_FREE, RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
+#define RECORD_STATES 4
 
 // One ticket from submit to release.
 struct record {
@@ -96,6 +98,8 @@ void p2_client_drop_held(struct p2c2r_client *c);
 void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size);
 void p2_record_store(struct p2c2r_client *c, const struct session_action *a);
 void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
+// The one function that writes a record's state; ENDED ones are in client->ended.
+void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state to);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
 
 // ---- client.c

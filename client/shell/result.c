@@ -4,7 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "os/os.h"
+
+void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state to) {
+    static const enum record_state next[RECORD_STATES] = {
+        [RECORD_FREE] = RECORD_OPEN, [RECORD_OPEN] = RECORD_ENDED, [RECORD_ENDED] = RECORD_LENT};
+    P2_CHECK(r->state < RECORD_LENT && next[r->state] == to);
+    if (to == RECORD_LENT) p2_list_remove(&r->link);
+    if (to == RECORD_ENDED) p2_list_push_back(&c->ended, &r->link);
+    r->state = to;
+}
 
 // One message touches one ticket, so one drop waits at most.
 static void drop(struct p2c2r_client *c, const struct record *r, enum p2_err why) {
@@ -71,8 +81,7 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
         r->data = NULL;
         r->end.result_size = 0;
     }
-    r->state = RECORD_ENDED;
-    p2_list_push_back(&c->ended, &r->link);
+    p2_record_move(c, r, RECORD_ENDED);
     if (c->drop_waits == e->ticket) c->drop_waits = 0;
 }
 
@@ -84,10 +93,9 @@ void p2_record_free(struct p2c2r_client *c, struct record *r) {
 
 static int64_t us(p2_ns span) { return (int64_t)p2_ns_to_us(span); }
 
-static void lend(struct record *r, p2c2r_result *out) {
+static void lend(struct p2c2r_client *c, struct record *r, p2c2r_result *out) {
     const struct session_ended *e = &r->end;
-    p2_list_remove(&r->link);
-    r->state = RECORD_LENT;
+    p2_record_move(c, r, RECORD_LENT);
     *out = (p2c2r_result){
         .size = sizeof *out,
         .ticket = r->ticket,
@@ -123,9 +131,9 @@ static size_t result_size(struct p2c2r_client *c, const p2c2r_result *result) {
     return 0;
 }
 
-static void give(struct record *r, p2c2r_result *out, size_t out_size) {
+static void give(struct p2c2r_client *c, struct record *r, p2c2r_result *out, size_t out_size) {
     p2c2r_result whole;
-    lend(r, &whole);
+    lend(c, r, &whole);
     size_t n = out_size < sizeof whole ? out_size : sizeof whole;
     if (out_size > n) memset((char *)out + n, 0, out_size - n);
     whole.size = out_size;
@@ -143,7 +151,8 @@ uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_
     uint32_t n = 0;
     struct p2_list *first;
     while (results && n < max && (first = p2_list_first(&c->ended)) != NULL) {
-        give(P2_CONTAINER_OF(first, struct record, link), (p2c2r_result *)(void *)((char *)results + n * size), size);
+        give(c, P2_CONTAINER_OF(first, struct record, link), (p2c2r_result *)(void *)((char *)results + n * size),
+             size);
         n++;
     }
     return n;
@@ -159,7 +168,7 @@ p2c2r_status p2c2r_wait(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *resu
         struct record *r = p2_slab_get(&c->records, ticket);
         if (!r || r->state == RECORD_LENT) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
         if (r->state == RECORD_ENDED) {
-            give(r, result, size);
+            give(c, r, result, size);
             return P2C2R_OK;
         }
         now = p2_clock_now();

@@ -124,11 +124,11 @@ static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t
         return status;
     }
     r->ticket = handle;
-    r->state = RECORD_OPEN;
+    p2_list_init(&r->link);
+    p2_record_move(c, r, RECORD_OPEN);
     r->user = task.user;
     r->out = task.out;
     r->out_capacity = task.out_capacity;
-    p2_list_init(&r->link);
     ev.u.submit.ticket = handle;
     ev.u.submit.id = p2_id_random();
     ev.u.submit.type = p.type->name;

@@ -29,6 +29,19 @@ struct exec_slot *runner_first_slot(struct runner *r) {
 
 static uint32_t cell_index(const struct runner *r, const struct run_cell *c) { return (uint32_t)(c - r->cells); }
 
+// The one function that writes a cell's state; those that wait are in the heap. Called with the lock.
+static void cell_move(struct runner *r, struct run_cell *c, enum run_state to) {
+    static const unsigned moves[] = {
+        [RUN_FREE] = 1u << RUN_WAITING,
+        [RUN_WAITING] = 1u << RUN_RUNNING | 1u << RUN_FREE,
+        [RUN_RUNNING] = 1u << RUN_FREE,
+    };
+    P2_CHECK(moves[c->state] & 1u << to);
+    if (to == RUN_WAITING) p2_heap_push(&r->waiting, &c->node, c->job.deadline_ns, r->arrivals++);
+    if (c->state == RUN_WAITING) p2_heap_remove(&r->waiting, &c->node);
+    c->state = to;
+}
+
 // Says how a job ended. The cell is free before it is said, since the answer may be the next job. Without the lock.
 static void tell(struct runner *r, uint32_t cell, const struct slot_outcome *outcome, p2_ns queue_ns,
                  p2_ns processing_ns) {
@@ -60,7 +73,7 @@ static void run_one(struct run_slot *s, struct run_cell *c) {
     slot_run(&s->exec, c->type_index, r->o.proofs[c->type_index].type, &c->job, &outcome);
     p2_ns processing_ns = p2_clock_now() - start;
     pthread_mutex_lock(&r->lock);
-    c->state = RUN_FREE;
+    cell_move(r, c, RUN_FREE);
     pthread_mutex_unlock(&r->lock);
     tell(r, cell, &outcome, queue_ns, processing_ns);
     if (s->exec.device_lost) r->o.lost(r->o.arg, outcome.why);
@@ -70,7 +83,7 @@ static void run_one(struct run_slot *s, struct run_cell *c) {
 static struct run_cell *next_job(struct run_slot *s) {
     struct runner *r = s->runner;
     while (!r->stopping) {
-        struct p2_heap_node *node = p2_heap_pop(&r->waiting);
+        struct p2_heap_node *node = p2_heap_peek(&r->waiting);
         if (!node) {
             p2_ns until = p2_clock_now() + RUN_IDLE_NS;
             const struct timespec at = {.tv_sec = until / P2_SEC, .tv_nsec = until % P2_SEC};
@@ -82,10 +95,10 @@ static struct run_cell *next_job(struct run_slot *s) {
         struct run_cell *c = P2_CONTAINER_OF(node, struct run_cell, node);
         p2_ns now = p2_clock_now();
         if (c->job.deadline_ns > now) {
-            c->state = RUN_RUNNING;
+            cell_move(r, c, RUN_RUNNING);
             return c;
         }
-        c->state = RUN_FREE;
+        cell_move(r, c, RUN_FREE);
         p2_ns queue_ns = now - c->received_ns;
         pthread_mutex_unlock(&r->lock);
         tell_unstarted(r, cell_index(r, c), P2_ERR_DEADLINE_EXCEEDED, queue_ns);
@@ -170,9 +183,8 @@ enum p2_err runner_submit(struct runner *r, const struct word_job *job, p2_ns no
         c->job.deadline_ns = job->deadline_ns;
         c->type_index = type_index;
         c->received_ns = now;
-        c->state = RUN_WAITING;
         atomic_store(&c->cancelled, false);
-        p2_heap_push(&r->waiting, &c->node, job->deadline_ns, r->arrivals++);
+        cell_move(r, c, RUN_WAITING);
         pthread_cond_signal(&r->wake);
     }
     pthread_mutex_unlock(&r->lock);
@@ -187,8 +199,7 @@ void runner_cancel(struct runner *r, uint32_t cell) {
     bool waiting = c->state == RUN_WAITING;
     p2_ns queue_ns = p2_clock_now() - c->received_ns;
     if (waiting) {
-        p2_heap_remove(&r->waiting, &c->node);
-        c->state = RUN_FREE;
+        cell_move(r, c, RUN_FREE);
     } else if (c->state == RUN_RUNNING) {
         atomic_store(&c->cancelled, true);
     }
@@ -205,9 +216,8 @@ p2_ns runner_expire(struct runner *r, p2_ns now) {
             pthread_mutex_unlock(&r->lock);
             return next;
         }
-        p2_heap_pop(&r->waiting);
         struct run_cell *c = P2_CONTAINER_OF(node, struct run_cell, node);
-        c->state = RUN_FREE;
+        cell_move(r, c, RUN_FREE);
         p2_ns queue_ns = now - c->received_ns;
         pthread_mutex_unlock(&r->lock);
         tell_unstarted(r, cell_index(r, c), P2_ERR_DEADLINE_EXCEEDED, queue_ns);
@@ -224,9 +234,9 @@ void runner_stop(struct runner *r) {
         r->slots[i].started = false;
     }
     struct p2_heap_node *node;
-    while ((node = p2_heap_pop(&r->waiting))) {
+    while ((node = p2_heap_peek(&r->waiting))) {
         struct run_cell *c = P2_CONTAINER_OF(node, struct run_cell, node);
-        c->state = RUN_FREE;
+        cell_move(r, c, RUN_FREE);
         tell_unstarted(r, cell_index(r, c), P2_ERR_CANCELLED, p2_clock_now() - c->received_ns);
     }
 }

@@ -19,6 +19,7 @@
 #define RUN_SLOTS_MAX 16
 #define RUN_IDLE_NS (30 * P2_SEC) // after which a slot gives its free memory back
 
+//   FREE --> WAITING --> RUNNING --> FREE      WAITING --> FREE: too late, cancelled or stopped
 enum run_state { RUN_FREE, RUN_WAITING, RUN_RUNNING };
 
 struct run_cell {

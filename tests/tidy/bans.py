@@ -43,7 +43,7 @@ def main():
                 match = re.search(pattern, line)
                 if match and not (exempt and re.match(exempt, path)):
                     problems.append(f'{path}:{number}: {match.group(0).strip()}: {why}')
-        if re.match(r'(coordinator|peer|client)/core/', path):
+        if re.match(r'(coordinator|peer|client)/core/|peer/executor/|client/shell/', path):
             problems += states(path, text)
     for path in tracked(*TEXT_ENDINGS):
         if path == 'tests/tidy/bans.py':

@@ -24,6 +24,8 @@ FAULTS = [  # check, planted file, its text, what the check must say
     ('bans', 'common/os/a.c', 'void f(void) {\n    usleep(1);\n}\n', 'usleep('),
     ('bans', 'common/os/a.c', '// TO' + 'DO later\n', 'an open end'),
     ('bans', 'coordinator/core/a.c', 'void f(struct task *t) {\n    t->state = 1;\n}\n', 'f writes a state'),
+    ('bans', 'peer/executor/a.c', 'void g(struct cell *c) {\n    c->state = 1;\n}\n', 'g writes a state'),
+    ('bans', 'client/shell/a.c', 'void h(struct record *r) {\n    r->state = 1;\n}\n', 'h writes a state'),
     ('bans', 'common/base/a.h', 'typedef struct a a;\n', 'never a typedef'),
     ('layout', 'stray/a.c', '', 'stray: not one of the names'),
     ('layout', 'common/a.md', '[x](gone.md)\n', 'links to gone.md'),
