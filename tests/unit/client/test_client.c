@@ -241,6 +241,42 @@ static void bad_arguments_are_sentences(void **state) {
     p2c2r_destroy(NULL);
 }
 
+// results[0].size is the distance of the elements: of a newer caller, of an older one.
+static void poll_fills_arrays_of_the_callers_structs(void **state) {
+    (void)state;
+    p2c2r_client *c = open_at("ws://127.0.0.1:9", (p2c2r_options){0});
+    for (int i = 0; i < 5; i++) assert_int_equal(p2c2r_cancel(c, submit(c, "x", 1)), P2C2R_OK);
+    struct {
+        p2c2r_result known;
+        uint64_t further;
+    } newer[3];
+    memset(newer, 0xff, sizeof newer);
+    newer[0].known.size = sizeof newer[0];
+    assert_int_equal(p2c2r_poll(c, &newer[0].known, 2, 0), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(newer[i].known.size, sizeof newer[0]);
+        assert_int_equal(newer[i].known.outcome, P2C2R_CANCELLED);
+        assert_int_equal(newer[i].further, 0);
+        p2c2r_release(c, &newer[i].known);
+    }
+    assert_true(newer[2].further == UINT64_MAX);
+    struct older { // without the timing that came later
+        _Alignas(p2c2r_result) char bytes[offsetof(p2c2r_result, total_us)];
+    } older[4];
+    memset(older, 0xff, sizeof older);
+    const size_t size = sizeof older[0];
+    memcpy(&older[0], &size, sizeof size);
+    assert_int_equal(p2c2r_poll(c, (p2c2r_result *)(void *)older, 3, 0), 3);
+    for (int i = 0; i < 3; i++) {
+        p2c2r_result r = {0};
+        memcpy(&r, &older[i], size);
+        assert_int_equal(r.size, size);
+        assert_int_equal(r.outcome, P2C2R_CANCELLED);
+    }
+    for (size_t i = 0; i < size; i++) assert_int_equal(older[3].bytes[i], (char)0xff);
+    p2c2r_destroy(&c); // these are not given back one by one
+}
+
 static void options_out_of_range_make_no_client(void **state) {
     (void)state;
     const p2c2r_options good = {.size = sizeof good, .coordinator = "ws://127.0.0.1:9"};
@@ -507,6 +543,7 @@ int main(void) {
         cmocka_unit_test(poll_hands_out_every_ticket_once),
         cmocka_unit_test(a_full_window_says_again_until_released),
         cmocka_unit_test(bad_arguments_are_sentences),
+        cmocka_unit_test(poll_fills_arrays_of_the_callers_structs),
         cmocka_unit_test(options_out_of_range_make_no_client),
         cmocka_unit_test(every_mood_of_a_coordinator_has_its_ending),
         cmocka_unit_test(a_result_that_does_not_unpack_ends_its_ticket_alone),
