@@ -41,7 +41,7 @@ static int command_devices(struct run *r) {
     if (r->options.json) {
         fputs(r->list, stdout);
     } else {
-        devices_print(&r->listed);
+        devices_print(&r->listed, stdout);
     }
     return P2_EXIT_OK;
 }
@@ -60,19 +60,27 @@ static int selftest(struct run *r, const char *device) {
     return child_run(r->executor, arguments, NULL, SELFTEST_LIMIT) == 0 ? P2_EXIT_OK : P2_EXIT_FAILED;
 }
 
-static bool choose(struct run *r, struct seats *out, struct p2_strbuf *why) {
+// The seats that --device asks for. An exit code; what is wrong has been said.
+static int choose(struct run *r, struct seats *out) {
+    char text[WHY_MAX];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
     const char *which = r->options.device;
-    if (!devices_only_fake(which) && !list(r, why)) return false;
-    return devices_select(which, &r->listed, (uint32_t)r->options.slots, out, why);
+    if (!devices_only_fake(which) && !list(r, &why)) return failed(text);
+    if (devices_select(which, &r->listed, (uint32_t)r->options.slots, out, &why)) return P2_EXIT_OK;
+    bool none = !devices_only_fake(which) && r->listed.count == 0; // the machine's fault before it is the question's
+    if (none) return failed(devices_none);
+    failed(text);
+    fprintf(stderr, "There are:\n");
+    devices_print(&r->listed, stderr);
+    fprintf(stderr, "and fake, which computes with plain C.\n");
+    return P2_EXIT_USAGE;
 }
 
 static int command_selftest(struct run *r) {
-    char text[WHY_MAX];
-    struct p2_strbuf why;
     struct seats seats;
-    p2_strbuf_init(&why, text, sizeof text);
-    if (!choose(r, &seats, &why)) return failed(text);
-    int code = P2_EXIT_OK;
+    int code = choose(r, &seats);
+    if (code != P2_EXIT_OK) return code;
     for (uint32_t i = 0; i < seats.count; i++) {
         if (selftest(r, seats.all[i].argument) != P2_EXIT_OK) code = P2_EXIT_FAILED;
     }
@@ -80,9 +88,6 @@ static int command_selftest(struct run *r) {
 }
 
 static int command_serve(struct run *r) {
-    char text[WHY_MAX];
-    struct p2_strbuf why;
-    p2_strbuf_init(&why, text, sizeof text);
     const struct options *o = &r->options;
     struct serve_settings s = {.url = o->coordinator,
                                .executor = r->executor,
@@ -91,7 +96,8 @@ static int command_serve(struct run *r) {
                                .queue_depth = (uint32_t)o->queue_depth,
                                .cell_bytes = (o->max_payload + PAGE - 1) / PAGE * PAGE,
                                .drain_ns = o->drain_ns};
-    if (!choose(r, &s.seats, &why)) return failed(text);
+    int code = choose(r, &s.seats);
+    if (code != P2_EXIT_OK) return code;
     const struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none); // payloads are other people's and do not come to lie on this disk
     return serve(&s);

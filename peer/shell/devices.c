@@ -110,8 +110,7 @@ bool devices_select(const char *which, const struct seats *listed, uint32_t slot
     for (const char *word = which; !all;) {
         size_t size = strcspn(word, ",");
         if (out->count == P2_DEVICES_MAX || !add(word, size, listed, out)) {
-            p2_strbuf_printf(why, "no device \"%.*s\", or named twice; `p2c2r-peer devices` lists them", (int)size,
-                             word);
+            p2_strbuf_printf(why, "no device \"%.*s\", or named twice", (int)size, word);
             return false;
         }
         if (!word[size]) break;
@@ -122,11 +121,11 @@ bool devices_select(const char *which, const struct seats *listed, uint32_t slot
     return out->count > 0;
 }
 
-void devices_print(const struct seats *s) {
-    printf("%-5s  %-5s  %5s  %5s  %10s  %s\n", "index", "kind", "units", "slots", "memory", "name (driver)");
+void devices_print(const struct seats *s, FILE *to) {
+    fprintf(to, "%-5s  %-5s  %5s  %5s  %10s  %s\n", "index", "kind", "units", "slots", "memory", "name (driver)");
     for (uint32_t i = 0; i < s->count; i++) {
         const struct worker_device *d = &s->all[i].device;
-        printf("%-5s  %-5s  %5u  %5u  %6llu MiB  %s (%s)\n", s->all[i].argument, kind_name(d->kind), d->compute_units,
-               d->slots, (unsigned long long)(d->memory_bytes >> 20), d->name, d->driver);
+        fprintf(to, "%-5s  %-5s  %5u  %5u  %6llu MiB  %s (%s)\n", s->all[i].argument, kind_name(d->kind),
+                d->compute_units, d->slots, (unsigned long long)(d->memory_bytes >> 20), d->name, d->driver);
     }
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/strbuf.h"
 #include "peer/core/worker.h"
@@ -36,7 +37,7 @@ bool devices_select(const char *which, const struct seats *listed, uint32_t slot
                     struct p2_strbuf *why);
 bool devices_only_fake(const char *which); // nothing to list
 
-void devices_print(const struct seats *s); // a table on standard output
+void devices_print(const struct seats *s, FILE *to); // as a table
 
 // What to do when there is none.
 extern const char devices_none[];

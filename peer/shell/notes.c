@@ -57,6 +57,8 @@ void supervisor_note(struct supervisor *s, const struct worker_note *n) {
         printf("registered with %s as %s\n", s->settings.url, id);
         fflush(stdout);
         p2_strbuf_printf(&out, " coordinator=%s peer=%s", s->settings.url, id);
+    } else if (n->kind == WORKER_NOTE_LINK_LOST || n->kind == WORKER_NOTE_DIALLING) {
+        p2_strbuf_printf(&out, " coordinator=%s", s->settings.url);
     } else if (named) {
         p2_strbuf_printf(&out, " task=%s", id);
         if (n->attempt) p2_strbuf_printf(&out, " attempt=%u", n->attempt);

@@ -71,6 +71,22 @@ class Programs(unittest.TestCase):
         self.assertEqual(result.returncode, 1, result.stdout)
         self.assertIn('pocl-opencl-icd', result.stderr)
 
+    def test_a_device_that_is_not_there_is_answered_with_those_that_are(self):
+        for device in ('7', '0,0', 'gpu'):
+            result = run(PROGRAMS[1], '--coordinator', 'ws://127.0.0.1:9', '--device', device)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            first, *rest = result.stderr.splitlines()
+            self.assertIn('no device', first)
+            self.assertIn('index', rest[1])
+            self.assertTrue(rest[2].startswith('0 '), rest)
+
+    def test_a_peer_names_the_coordinator_that_is_not_there(self):
+        with Cluster() as cluster:
+            cluster.coordinator.kill()
+            peer = cluster.peer(wait=False)
+            eventually('the address in its log', lambda: f'coordinator={cluster.url}' in peer.tail())
+            self.assertEqual(peer.terminate(), 0)
+
     def test_a_stuck_executor_is_killed_and_another_takes_over(self):
         with Cluster() as cluster:
             peer = cluster.peer()
