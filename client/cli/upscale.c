@@ -11,6 +11,7 @@
 #define AGAIN_MIN_NS (20 * P2_MS) // pauses before a task is handed in again
 #define AGAIN_MAX_NS P2_SEC
 #define IN_FLIGHT_MAX 1024
+#define SCALE_DEFAULT 2
 #define JOBS_MAX 10000000u
 
 static const char *const qualities[] = {"fast", "balanced", "quality", NULL};
@@ -29,16 +30,15 @@ static const struct p2_option options[] = {
      .letter = 'o'},
     {.name = "scale",
      .kind = P2_OPT_REAL,
-     .fallback = "2",
      .min = 1,
      .max = 4,
      .value_name = "FACTOR",
-     .doc = "How much larger each side becomes.",
+     .doc = "How much larger each side becomes; default 2.",
      .offset = AT(scale)},
     {.name = "size",
      .kind = P2_OPT_TEXT,
      .value_name = "WxH",
-     .doc = "Size of the result in pixels, in place of --scale.",
+     .doc = "Size of the result in pixels; not with --scale.",
      .offset = AT(size)},
     {.name = "quality",
      .kind = P2_OPT_TEXT,
@@ -341,7 +341,10 @@ int cli_upscale(int argc, char **argv) {
     int code = P2_EXIT_USAGE;
     if (!s.out) {
         cli_complain("say where to write with -o FILE or -o FOLDER");
+    } else if (s.size && s.scale > 0) {
+        cli_complain("--size and --scale both say how large the result is: give one of them");
     } else {
+        if (!s.size && s.scale <= 0) s.scale = SCALE_DEFAULT;
         code = pictures_open(&r.pictures, &s, operands, count);
         if (code == P2_EXIT_OK) code = run_all(&s, &r);
     }

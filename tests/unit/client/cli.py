@@ -50,6 +50,7 @@ def refusals(folder):
     expect(2, 'divine', 'upscale', PICTURE, '-o', out, '--quality', 'divine')
     expect(2, 'WIDTHxHEIGHT', 'upscale', PICTURE, '-o', out, '--size', '12')
     expect(2, 'WIDTHxHEIGHT', 'upscale', PICTURE, '-o', out, '--size', '0x5')
+    expect(2, 'give one of them', 'upscale', PICTURE, '-o', out, '--size', '960x540', '--scale', '2')
     expect(2, 'output_res', 'upscale', PICTURE, '-o', out, '--size', '10x10', *NOBODY)
     expect(2, 'sharpness', 'upscale', PICTURE, '-o', out, '--sharpness', 'much', *NOBODY)
     expect(2, 'must end in', 'upscale', PICTURE, '-o', os.path.join(folder, 'x.gif'))
