@@ -10,46 +10,8 @@
 #include "kernels/task_type.h"
 #include "os/os.h"
 
-#define FILE_BYTES_MAX (64u << 20)
-#define KEPT_BYTES_MAX (256u << 20) // of input files kept in memory between submissions
 #define JPEG_QUALITY 90
 #define PNG_EFFORT 6
-
-bool picture_load(struct pictures *p, struct picture *pic) {
-    if (pic->bytes) return true;
-    enum p2_err e = p2_file_read(pic->path, FILE_BYTES_MAX, &pic->bytes, &pic->size);
-    if (e == P2_OK) {
-        p->kept_bytes += pic->size;
-        return true;
-    }
-    pic->bytes = NULL;
-    if (e == P2_ERR_NOT_FOUND)
-        cli_complain("%s: there is no such file", pic->path);
-    else if (e == P2_ERR_TOO_LARGE)
-        cli_complain("%s: the file is larger than 64 MiB", pic->path);
-    else
-        cli_complain("%s: the file cannot be read", pic->path);
-    return false;
-}
-
-void picture_unload(struct pictures *p, struct picture *pic) {
-    if (!pic->bytes || p->kept_bytes <= KEPT_BYTES_MAX) return;
-    free(pic->bytes);
-    pic->bytes = NULL;
-    p->kept_bytes -= pic->size;
-}
-
-static int open_input(struct pictures *p, struct picture *pic) {
-    if (!picture_load(p, pic)) return P2_EXIT_USAGE;
-    enum p2_err e = p2_image_probe(pic->bytes, pic->size, &pic->in);
-    if (e == P2_OK) return P2_EXIT_OK;
-    if (e == P2_ERR_TOO_LARGE)
-        cli_complain("%s: the picture is larger than %u pixels a side or 64 million in all", pic->path,
-                     P2_IMAGE_SIDE_MAX);
-    else
-        cli_complain("%s: not a PNG, JPEG, WebP or PPM picture", pic->path);
-    return P2_EXIT_USAGE;
-}
 
 // "WxH", both above 0.
 static bool parse_size(const char *text, uint32_t *width, uint32_t *height) {
@@ -166,7 +128,7 @@ int pictures_open(struct pictures *p, const struct upscale_settings *s, char **p
         const char *slash = strrchr(paths[i], '/');
         pic->path = paths[i];
         pic->name = slash ? slash + 1 : paths[i];
-        code = open_input(p, pic);
+        code = picture_open(p, pic);
         if (code == P2_EXIT_OK) code = choose_size(pic, s);
         picture_unload(p, pic);
     }
@@ -185,33 +147,9 @@ void pictures_close(struct pictures *p) {
 
 // ---- pixels
 
-struct pixels {
-    uint8_t *p; // malloc'd; NULL: none
-    size_t size;
-};
-
-static struct pixels decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want) {
-    struct pixels out = {.size = (size_t)want->width * want->height * want->channels};
-    out.p = malloc(out.size);
-    if (out.p && p2_image_decode(bytes, size, want, out.p, out.size) != P2_OK) {
-        free(out.p);
-        out.p = NULL;
-    }
-    return out;
-}
-
-// Pixels of an answer as it travelled; raw ones are copied.
-static struct pixels answer_pixels(const struct picture *pic, const uint8_t *data, size_t size) {
-    struct p2_image_info want = {pic->answer, pic->out_width, pic->out_height, pic->in.channels};
-    if (pic->answer != P2_IMAGE_RAW) return decode(data, size, &want);
-    struct pixels out = {.size = (size_t)want.width * want.height * want.channels};
-    if (out.size == size) out.p = malloc(size);
-    if (out.p) memcpy(out.p, data, size);
-    return out;
-}
-
 static bool write_converted(struct picture *pic, const void *data, size_t size) {
-    struct pixels from = answer_pixels(pic, data, size);
+    const struct p2_image_info answer = {pic->answer, pic->out_width, pic->out_height, pic->in.channels};
+    struct pixels from = picture_decode(data, size, &answer);
     const struct p2_image_info what = {pic->out_format, pic->out_width, pic->out_height, pic->in.channels};
     size_t bound = p2_image_encode_bound(what.format, what.width, what.height, what.channels), used = 0;
     uint8_t *file = from.p ? malloc(bound) : NULL;
@@ -286,9 +224,9 @@ double picture_psnr(struct pictures *p, struct picture *pic) {
     uint32_t channels = pic->out_format == P2_IMAGE_PNG || pic->out_format == P2_IMAGE_WEBP ? pic->in.channels : 3;
     struct p2_image_info in = pic->in, out = {pic->out_format, pic->out_width, pic->out_height, channels};
     in.channels = channels;
-    struct pixels source = decode(pic->bytes, pic->size, &in), plain = {0}, got = {0};
+    struct pixels source = picture_decode(pic->bytes, pic->size, &in), plain = {0}, got = {0};
     if (source.p) plain = bilinear(pic, &source, channels);
-    if (p2_file_read(pic->out_path, SIZE_MAX, &file, &size) == P2_OK) got = decode(file, size, &out);
+    if (p2_file_read(pic->out_path, SIZE_MAX, &file, &size) == P2_OK) got = picture_decode(file, size, &out);
     double db = plain.p && got.p && plain.size == got.size ? psnr(&plain, &got) : -1;
     if (db < 0) cli_complain("%s: cannot be compared with plain bilinear", pic->out_path);
     free(file);

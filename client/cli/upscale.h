@@ -19,9 +19,9 @@ struct upscale_settings {
 struct picture {
     const char *path, *name; // lends argv; name: without folders
     char *out_path;
-    uint8_t *bytes; // the file; NULL while not in memory
+    uint8_t *bytes; // what is sent: the file, or the same picture turned upright; NULL while not in memory
     size_t size;
-    struct p2_image_info in;
+    struct p2_image_info in; // of what is sent
     uint32_t out_width, out_height;
     enum p2_image_format answer, out_format; // as it travels; as it is written
     bool written;
@@ -33,11 +33,22 @@ struct pictures {
     uint64_t kept_bytes;
 };
 
+// ---- input.c: files to be sent
+int picture_open(struct pictures *p, struct picture *pic);    // reads and checks it; an exit code, and says why not
+bool picture_load(struct pictures *p, struct picture *pic);   // says why not
+void picture_unload(struct pictures *p, struct picture *pic); // keeps it while memory for that lasts
+
+struct pixels {
+    uint8_t *p; // malloc'd; NULL: none
+    size_t size;
+};
+// Raw ones are copied.
+struct pixels picture_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want);
+
+// ---- picture.c
 // Reads, checks and names everything before anything is sent. An exit code; what is wrong has been said.
 int pictures_open(struct pictures *p, const struct upscale_settings *s, char **paths, int count);
 void pictures_close(struct pictures *p);
-bool picture_load(struct pictures *p, struct picture *pic);   // says why not
-void picture_unload(struct pictures *p, struct picture *pic); // keeps it while memory for that lasts
 // Writes a result as a file of the wanted format, whole or not at all. Says why not.
 bool picture_write(struct picture *pic, const void *data, size_t size);
 // dB between the written picture and plain bilinear scaling of the same input; negative: not to be had, said why.

@@ -29,6 +29,11 @@ enum p2_err p2_image_probe(const uint8_t *bytes, size_t size, struct p2_image_in
     return P2_OK;
 }
 
+void p2_image_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out) {
+    *out = (struct p2_image_traits){.orientation = 1};
+    if (recognise(bytes, size) == P2_IMAGE_JPEG) p2_jpeg_traits(bytes, size, out);
+}
+
 enum p2_err p2_image_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want, uint8_t *pixels,
                             size_t capacity) {
     P2_CHECK(want->channels == 3 || want->channels == 4);

@@ -3,6 +3,7 @@
 #ifndef P2_IMAGE_IMAGE_H
 #define P2_IMAGE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,12 +25,24 @@ struct p2_image_info {
 // when a side or the pixel count is above its limit. RAW is never recognised.
 enum p2_err p2_image_probe(const uint8_t *bytes, size_t size, struct p2_image_info *out);
 
+// What a file says of its picture that decoding does not show.
+struct p2_image_traits {
+    uint32_t orientation; // as EXIF counts, 1..8 (p2_image_upright); read of JPEG only, 1 when nothing sound is said
+};
+void p2_image_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
+
 // Decodes into pixels (width * height * channels bytes, the caller's, capacity checked). `want` says what size and
 // channels the caller expects; P2_ERR_BAD_PAYLOAD when the file says otherwise or is broken, P2_ERR_TOO_LARGE for a
 // bomb. channels may differ from the file's: alpha is dropped or set to 255. Memory used besides pixels is bounded by
 // a few rows, except progressive JPEG and WebP: bounded by 8 bytes a pixel.
 enum p2_err p2_image_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want, uint8_t *pixels,
                             size_t capacity);
+
+// Turns and mirrors decoded pixels of a picture of that orientation so that it stands upright, from one buffer into
+// another; *is has the sizes before and then those after (5..8 swap them). Orientation: where the stored first row and
+// first column belong: 1 top left, 2 top right, 3 bottom right, 4 bottom left, 5 left top, 6 right top, 7 right bottom,
+// 8 left bottom. Others count as 1.
+void p2_image_upright(struct p2_image_info *is, uint32_t orientation, const uint8_t *from, uint8_t *to);
 
 // Upper bound of p2_image_encode's output.
 size_t p2_image_encode_bound(enum p2_image_format format, uint32_t width, uint32_t height, uint32_t channels);

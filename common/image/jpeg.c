@@ -7,11 +7,23 @@
 #define SCANS_MAX 100u
 #define SCANNED_PIXELS_MAX (1ull << 30) // scans times pixels
 
-enum { SOF0 = 0xc0, SOF15 = 0xcf, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOI = 0xd8, EOI = 0xd9, SOS = 0xda, TEM = 0x01 };
+enum {
+    SOF0 = 0xc0,
+    SOF15 = 0xcf,
+    DHT = 0xc4,
+    JPG = 0xc8,
+    DAC = 0xcc,
+    SOI = 0xd8,
+    EOI = 0xd9,
+    SOS = 0xda,
+    APP1 = 0xe1,
+    TEM = 0x01
+};
 
 struct outline {
     uint32_t width, height, components, scans;
-    bool ended; // an EOI was seen
+    uint32_t orientation; // the first that is not upright; 0 when none is
+    bool ended;           // an EOI was seen
 };
 
 static bool has_no_length(uint8_t marker) { return marker == TEM || (marker >= 0xd0 && marker <= SOI); }
@@ -52,6 +64,10 @@ static bool walk(const uint8_t *bytes, size_t size, bool whole, struct outline *
         if (has_no_length(marker)) continue;
         uint32_t length = p2_be16(bytes + at);
         if (length < 2 || length > size - at) return false;
+        if (marker == APP1 && !out->orientation) {
+            uint32_t orientation = p2_exif_orientation(bytes + at + 2, length - 2);
+            if (orientation > 1) out->orientation = orientation;
+        }
         if (is_frame(marker)) {
             if (length < 8 || out->width) return false;
             out->height = p2_be16(bytes + at + 3);
@@ -76,6 +92,11 @@ enum p2_err p2_jpeg_probe(const uint8_t *bytes, size_t size, struct p2_image_inf
     out->height = outline.height;
     out->channels = 3;
     return P2_OK;
+}
+
+void p2_jpeg_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out) {
+    struct outline outline;
+    if (walk(bytes, size, false, &outline) && outline.orientation) out->orientation = outline.orientation;
 }
 
 enum p2_err p2_jpeg_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want, uint8_t *pixels) {

@@ -196,6 +196,24 @@ def png(width, height, rows, depth=8, colour=2):
     return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(rows, 9)) + part(b"IEND", b"")
 
 
+def exif_blocks():
+    """Name and TIFF bytes of what a JPEG's EXIF may hold: sound ones, then some that point where nothing is."""
+    turned = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    other = struct.pack("<HHII", 0x010F, 2, 4, 0)
+    head = b"II*\0" + struct.pack("<I", 8)
+    yield "turned", head + struct.pack("<H", 2) + other + turned + bytes(4)
+    yield "big-endian", b"MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 8, 0, 0)
+    yield "directory-beyond", b"II*\0" + struct.pack("<I", 0xFFFFFFFF)
+    yield "directory-at-end", b"II*\0" + struct.pack("<I", 8)
+    yield "directory-odd", b"II*\0" + struct.pack("<I", 9) + bytes(20)
+    yield "entries-65535", head + b"\xff\xff" + other * 3
+    yield "entry-cut", head + struct.pack("<H", 1) + turned[:11]
+    yield "value-9", head + struct.pack("<H", 1) + struct.pack("<HHIHH", 0x0112, 3, 1, 9, 0)
+    yield "type-text", head + struct.pack("<H", 1) + struct.pack("<HHII", 0x0112, 2, 1, 6)
+    yield "many-values", head + struct.pack("<H", 1) + struct.pack("<HHII", 0x0112, 3, 0xFFFFFFFF, 6)
+    yield "head-only", b"II*\0"
+
+
 def image_seeds():
     small = png(3, 2, b"\x00" + bytes(9) + b"\x01" + bytes(range(9)))
     yield "png-small", small
@@ -221,6 +239,10 @@ def image_seeds():
     scan = b"\xff\xda\x00\x08\x01\x01\x00\x00\x00\x00"
     small_sof = b"\xff\xc2\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"
     yield "jpeg-scans-10000", b"\xff\xd8" + small_sof + scan * 10000 + b"\xff\xd9"
+    frame = b"\xff\xc0\x00\x0b\x08\x00\x08\x00\x10\x01\x01\x11\x00"
+    for name, exif in exif_blocks():
+        app1 = b"Exif\0\0" + exif
+        yield "jpeg-exif-" + name, b"\xff\xd8\xff\xe1" + struct.pack(">H", len(app1) + 2) + app1 + frame
     webp = b"VP8L" + struct.pack("<I", 5) + b"\x2f\xff\xff\xff\x0f\x00"
     yield "webp-16384", b"RIFF" + struct.pack("<I", 4 + len(webp)) + b"WEBP" + webp
     yield "webp-head", b"RIFF\xff\xff\xff\xffWEBPVP8X"

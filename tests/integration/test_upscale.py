@@ -14,6 +14,14 @@ def png_size(path):
     return struct.unpack('>II', head[16:24])
 
 
+def ppm(path):
+    with open(path, 'rb') as file:
+        head, size, deepest, pixels = file.read().split(b'\n', 3)
+    assert (head, deepest) == (b'P6', b'255'), path
+    width, height = map(int, size.split())
+    return width, height, pixels
+
+
 class Upscale(unittest.TestCase):
     def test_samples_on_an_opencl_device(self):
         with Cluster() as cluster:
@@ -47,6 +55,30 @@ class Upscale(unittest.TestCase):
             frames = [o for o in json_lines(text) if 'summary' not in o]
             self.assertEqual(len(frames), 20)
             self.assertEqual(len({frame['peer'] for frame in frames}), 2, 'both peers take part')
+
+    def test_a_picture_from_a_camera_held_sideways_comes_back_upright(self):
+        with Cluster() as cluster:
+            cluster.peer()
+            straight, sideways = (os.path.join(cluster.folder, name) for name in ('straight.jpg', 'sideways.jpg'))
+            cluster.cli('upscale', SAMPLES[2], '-o', straight, '--size', '480x271')
+            with open(straight, 'rb') as file:
+                data = file.read()
+            exif = b'Exif\0\0MM\0*' + struct.pack('>IHHHIHHI', 8, 1, 0x0112, 3, 1, 6, 0, 0)
+            with open(sideways, 'wb') as file:
+                file.write(data[:2] + b'\xff\xe1' + struct.pack('>H', len(exif) + 2) + exif + data[2:])
+            results = []
+            for path in (straight, sideways):
+                out = path + '.ppm'
+                text, _ = cluster.cli('upscale', path, '-o', out, '--quality', 'fast', '--psnr', '--json')
+                self.assertGreater(json_lines(text)[0]['psnr_db'], 50)
+                results.append(ppm(out))
+            (width, height, pixels), (turned_width, turned_height, turned) = results
+            self.assertEqual((width, height), (960, 542))
+            self.assertEqual((turned_width, turned_height), (542, 960))
+            for x, y in ((0, 0), (959, 0), (0, 541), (480, 100), (123, 456)):
+                at, to = 3 * (y * width + x), 3 * (x * turned_width + height - 1 - y)
+                for channel in range(3):  # bilinear the other way round rounds otherwise
+                    self.assertAlmostEqual(pixels[at + channel], turned[to + channel], delta=2, msg=(x, y))
 
     def test_status_and_health(self):
         with Cluster() as cluster:
