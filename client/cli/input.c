@@ -47,6 +47,7 @@ static bool make_upright(struct picture *pic) {
     struct p2_image_info is;
     struct p2_image_traits traits;
     p2_image_traits(pic->bytes, pic->size, &traits);
+    pic->deep = traits.deep;
     if (traits.orientation == 1 || p2_image_probe(pic->bytes, pic->size, &is) != P2_OK) return true;
     struct pixels stored = picture_decode(pic->bytes, pic->size, &is), sent = {0};
     if (!stored.p) {
@@ -101,4 +102,17 @@ int picture_open(struct pictures *p, struct picture *pic) {
     else
         cli_complain("%s: not a PNG, JPEG, WebP or PPM picture", pic->path);
     return P2_EXIT_USAGE;
+}
+
+void pictures_tell_depth(const struct pictures *p) {
+    const struct picture *first = NULL;
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < p->count; i++) {
+        if (p->items[i].deep && first) others++;
+        if (p->items[i].deep && !first) first = &p->items[i];
+    }
+    if (first && others)
+        cli_complain("%s and %u more have 16 bits a channel; what comes back has 8", first->name, others);
+    else if (first)
+        cli_complain("%s has 16 bits a channel; what comes back has 8", first->name);
 }

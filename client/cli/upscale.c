@@ -324,6 +324,7 @@ static int run_all(const struct upscale_settings *s, struct run *r) {
     }
     r->client = cli_connect(&s->common, (uint32_t)s->in_flight, &r->exit_code);
     if (!r->client) return r->exit_code;
+    if (!s->common.json) pictures_tell_depth(&r->pictures);
     report_begin(&r->report, s, r->job_count);
     serve(r);
     p2c2r_destroy(&r->client);

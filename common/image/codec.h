@@ -14,7 +14,9 @@ enum p2_err p2_webp_probe(const uint8_t *bytes, size_t size, struct p2_image_inf
 enum p2_err p2_ppm_probe(const uint8_t *bytes, size_t size, struct p2_image_info *out);
 
 // Fill in what there is to say; out has what is usual.
+void p2_png_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
 void p2_jpeg_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
+void p2_ppm_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
 
 // Of the payload of a JPEG's APP1 segment; 1 unless it is EXIF and says otherwise.
 uint32_t p2_exif_orientation(const uint8_t *bytes, size_t size);

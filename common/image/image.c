@@ -31,7 +31,13 @@ enum p2_err p2_image_probe(const uint8_t *bytes, size_t size, struct p2_image_in
 
 void p2_image_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out) {
     *out = (struct p2_image_traits){.orientation = 1};
-    if (recognise(bytes, size) == P2_IMAGE_JPEG) p2_jpeg_traits(bytes, size, out);
+    switch (recognise(bytes, size)) {
+    case P2_IMAGE_PNG: p2_png_traits(bytes, size, out); break;
+    case P2_IMAGE_JPEG: p2_jpeg_traits(bytes, size, out); break;
+    case P2_IMAGE_PPM: p2_ppm_traits(bytes, size, out); break;
+    case P2_IMAGE_WEBP:
+    case P2_IMAGE_RAW: break;
+    }
 }
 
 enum p2_err p2_image_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want, uint8_t *pixels,

@@ -28,6 +28,7 @@ enum p2_err p2_image_probe(const uint8_t *bytes, size_t size, struct p2_image_in
 // What a file says of its picture that decoding does not show.
 struct p2_image_traits {
     uint32_t orientation; // as EXIF counts, 1..8 (p2_image_upright); read of JPEG only, 1 when nothing sound is said
+    bool deep;            // more than 8 bits a channel, of which decoding keeps 8
 };
 void p2_image_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
 

@@ -32,6 +32,11 @@ enum p2_err p2_png_probe(const uint8_t *bytes, size_t size, struct p2_image_info
     return P2_OK;
 }
 
+void p2_png_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out) {
+    struct p2_image_info info;
+    out->deep = p2_png_probe(bytes, size, &info) == P2_OK && bytes[24] > 8;
+}
+
 struct reader {
     const uint8_t *bytes;
     size_t size, at;

@@ -50,6 +50,11 @@ enum p2_err p2_ppm_probe(const uint8_t *bytes, size_t size, struct p2_image_info
     return P2_OK;
 }
 
+void p2_ppm_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out) {
+    struct header h;
+    out->deep = parse(bytes, size, &h) && h.deepest > 255;
+}
+
 static uint8_t sample(const uint8_t *from, const struct header *h, size_t index) {
     uint32_t v = h->deepest > 255 ? p2_be16(from + 2 * index) : from[index];
     if (v > h->deepest) v = h->deepest;

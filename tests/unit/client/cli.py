@@ -5,9 +5,11 @@
 """
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 PROGRAM, PICTURE = sys.argv[1:]
 NOBODY = ['--coordinator', 'ws://127.0.0.1:9', '--connect-timeout', '100ms']
@@ -71,6 +73,27 @@ def nobody(folder):
     assert not os.path.exists(out)
 
 
+def deep_png():
+    """A grey PNG of 2 x 1 pixels with 16 bits each."""
+    def part(name, data):
+        return struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
+    return b'\x89PNG\r\n\x1a\n' + part(b'IHDR', struct.pack('>IIBBBBB', 2, 1, 16, 0, 0, 0, 0)) + \
+        part(b'IDAT', zlib.compress(b'\0\1\2\3\4')) + part(b'IEND', b'')
+
+
+def what_is_lost_is_said(folder):
+    names = [os.path.join(folder, name) for name in ('deep.png', 'deeper.png')]
+    for name in names:
+        with open(name, 'wb') as file:
+            file.write(deep_png())
+    for count, says in ((1, 'deep.png has 16 bits'), (2, 'deep.png and 1 more have 16 bits')):
+        out = os.path.join(folder, 'deep') + '/'
+        lines = run('upscale', *names[:count], PICTURE, '-o', out, *NOBODY).stderr.splitlines()
+        assert len(lines) == 2 and says in lines[0], lines
+        lines = run('upscale', *names[:count], PICTURE, '-o', out, '--json', *NOBODY).stderr.splitlines()
+        assert len(lines) == 1, lines
+
+
 def answers():
     expect(0, 'Usage', '--help')
     expect(0, 'p2c2r ', '--version')
@@ -85,4 +108,5 @@ def answers():
 with tempfile.TemporaryDirectory() as scratch:
     refusals(scratch)
     nobody(scratch)
+    what_is_lost_is_said(scratch)
     answers()

@@ -125,12 +125,36 @@ static void every_orientation_comes_out_upright(void **state) {
     }
 }
 
+static void depth_is_told(void **state) {
+    (void)state;
+    for (size_t kind = 0; kind < PICTURE_PNG_KINDS; kind++) {
+        uint8_t png[65536], rgba[19 * 11 * 4];
+        bool alpha;
+        size_t size = picture_png_kind(kind, false, png, sizeof png, rgba, &alpha);
+        struct p2_image_traits traits;
+        p2_image_traits(png, size, &traits);
+        assert_int_equal(traits.deep, png[24] == 16); // where a PNG says how deep it is
+        p2_image_traits(png, 24, &traits);
+        assert_false(traits.deep);
+    }
+    static const struct {
+        const char *text;
+        bool deep;
+    } ppms[] = {{"P6 1 1 255 abc", false}, {"P6 1 1 65535 abcdef", true}, {"P5 1 1 256 ab", true}, {"P6 1 1", false}};
+    for (size_t i = 0; i < sizeof ppms / sizeof *ppms; i++) {
+        struct p2_image_traits traits;
+        p2_image_traits((const uint8_t *)ppms[i].text, strlen(ppms[i].text), &traits);
+        assert_int_equal(traits.deep, ppms[i].deep);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orientation_is_read_in_both_byte_orders),
         cmocka_unit_test(what_is_not_sound_is_upright),
         cmocka_unit_test(damage_is_harmless),
         cmocka_unit_test(every_orientation_comes_out_upright),
+        cmocka_unit_test(depth_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
