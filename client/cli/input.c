@@ -48,7 +48,8 @@ static bool make_upright(struct picture *pic) {
     struct p2_image_traits traits;
     p2_image_traits(pic->bytes, pic->size, &traits);
     pic->deep = traits.deep;
-    if (traits.orientation == 1 || p2_image_probe(pic->bytes, pic->size, &is) != P2_OK) return true;
+    pic->unread = traits.unread;
+    if (traits.unread || traits.orientation == 1 || p2_image_probe(pic->bytes, pic->size, &is) != P2_OK) return true;
     struct pixels stored = picture_decode(pic->bytes, pic->size, &is), sent = {0};
     if (!stored.p) {
         cli_complain("%s: the picture is damaged", pic->path);
@@ -93,6 +94,10 @@ void picture_unload(struct pictures *p, struct picture *pic) {
 
 int picture_open(struct pictures *p, struct picture *pic) {
     if (!picture_load(p, pic)) return P2_EXIT_USAGE;
+    if (pic->unread) {
+        cli_complain("%s %s", pic->path, pic->unread);
+        return P2_EXIT_USAGE;
+    }
     if (pic->in.width) return P2_EXIT_OK; // turned, and so known
     enum p2_err e = p2_image_probe(pic->bytes, pic->size, &pic->in);
     if (e == P2_OK) return P2_EXIT_OK;

@@ -25,7 +25,8 @@ struct picture {
     uint32_t out_width, out_height;
     enum p2_image_format answer, out_format; // as it travels; as it is written
     bool written;
-    bool deep; // its channels have more bits than the 8 that are sent
+    const char *unread; // why its pixels cannot be had, as the traits say
+    bool deep;          // its channels have more bits than the 8 that are sent
 };
 
 struct pictures {
@@ -38,7 +39,7 @@ struct pictures {
 int picture_open(struct pictures *p, struct picture *pic);    // reads and checks it; an exit code, and says why not
 bool picture_load(struct pictures *p, struct picture *pic);   // says why not
 void picture_unload(struct pictures *p, struct picture *pic); // keeps it while memory for that lasts
-void pictures_tell_depth(const struct pictures *p); // in one line, when bits of some are lost
+void pictures_tell_depth(const struct pictures *p);           // in one line, when bits of some are lost
 
 struct pixels {
     uint8_t *p; // malloc'd; NULL: none

@@ -16,6 +16,7 @@ enum p2_err p2_ppm_probe(const uint8_t *bytes, size_t size, struct p2_image_info
 // Fill in what there is to say; out has what is usual.
 void p2_png_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
 void p2_jpeg_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
+void p2_webp_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
 void p2_ppm_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);
 
 // Of the payload of a JPEG's APP1 segment; 1 unless it is EXIF and says otherwise.

@@ -35,7 +35,7 @@ void p2_image_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *
     case P2_IMAGE_PNG: p2_png_traits(bytes, size, out); break;
     case P2_IMAGE_JPEG: p2_jpeg_traits(bytes, size, out); break;
     case P2_IMAGE_PPM: p2_ppm_traits(bytes, size, out); break;
-    case P2_IMAGE_WEBP:
+    case P2_IMAGE_WEBP: p2_webp_traits(bytes, size, out); break;
     case P2_IMAGE_RAW: break;
     }
 }

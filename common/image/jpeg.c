@@ -22,6 +22,8 @@ enum {
 
 struct outline {
     uint32_t width, height, components, scans;
+    uint32_t bits;        // of a sample
+    uint8_t process;      // marker of its frame: which kind of JPEG it is
     uint32_t orientation; // the first that is not upright; 0 when none is
     bool ended;           // an EOI was seen
 };
@@ -73,6 +75,8 @@ static bool walk(const uint8_t *bytes, size_t size, bool whole, struct outline *
             out->height = p2_be16(bytes + at + 3);
             out->width = p2_be16(bytes + at + 5);
             out->components = bytes[at + 7];
+            out->bits = bytes[at + 2];
+            out->process = marker;
             if (!whole) return true;
         }
         at += length;
@@ -96,7 +100,15 @@ enum p2_err p2_jpeg_probe(const uint8_t *bytes, size_t size, struct p2_image_inf
 
 void p2_jpeg_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out) {
     struct outline outline;
-    if (walk(bytes, size, false, &outline) && outline.orientation) out->orientation = outline.orientation;
+    if (!walk(bytes, size, false, &outline)) return;
+    if (outline.orientation) out->orientation = outline.orientation;
+    bool usual = outline.process <= SOF0 + 2 || outline.process == SOF0 + 9 || outline.process == SOF0 + 10;
+    if (!usual || outline.bits != 8)
+        out->unread = "is a lossless JPEG or one of more than 8 bits a channel: save it as PNG first";
+    else if (outline.components == 4)
+        out->unread = "is a CMYK JPEG, made for printing: convert it to RGB first";
+    else if (outline.components != 1 && outline.components != 3)
+        out->unread = "is a JPEG of colours that are not read: convert it to RGB first";
 }
 
 enum p2_err p2_jpeg_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want, uint8_t *pixels) {

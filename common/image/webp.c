@@ -13,6 +13,12 @@ enum p2_err p2_webp_probe(const uint8_t *bytes, size_t size, struct p2_image_inf
     return P2_OK;
 }
 
+void p2_webp_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out) {
+    WebPBitstreamFeatures features;
+    bool moves = WebPGetFeatures(bytes, size, &features) == VP8_STATUS_OK && features.has_animation;
+    if (moves) out->unread = "is an animated WebP: only still pictures are read, so save its frames one by one";
+}
+
 enum p2_err p2_webp_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want, uint8_t *pixels) {
     if ((uint64_t)p2_le32(bytes + 4) + 8 > size) return P2_ERR_BAD_PAYLOAD; // cut short
     size_t row = (size_t)want->width * want->channels, all = row * want->height;

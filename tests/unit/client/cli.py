@@ -47,6 +47,13 @@ def refusals(folder):
     expect(2, '-o', 'upscale', PICTURE)
     expect(2, 'no such file', 'upscale', os.path.join(folder, 'missing.png'), '-o', out)
     expect(2, 'not a PNG', 'upscale', broken, '-o', out)
+    odd = os.path.join(folder, 'odd')
+    with open(odd, 'wb') as file:  # as far as a frame header of four colours
+        file.write(b'\xff\xd8\xff\xc0\x00\x14\x08\x00\x08\x00\x08\x04' + bytes(12))
+    expect(2, 'CMYK', 'upscale', odd, '-o', out)
+    with open(odd, 'wb') as file:
+        file.write(b'RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\x02' + bytes(9))
+    expect(2, 'animated WebP', 'upscale', odd, '-o', out)
     expect(2, 'bomb.png', 'upscale', bomb, '-o', out)
     expect(2, 'scale', 'upscale', PICTURE, '-o', out, '--scale', '9')
     expect(2, 'divine', 'upscale', PICTURE, '-o', out, '--quality', 'divine')

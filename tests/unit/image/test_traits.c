@@ -148,6 +148,37 @@ static void depth_is_told(void **state) {
     }
 }
 
+static const char *unread(const uint8_t *bytes, size_t size) {
+    struct p2_image_traits traits;
+    p2_image_traits(bytes, size, &traits);
+    return traits.unread;
+}
+
+static void what_no_decoder_reads_is_named(void **state) {
+    (void)state;
+    uint8_t jpeg[JPEG_MAX], webp[30] = "RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\x02";
+    size_t size = picture_jpeg_progressive(24, 18, jpeg, sizeof jpeg), sof = 2;
+    while (jpeg[sof + 1] != 0xc2) sof += 2 + (size_t)(jpeg[sof + 2] << 8 | jpeg[sof + 3]);
+    assert_null(unread(jpeg, size));
+    jpeg[sof + 9] = 4; // components
+    assert_non_null(strstr(unread(jpeg, size), "CMYK"));
+    jpeg[sof + 9] = 2;
+    assert_non_null(strstr(unread(jpeg, size), "colours"));
+    jpeg[sof + 9] = 3;
+    jpeg[sof + 4] = 12; // bits
+    assert_non_null(strstr(unread(jpeg, size), "more than 8 bits"));
+    jpeg[sof + 4] = 8;
+    jpeg[sof + 1] = 0xc3;
+    assert_non_null(strstr(unread(jpeg, size), "lossless"));
+    jpeg[sof + 1] = 0xc0;
+    assert_null(unread(jpeg, size));
+    assert_non_null(strstr(unread(webp, sizeof webp), "animated"));
+    webp[20] = 0;
+    assert_null(unread(webp, sizeof webp));
+    assert_null(unread((const uint8_t *)"P6 1 1 255 abc", 14));
+    assert_null(unread(NULL, 0));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orientation_is_read_in_both_byte_orders),
@@ -155,6 +186,7 @@ int main(void) {
         cmocka_unit_test(damage_is_harmless),
         cmocka_unit_test(every_orientation_comes_out_upright),
         cmocka_unit_test(depth_is_told),
+        cmocka_unit_test(what_no_decoder_reads_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
