@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/strbuf.h"
 #include "kernels/task_type.h"
@@ -39,82 +38,6 @@ static int choose_size(struct picture *pic, const struct upscale_settings *s) {
     return P2_EXIT_USAGE;
 }
 
-// "DIR/NAME_x2.png". Gives malloc'd text, NULL when memory is short.
-static char *path_in(const char *folder, const struct picture *pic, const struct upscale_settings *s) {
-    const char *dot = strrchr(pic->name, '.');
-    int base = dot && dot != pic->name ? (int)(dot - pic->name) : (int)strlen(pic->name);
-    char suffix[64];
-    if (s->size)
-        snprintf(suffix, sizeof suffix, "_%ux%u", pic->out_width, pic->out_height);
-    else
-        snprintf(suffix, sizeof suffix, "_x%g", s->scale);
-    size_t n = strlen(folder);
-    char *path = NULL;
-    const char *slash = n && folder[n - 1] == '/' ? "" : "/";
-    return asprintf(&path, "%s%s%.*s%s.png", folder, slash, base, pic->name, suffix) < 0 ? NULL : path;
-}
-
-static bool is_folder(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int name_outputs(struct pictures *p, const struct upscale_settings *s) {
-    size_t n = strlen(s->out);
-    bool folder = p->count > 1 || (n && s->out[n - 1] == '/') || is_folder(s->out);
-    if (p->count > 1 && !is_folder(s->out) && p2_image_format_of_path(s->out) != P2_IMAGE_RAW) {
-        cli_complain("%s: several pictures need a folder to go to", s->out);
-        return P2_EXIT_USAGE;
-    }
-    // As the user's mask has it; with parents only when they are missing.
-    if (folder && !is_folder(s->out) && mkdir(s->out, 0777) != 0 && p2_dir_make(s->out) != P2_OK) {
-        cli_complain("%s: the folder cannot be made", s->out);
-        return P2_EXIT_USAGE;
-    }
-    for (uint32_t i = 0; i < p->count; i++) {
-        struct picture *pic = &p->items[i];
-        pic->out_path = folder ? path_in(s->out, pic, s) : strdup(s->out);
-        if (!pic->out_path) {
-            cli_complain("memory is short");
-            return P2_EXIT_FAILED;
-        }
-        pic->out_format = p2_image_format_of_path(pic->out_path);
-        if (pic->out_format == P2_IMAGE_RAW) {
-            cli_complain("%s: the name must end in .png, .jpg, .webp or .ppm", pic->out_path);
-            return P2_EXIT_USAGE;
-        }
-        bool lossy = pic->out_format == P2_IMAGE_JPEG || pic->out_format == P2_IMAGE_WEBP;
-        pic->answer = lossy ? pic->out_format : P2_IMAGE_PNG;
-        for (enum p2_image_format f = P2_IMAGE_RAW; s->format && f <= P2_IMAGE_PPM; f++) {
-            if (strcmp(s->format, p2_image_format_name(f)) == 0) pic->answer = f;
-        }
-    }
-    return P2_EXIT_OK;
-}
-
-static int by_out_path(const void *a, const void *b) {
-    return strcmp((*(struct picture *const *)a)->out_path, (*(struct picture *const *)b)->out_path);
-}
-
-// Two inputs of one name would silently leave one picture.
-static int refuse_collisions(const struct pictures *p) {
-    struct picture **sorted = calloc(p->count, sizeof(struct picture *));
-    if (!sorted) {
-        cli_complain("memory is short");
-        return P2_EXIT_FAILED;
-    }
-    for (uint32_t i = 0; i < p->count; i++) sorted[i] = &p->items[i];
-    qsort(sorted, p->count, sizeof *sorted, by_out_path);
-    int code = P2_EXIT_OK;
-    for (uint32_t i = 1; i < p->count && code == P2_EXIT_OK; i++) {
-        if (strcmp(sorted[i - 1]->out_path, sorted[i]->out_path) != 0) continue;
-        cli_complain("%s and %s would both become %s", sorted[i - 1]->path, sorted[i]->path, sorted[i]->out_path);
-        code = P2_EXIT_USAGE;
-    }
-    free(sorted);
-    return code;
-}
-
 int pictures_open(struct pictures *p, const struct upscale_settings *s, char **paths, int count) {
     *p = (struct pictures){.items = calloc((size_t)count, sizeof *p->items), .count = (uint32_t)count};
     if (!p->items) {
@@ -132,8 +55,7 @@ int pictures_open(struct pictures *p, const struct upscale_settings *s, char **p
         if (code == P2_EXIT_OK) code = choose_size(pic, s);
         picture_unload(p, pic);
     }
-    if (code == P2_EXIT_OK) code = name_outputs(p, s);
-    return code == P2_EXIT_OK ? refuse_collisions(p) : code;
+    return code == P2_EXIT_OK ? outputs_open(p, s) : code;
 }
 
 void pictures_close(struct pictures *p) {
@@ -166,6 +88,7 @@ static bool write_converted(struct picture *pic, const void *data, size_t size) 
 }
 
 bool picture_write(struct picture *pic, const void *data, size_t size) {
+    if (pic->written || pic->unwritable) return pic->written; // of an earlier repeat
     if (pic->answer != pic->out_format) {
         pic->written = write_converted(pic, data, size);
     } else {
@@ -176,6 +99,7 @@ bool picture_write(struct picture *pic, const void *data, size_t size) {
         pic->written = right && p2_file_write(pic->out_path, data, size) == P2_OK;
         if (right && !pic->written) cli_complain("%s: cannot be written", pic->out_path);
     }
+    pic->unwritable = !pic->written;
     return pic->written;
 }
 

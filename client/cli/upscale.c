@@ -252,11 +252,10 @@ static void take(struct run *r, const p2c2r_result *result) {
     note(j, result);
     if (result->outcome != P2C2R_DONE) {
         fail(r, pic, result);
-    } else if (!pic->written && !picture_write(pic, result->data, result->data_size)) {
+    } else if (!picture_write(pic, result->data, result->data_size)) {
         j->outcome = P2C2R_FAILED;
         snprintf(j->reason, sizeof j->reason, "the result cannot be written");
         if (r->exit_code == P2_EXIT_OK) r->exit_code = P2_EXIT_FAILED;
-        r->stop = true;
     }
     finish(r, j);
 }

@@ -24,9 +24,9 @@ struct picture {
     struct p2_image_info in; // of what is sent
     uint32_t out_width, out_height;
     enum p2_image_format answer, out_format; // as it travels; as it is written
-    bool written;
-    const char *unread; // why its pixels cannot be had, as the traits say
-    bool deep;          // its channels have more bits than the 8 that are sent
+    bool written, unwritable;                // was tried
+    const char *unread;                      // why its pixels cannot be had, as the traits say
+    bool deep;                               // its channels have more bits than the 8 that are sent
 };
 
 struct pictures {
@@ -48,11 +48,15 @@ struct pixels {
 // Raw ones are copied.
 struct pixels picture_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want);
 
+// ---- output.c
+int outputs_open(struct pictures *p, const struct upscale_settings *s); // an exit code; what is wrong has been said
+
 // ---- picture.c
 // Reads, checks and names everything before anything is sent. An exit code; what is wrong has been said.
 int pictures_open(struct pictures *p, const struct upscale_settings *s, char **paths, int count);
 void pictures_close(struct pictures *p);
-// Writes a result as a file of the wanted format, whole or not at all. Says why not.
+// Writes a result as a file of the wanted format, whole or not at all, at the first repeat. False: it could not, said
+// why then.
 bool picture_write(struct picture *pic, const void *data, size_t size);
 // dB between the written picture and plain bilinear scaling of the same input; negative: not to be had, said why.
 double picture_psnr(struct pictures *p, struct picture *pic);

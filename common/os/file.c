@@ -79,7 +79,9 @@ static bool write_all(int fd, const uint8_t *bytes, size_t size) {
 static int open_beside(const char *path, char beside[static PATH_MAX]) {
     uint64_t random;
     p2_entropy(&random, sizeof random);
-    int n = snprintf(beside, PATH_MAX, "%s.%016" PRIx64, path, random);
+    const char *slash = strrchr(path, '/'); // a name of its own: with more at its end, the longest would be too long
+    int folder = slash ? (int)(slash + 1 - path) : 0;
+    int n = snprintf(beside, PATH_MAX, "%.*s.p2c2r-%016" PRIx64, folder, path, random);
     if (n < 0 || n >= PATH_MAX) return -1;
     return open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }

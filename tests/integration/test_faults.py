@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import unittest
 
 from cluster import SAMPLES, Cluster, eventually, json_lines, run_cli
@@ -21,8 +22,9 @@ class Faults(unittest.TestCase):
             self.assertIn('peer', errors.lower())
 
     def test_no_coordinator_is_exit_4_and_one_sentence(self):
-        result = run_cli('upscale', SAMPLES[0], '-o', '/nonexistent/x.png', '--coordinator', 'ws://127.0.0.1:9',
-                         '--connect-timeout', '1s')
+        with tempfile.TemporaryDirectory() as folder:
+            result = run_cli('upscale', SAMPLES[0], '-o', folder + '/x.png', '--coordinator', 'ws://127.0.0.1:9',
+                             '--connect-timeout', '1s')
         self.assertEqual(result.returncode, 4, result.stderr)
         self.assertEqual(len(result.stderr.strip().splitlines()), 1, result.stderr)
 

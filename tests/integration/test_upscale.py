@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """The whole job with real files: a picture in at the client, upscaled by peers, a picture out."""
 import os
+import resource
+import signal
 import struct
+import subprocess
 import unittest
 
 from cluster import SAMPLES, Cluster, json_lines
@@ -79,6 +82,26 @@ class Upscale(unittest.TestCase):
                 at, to = 3 * (y * width + x), 3 * (x * turned_width + height - 1 - y)
                 for channel in range(3):  # bilinear the other way round rounds otherwise
                     self.assertAlmostEqual(pixels[at + channel], turned[to + channel], delta=2, msg=(x, y))
+
+    def test_an_output_that_cannot_be_written_does_not_keep_the_others(self):
+        def small_files():  # as where a quota is nearly used up
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (300 << 10, 300 << 10))
+
+        with Cluster() as cluster:
+            cluster.peer()
+            out = os.path.join(cluster.folder, 'out') + '/'
+            result = subprocess.run([os.environ['P2C2R_CLI_EXE'], 'upscale', *SAMPLES, '-o', out, '--json', '--repeat',
+                                     '2', '--in-flight', '1', '--coordinator', cluster.url], capture_output=True,
+                                    text=True, timeout=120, check=False, preexec_fn=small_files)
+            self.assertEqual(result.returncode, 1, result.stderr)
+            frames = [o for o in json_lines(result.stdout) if 'summary' not in o]
+            self.assertEqual(len(frames), 8)
+            kept = {frame['name'].replace('.png', '_x2.png') for frame in frames if frame['ok']}
+            self.assertEqual(set(os.listdir(out)), kept)
+            self.assertIn('hud_x2.png', kept)
+            self.assertNotIn('forest_x2.png', kept)
+            self.assertEqual(len(result.stderr.splitlines()), 4 - len(kept), result.stderr)  # each once
 
     def test_status_and_health(self):
         with Cluster() as cluster:

@@ -5,6 +5,7 @@
 """
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -70,6 +71,27 @@ def refusals(folder):
     assert not os.path.exists(out)
 
 
+def outputs(folder):
+    """What cannot be written is refused before a coordinator is looked for."""
+    plain = os.path.join(folder, 'plain')
+    shutil.copyfile(PICTURE, plain)
+    expect(2, 'No such file or directory', 'upscale', PICTURE, '-o', os.path.join(folder, 'none', 'x.png'), *NOBODY)
+    expect(2, 'Not a directory', 'upscale', PICTURE, '-o', os.path.join(plain, 'x.png'), *NOBODY)
+    expect(2, 'cannot be made', 'upscale', PICTURE, '-o', plain + '/', *NOBODY)
+    os.mkdir(os.path.join(folder, 'hud_x2.png'))
+    expect(2, 'a folder has that name', 'upscale', PICTURE, '-o', folder, *NOBODY)
+    os.rmdir(os.path.join(folder, 'hud_x2.png'))
+    pipe = os.path.join(folder, 'pipe.png')
+    os.mkfifo(pipe)
+    expect(2, 'is no file', 'upscale', PICTURE, '-o', pipe, *NOBODY)
+    expect(2, 'too long', 'upscale', PICTURE, '-o', os.path.join(folder, 'x' * 252 + '.png'), *NOBODY)
+    original = os.path.join(folder, 'original.png')
+    shutil.copyfile(PICTURE, original)
+    os.symlink(original, os.path.join(folder, 'same.png'))
+    expect(2, 'would be overwritten', 'upscale', original, '-o', original, *NOBODY)
+    expect(2, 'would be overwritten', 'upscale', original, '-o', os.path.join(folder, 'same.png'), *NOBODY)
+
+
 def nobody(folder):
     out = os.path.join(folder, 'x.png')
     expect(4, 'no coordinator', 'upscale', PICTURE, '-o', out, *NOBODY)
@@ -114,6 +136,7 @@ def answers():
 
 with tempfile.TemporaryDirectory() as scratch:
     refusals(scratch)
+    outputs(scratch)
     nobody(scratch)
     what_is_lost_is_said(scratch)
     answers()

@@ -178,6 +178,10 @@ static void a_failed_write_leaves_the_old(void **state) {
     assert_int_equal(p2_file_write(t_path("w/ok"), "abc", 3), P2_OK);
     assert_int_equal(p2_file_write(t_path("w/ok"), "de", 2), P2_OK);
     assert_int_equal(entries_of(t_path("w")), 2);
+    char longest[2 + 255 + 1] = "w/";
+    memset(longest + 2, 'a', 255);
+    assert_int_equal(p2_file_write(t_path(longest), "x", 1), P2_OK);
+    assert_int_equal(unlink(t_path(longest)), 0);
     char *left = t_read(t_path("w/ok"), NULL);
     assert_string_equal(left, "de");
     free(left);
