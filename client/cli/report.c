@@ -24,6 +24,10 @@ static void clear(const struct report *r) {
     if (r->progress) fprintf(stderr, "\r\033[K");
 }
 
+void report_sent(struct report *r, uint32_t in_flight) {
+    if (in_flight > r->in_flight_most) r->in_flight_most = in_flight;
+}
+
 void report_count(struct report *r, const struct job *j) {
     r->frames++;
     r->again += j->again;
@@ -72,8 +76,11 @@ static void print_text(const struct picture *pic, const struct job *j) {
         printf("%s: %s\n", p2c2r_outcome_name(j->outcome), j->reason);
         return;
     }
-    printf("peer %.8s  queue %.1f  transfer %.1f  kernel %.1f  total %.1f ms", j->peer, j->queue_ms, j->transfer_ms,
-           j->kernel_ms, j->total_ms);
+    printf("peer %.8s  queue %.1f + transfer %.1f + processing %.1f (kernel %.1f) = ", j->peer, j->queue_ms,
+           j->transfer_ms, j->processing_ms, j->kernel_ms);
+    // what the last try took, which is the sum, and what came before it
+    if (j->again) printf("%.1f ms, try %u, ", j->queue_ms + j->transfer_ms + j->processing_ms, j->again + 1);
+    printf("%.1f ms%s", j->total_ms, j->again ? " in all" : "");
     if (j->psnr_db >= PSNR_EQUAL)
         printf("  PSNR equal to bilinear");
     else if (j->psnr_db >= 0)
@@ -96,16 +103,20 @@ void report_end(struct report *r) {
     double p50 = (double)p2_hist_quantile(&r->total_hist, 0.5) / 1e6;
     double p99 = (double)p2_hist_quantile(&r->total_hist, 0.99) / 1e6;
     if (r->s->common.json) {
-        json_t *o = json_pack("{s:{s:I, s:I, s:I, s:I, s:f, s:f, s:f}}", "summary", "frames", (json_int_t)r->frames,
-                              "ok", (json_int_t)r->ok, "failed", (json_int_t)(r->frames - r->ok), "resubmitted",
-                              (json_int_t)r->again, "fps", fps, "total_ms_p50", p50, "total_ms_p99", p99);
+        json_t *o = json_pack("{s:{s:I, s:I, s:I, s:I, s:f, s:i, s:f, s:f, s:f}}", "summary", "frames",
+                              (json_int_t)r->frames, "ok", (json_int_t)r->ok, "failed", (json_int_t)(r->frames - r->ok),
+                              "resubmitted", (json_int_t)r->again, "wall_ms", seconds * 1e3, "in_flight_most",
+                              (int)r->in_flight_most, "fps", fps, "total_ms_p50", p50, "total_ms_p99", p99);
         json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
         json_decref(o);
         return;
     }
-    printf("%" PRIu64 " frame%s, %" PRIu64 " ok, %" PRIu64 " failed", r->frames, r->frames == 1 ? "" : "s", r->ok,
-           r->frames - r->ok);
-    if (r->ok) printf(", %.1f fps, total p50 %.1f ms, p99 %.1f ms", fps, p50, p99);
+    printf("%" PRIu64 " frame%s, %" PRIu64 " ok, %" PRIu64 " failed in %.2f s", r->frames, r->frames == 1 ? "" : "s",
+           r->ok, r->frames - r->ok, seconds);
+    // those in flight together share that time: their own overlap and do not add up to it
+    if (r->ok)
+        printf(": %.1f fps, at most %u in flight; submit to result p50 %.1f ms, p99 %.1f ms", fps, r->in_flight_most,
+               p50, p99);
     putchar('\n');
 }

@@ -111,9 +111,13 @@ static const struct p2_program program = {
     .name = "p2c2r upscale",
     .summary = "Enlarges PNG, JPEG, WebP and PPM pictures on the cluster.",
     .operands = "IN... -o OUT|DIR",
-    .details = "Prints a line for each picture: size in and out, which peer, and the milliseconds it waited (queue), "
-               "travelled (transfer), was computed on the device (kernel) and took in all (total). PSNR is that of the "
-               "written picture against plain bilinear scaling of the same input, computed here.",
+    .details =
+        "Prints a line for each picture: size in and out, which peer, and the milliseconds from its submission to "
+        "its result: waiting at coordinator and peer (queue), travelling (transfer), on the peer (processing, of "
+        "which kernel on its device). Pictures in flight together wait for one another, so these times overlap; "
+        "the last line has the time that passed for all of them. A JPEG is turned upright first, as its EXIF "
+        "orientation says. PSNR is that of the "
+        "written picture against plain bilinear scaling of the same input, computed here.",
     .options = options,
     .operands_min = 1,
     .operands_max = -1,
@@ -174,7 +178,7 @@ static p2c2r_status submit(struct run *r, struct job *j) {
     p2c2r_status status = p2c2r_submit(r->client, &task, &ticket);
     picture_unload(&r->pictures, pic);
     if (status == P2C2R_OK)
-        r->in_flight++;
+        report_sent(&r->report, ++r->in_flight);
     else if (status != P2C2R_EAGAIN)
         cli_complain("%s: %s", pic->path, p2c2r_last_error(r->client));
     return status;

@@ -80,11 +80,13 @@ struct report {
     const struct upscale_settings *s;
     uint64_t frames, total, ok, again;
     p2_ns began_ns, ended_ns;
+    uint32_t in_flight_most; // at once
     struct p2_hist total_hist;
     bool progress; // stderr is a terminal
 };
 
 void report_begin(struct report *r, const struct upscale_settings *s, uint64_t total);
+void report_sent(struct report *r, uint32_t in_flight);
 void report_count(struct report *r, const struct job *j); // counts; redraws progress
 void report_line(struct report *r, const struct picture *pic, const struct job *j);
 void report_end(struct report *r);

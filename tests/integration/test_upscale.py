@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The whole job with real files: a picture in at the client, upscaled by peers, a picture out."""
 import os
+import re
 import resource
 import signal
 import struct
@@ -102,6 +103,26 @@ class Upscale(unittest.TestCase):
             self.assertIn('hud_x2.png', kept)
             self.assertNotIn('forest_x2.png', kept)
             self.assertEqual(len(result.stderr.splitlines()), 4 - len(kept), result.stderr)  # each once
+
+    def test_times_add_up(self):
+        line = re.compile(r'queue ([\d.]+) \+ transfer ([\d.]+) \+ processing ([\d.]+) \(kernel ([\d.]+)\) = ([\d.]+) ms$')
+        last = re.compile(r'4 frames, 4 ok, 0 failed in ([\d.]+) s: ([\d.]+) fps, at most (\d) in flight; ')
+        with Cluster() as cluster:
+            cluster.peer('--slots', '1')
+            for in_flight in (1, 4):
+                text, _ = cluster.cli('upscale', *SAMPLES, '-o', cluster.folder, '--in-flight', str(in_flight))
+                *lines, summary = text.splitlines()
+                wall_s, fps, most = map(float, last.match(summary).groups())
+                self.assertEqual(most, in_flight)
+                self.assertAlmostEqual(wall_s * fps, 4, delta=0.1 * wall_s + 0.01 * fps)
+                totals = []
+                for queue, transfer, processing, kernel, total in (map(float, line.search(l).groups()) for l in lines):
+                    self.assertAlmostEqual(queue + transfer + processing, total, delta=0.25)
+                    self.assertLessEqual(kernel, processing)
+                    self.assertLessEqual(total, wall_s * 1000 + 10)
+                    totals.append(total)
+                if in_flight == 1:  # one after the other: then they do not overlap
+                    self.assertLessEqual(sum(totals), wall_s * 1000 + 10)
 
     def test_status_and_health(self):
         with Cluster() as cluster:
