@@ -1,6 +1,7 @@
 // Files to be sent: read, looked at, and turned upright where a camera only noted how it was held.
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "os/os.h"
 #include "upscale.h"
@@ -67,6 +68,11 @@ static bool make_upright(struct picture *pic) {
     return true;
 }
 
+static bool is_folder(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 bool picture_load(struct pictures *p, struct picture *pic) {
     if (pic->bytes) return true;
     enum p2_err e = p2_file_read(pic->path, FILE_BYTES_MAX, &pic->bytes, &pic->size);
@@ -81,7 +87,7 @@ bool picture_load(struct pictures *p, struct picture *pic) {
     else if (e == P2_ERR_TOO_LARGE)
         cli_complain("%s: the file is larger than 64 MiB", pic->path);
     else if (e != P2_OK)
-        cli_complain("%s: the file cannot be read", pic->path);
+        cli_complain("%s: %s", pic->path, is_folder(pic->path) ? "this is a folder" : "the file cannot be read");
     return false;
 }
 
@@ -104,20 +110,36 @@ int picture_open(struct pictures *p, struct picture *pic) {
     if (e == P2_ERR_TOO_LARGE)
         cli_complain("%s: the picture is larger than %u pixels a side or 64 million in all", pic->path,
                      P2_IMAGE_SIDE_MAX);
+    else if (pic->in.format != P2_IMAGE_RAW)
+        cli_complain("%s: the picture is damaged (it begins as %s)", pic->path, p2_image_format_name(pic->in.format));
     else
-        cli_complain("%s: not a PNG, JPEG, WebP or PPM picture", pic->path);
+        cli_complain("%s: %s", pic->path, pic->size ? "not a PNG, JPEG, WebP or PPM picture" : "the file is empty");
     return P2_EXIT_USAGE;
 }
 
-void pictures_tell_depth(const struct pictures *p) {
+static bool is_deep(const struct picture *pic) { return pic->deep; }
+
+static bool is_opaque(enum p2_image_format f) { return f == P2_IMAGE_JPEG || f == P2_IMAGE_PPM; }
+
+static bool becomes_opaque(const struct picture *pic) {
+    return pic->in.channels == 4 && (is_opaque(pic->answer) || is_opaque(pic->out_format));
+}
+
+static void tell(const struct pictures *p, bool (*concerns)(const struct picture *), const char *what) {
     const struct picture *first = NULL;
     uint32_t others = 0;
     for (uint32_t i = 0; i < p->count; i++) {
-        if (p->items[i].deep && first) others++;
-        if (p->items[i].deep && !first) first = &p->items[i];
+        if (!concerns(&p->items[i])) continue;
+        if (first) others++;
+        if (!first) first = &p->items[i];
     }
     if (first && others)
-        cli_complain("%s and %u more have 16 bits a channel; what comes back has 8", first->name, others);
+        cli_complain("%s and %u more: %s", first->name, others, what);
     else if (first)
-        cli_complain("%s has 16 bits a channel; what comes back has 8", first->name);
+        cli_complain("%s: %s", first->name, what);
+}
+
+void pictures_tell_losses(const struct pictures *p) {
+    tell(p, is_deep, "of 16 bits a channel what comes back has 8");
+    tell(p, becomes_opaque, "transparency is lost in JPEG and PPM");
 }

@@ -50,7 +50,7 @@ static int name_outputs(struct pictures *p, const struct upscale_settings *s) {
         }
         pic->out_format = p2_image_format_of_path(pic->out_path);
         if (pic->out_format == P2_IMAGE_RAW) {
-            cli_complain("%s: the name must end in .png, .jpg, .webp or .ppm", pic->out_path);
+            cli_complain("%s: the name must end in .png, .jpg, .webp or .ppm, or in / for a folder", pic->out_path);
             return P2_EXIT_USAGE;
         }
         bool lossy = pic->out_format == P2_IMAGE_JPEG || pic->out_format == P2_IMAGE_WEBP;

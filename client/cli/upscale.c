@@ -206,10 +206,15 @@ static bool submit_next(struct run *r) {
     return true;
 }
 
+// The parameters are ours and right: what a peer cannot decode is the file's fault.
+static const char *reason_of(const p2c2r_result *result) {
+    return result->code == P2_ERR_BAD_PAYLOAD ? "the picture is damaged: the peer cannot decode it" : result->reason;
+}
+
 static void note(struct job *j, const p2c2r_result *result) {
     j->outcome = result->outcome;
     snprintf(j->code_name, sizeof j->code_name, "%s", result->code_name);
-    snprintf(j->reason, sizeof j->reason, "%s", result->reason);
+    snprintf(j->reason, sizeof j->reason, "%s", reason_of(result));
     memcpy(j->peer, result->peer, sizeof j->peer);
     j->attempts = result->attempts;
     j->cached = result->cached != 0;
@@ -235,7 +240,7 @@ static void fail(struct run *r, const struct picture *pic, const p2c2r_result *r
         if (unreachable)
             snprintf(r->first_reason, sizeof r->first_reason, "%s at %s", result->reason, r->s->common.coordinator);
         else
-            snprintf(r->first_reason, sizeof r->first_reason, "%s: %s", pic->name, result->reason);
+            snprintf(r->first_reason, sizeof r->first_reason, "%s: %s", pic->name, reason_of(result));
     }
     if (unreachable) r->stop = true; // what follows would wait as long for the same
 }
@@ -327,7 +332,7 @@ static int run_all(const struct upscale_settings *s, struct run *r) {
     }
     r->client = cli_connect(&s->common, (uint32_t)s->in_flight, &r->exit_code);
     if (!r->client) return r->exit_code;
-    if (!s->common.json) pictures_tell_depth(&r->pictures);
+    if (!s->common.json) pictures_tell_losses(&r->pictures);
     report_begin(&r->report, s, r->job_count);
     serve(r);
     p2c2r_destroy(&r->client);
@@ -343,7 +348,7 @@ int cli_upscale(int argc, char **argv) {
     if (outcome != P2_CONF_RUN) return cli_exit_of_conf(outcome);
     struct run r = {.s = &s};
     int code = P2_EXIT_USAGE;
-    if (!s.out) {
+    if (!s.out || !*s.out) {
         cli_complain("say where to write with -o FILE or -o FOLDER");
     } else if (s.size && s.scale > 0) {
         cli_complain("--size and --scale both say how large the result is: give one of them");

@@ -39,7 +39,7 @@ struct pictures {
 int picture_open(struct pictures *p, struct picture *pic);    // reads and checks it; an exit code, and says why not
 bool picture_load(struct pictures *p, struct picture *pic);   // says why not
 void picture_unload(struct pictures *p, struct picture *pic); // keeps it while memory for that lasts
-void pictures_tell_depth(const struct pictures *p);           // in one line, when bits of some are lost
+void pictures_tell_losses(const struct pictures *p); // a line each for bits and transparency that do not return
 
 struct pixels {
     uint8_t *p; // malloc'd; NULL: none

@@ -140,6 +140,10 @@ class Upscale(unittest.TestCase):
                 file.write(b'\x89PNG\r\n\x1a\nnot really')
             cluster.cli('upscale', broken, '-o', cluster.folder + '/x.png', expect=2)
             cluster.cli('upscale', SAMPLES[0], '-o', cluster.folder + '/x.png', '--scale', '9', expect=2)
+            with open(SAMPLES[0], 'rb') as file, open(broken, 'wb') as cut:
+                cut.write(file.read()[:5000])
+            _, errors = cluster.cli('upscale', broken, '-o', cluster.folder + '/x.png', expect=1)
+            self.assertEqual(errors, 'p2c2r: broken.png: the picture is damaged: the peer cannot decode it.\n')
             cluster.cli('upscale', SAMPLES[0], '-o', cluster.folder + '/x.png', '--quality', 'divine', expect=2)
             cluster.cli('upscale', *SAMPLES, '-o', cluster.folder + '/x.png', expect=2)
             self.assertFalse(os.path.exists(cluster.folder + '/x.png'))

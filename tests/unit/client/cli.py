@@ -47,7 +47,12 @@ def refusals(folder):
     expect(2, 'missing', 'upscale')
     expect(2, '-o', 'upscale', PICTURE)
     expect(2, 'no such file', 'upscale', os.path.join(folder, 'missing.png'), '-o', out)
-    expect(2, 'not a PNG', 'upscale', broken, '-o', out)
+    expect(2, 'damaged', 'upscale', broken, '-o', out)
+    expect(2, 'not a PNG', 'upscale', __file__, '-o', out)
+    expect(2, 'is empty', 'upscale', '/dev/null', '-o', out)
+    expect(2, 'this is a folder', 'upscale', folder, '-o', out)
+    expect(2, '-o FILE', 'upscale', PICTURE, '-o', '')
+    expect(2, 'or in / for a folder', 'upscale', PICTURE, '-o', 'x')
     odd = os.path.join(folder, 'odd')
     with open(odd, 'wb') as file:  # as far as a frame header of four colours
         file.write(b'\xff\xd8\xff\xc0\x00\x14\x08\x00\x08\x00\x08\x04' + bytes(12))
@@ -102,25 +107,30 @@ def nobody(folder):
     assert not os.path.exists(out)
 
 
-def deep_png():
-    """A grey PNG of 2 x 1 pixels with 16 bits each."""
+def png(rows, width, depth, colour):
     def part(name, data):
         return struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
-    return b'\x89PNG\r\n\x1a\n' + part(b'IHDR', struct.pack('>IIBBBBB', 2, 1, 16, 0, 0, 0, 0)) + \
-        part(b'IDAT', zlib.compress(b'\0\1\2\3\4')) + part(b'IEND', b'')
+    return b'\x89PNG\r\n\x1a\n' + part(b'IHDR', struct.pack('>IIBBBBB', width, 1, depth, colour, 0, 0, 0)) + \
+        part(b'IDAT', zlib.compress(rows)) + part(b'IEND', b'')
 
 
 def what_is_lost_is_said(folder):
     names = [os.path.join(folder, name) for name in ('deep.png', 'deeper.png')]
     for name in names:
         with open(name, 'wb') as file:
-            file.write(deep_png())
-    for count, says in ((1, 'deep.png has 16 bits'), (2, 'deep.png and 1 more have 16 bits')):
+            file.write(png(b'\0\1\2\3\4', 2, 16, 0))
+    for count, says in ((1, 'deep.png: of 16 bits'), (2, 'deep.png and 1 more: of 16 bits')):
         out = os.path.join(folder, 'deep') + '/'
         lines = run('upscale', *names[:count], PICTURE, '-o', out, *NOBODY).stderr.splitlines()
         assert len(lines) == 2 and says in lines[0], lines
         lines = run('upscale', *names[:count], PICTURE, '-o', out, '--json', *NOBODY).stderr.splitlines()
         assert len(lines) == 1, lines
+    clear = os.path.join(folder, 'clear.png')
+    with open(clear, 'wb') as file:
+        file.write(png(b'\0\1\2\3\4', 1, 8, 6))
+    for ending, lines in (('png', 1), ('webp', 1), ('jpg', 2), ('ppm', 2)):
+        said = run('upscale', clear, '-o', os.path.join(folder, 'c.' + ending), *NOBODY).stderr.splitlines()
+        assert len(said) == lines and ('transparency' in said[0]) == (lines == 2), said
 
 
 def answers():
