@@ -48,7 +48,7 @@ enum p2_canary {
 extern enum p2_canary p2_canary_on; // defined by the simulator
 #define P2_CANARY(name) (p2_canary_on == P2_CANARY_##name)
 #else
-#define P2_CANARY(name) (false && P2_CANARY_##name)
+#define P2_CANARY(name) (false && P2_CANARY_##name != P2_CANARY_none)
 #endif
 
 #endif

@@ -55,7 +55,7 @@ static void add(struct stream *s, const struct coord_hash *h) {
     uint8_t plain[P2_RECORD_PAYLOAD_MAX];
     const uint8_t *bytes = h->raw_size ? p2_slice_data(&h->payload) : plain;
     if (h->zstd) {
-        P2_CHECK(p2_body_inflate(bytes, h->payload.size, plain, h->raw_size) == P2_OK);
+        P2_CHECK(p2_body_inflate(&sim.coord_codec, bytes, h->payload.size, plain, h->raw_size) == P2_OK);
         bytes = plain;
     }
     p2_sha256_add(s->sum, bytes, h->raw_size);

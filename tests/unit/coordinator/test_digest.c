@@ -93,7 +93,10 @@ static void pieces_of_several(void **state) {
 static void compressed_ones_count_raw(void **state) {
     (void)state;
     static uint8_t raw[20000];
-    struct p2_blob *b = p2_body_deflate(&pool, raw, sizeof raw);
+    struct p2_codec codec;
+    assert_true(p2_codec_init(&codec, &pool));
+    struct p2_blob *b = p2_body_deflate(&codec, raw, sizeof raw);
+    p2_codec_deinit(&codec);
     struct coord_hash h = {.task = 3,
                            .payload = {b, 0, b->size},
                            .raw_size = sizeof raw,
