@@ -29,6 +29,7 @@ struct deed { // one task
     p2_ns accepted_ns, due_ns, waits_since_ns;
     uint32_t attempt, delivered_attempt, answers;
     uint32_t had[BOOK_PEERS], failed_by[BOOK_PEERS], had_count, failed_count; // peers
+    p2_ns failed_ns[BOOK_PEERS];
 };
 
 extern const struct p2_task_type *const sim_types[SIM_TYPES];

@@ -68,6 +68,14 @@ static void add(uint32_t *list, uint32_t *count, uint32_t value) {
     if (*count < BOOK_PEERS && !among(list, *count, value)) list[(*count)++] = value;
 }
 
+// One that has lost its connection since is nobody the coordinator knows.
+static bool has_failed(const struct deed *d, uint32_t peer) {
+    for (uint32_t i = 0; i < d->failed_count; i++) {
+        if (d->failed_by[i] == peer) return peer_joined(peer) < d->failed_ns[i];
+    }
+    return false;
+}
+
 static void said_assign(const struct link *l, const struct p2_msg_task_assign *m) {
     uint32_t n;
     SIM_CHECK(book_number(&m->id, &n), "a task was assigned that nobody submitted");
@@ -80,7 +88,7 @@ static void said_assign(const struct link *l, const struct p2_msg_task_assign *m
     d->placed = true;
     if (!link_node(l)) return;
     uint32_t peer = peer_index(link_node(l));
-    if (among(d->failed_by, d->failed_count, peer)) {
+    if (has_failed(d, peer)) {
         for (uint32_t i = 0; i < sim.plan->peers; i++) {
             SIM_CHECK(among(d->failed_by, d->failed_count, i) || !peer_idle_for(i, d->content),
                       "task %u went again to peer %u that failed it, and peer %u is idle", n, peer, i);
@@ -254,7 +262,11 @@ static void heard_failure(const struct link *l, const struct p2_id *id, bool ret
     uint32_t n;
     if (!book_number(id, &n) || !link_node(l) || !retryable) return;
     struct deed *d = deed_of(n);
-    add(d->failed_by, &d->failed_count, peer_index(link_node(l)));
+    uint32_t peer = peer_index(link_node(l));
+    add(d->failed_by, &d->failed_count, peer);
+    for (uint32_t i = 0; i < d->failed_count; i++) {
+        if (d->failed_by[i] == peer) d->failed_ns[i] = sim.now;
+    }
 }
 
 void coord_opened(struct link *l) {

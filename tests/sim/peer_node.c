@@ -303,6 +303,8 @@ void peers_check(void) {
     }
 }
 
+p2_ns peer_joined(uint32_t i) { return peers[i].joined_ns; }
+
 bool peer_idle_for(uint32_t i, uint32_t content) {
     const struct peer *p = &peers[i];
     const struct content *c = content_of(content);

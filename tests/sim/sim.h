@@ -147,6 +147,7 @@ void peers_check(void);
 void peer_fault(uint32_t i);
 uint32_t peer_index(const struct node *n);
 // Could peer i do a job of this content at once, as for some seconds now, and does the coordinator know that?
+p2_ns peer_joined(uint32_t i); // when it was registered last
 bool peer_idle_for(uint32_t i, uint32_t content);
 
 void clients_create(void);
