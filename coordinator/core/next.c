@@ -102,6 +102,8 @@ void next_supply_update(struct coord *c, struct offer *o) {
     s->slots += d->slots - o->counted_slots;
     s->free += free - o->counted_free;
     s->lower += d->jobs_lower - o->counted_lower;
+    s->load_ns += d->load_ns - o->counted_load_ns;
+    o->counted_load_ns = d->load_ns;
     o->counted_slots = d->slots;
     o->counted_free = free;
     o->counted_lower = d->jobs_lower;
@@ -113,6 +115,7 @@ void next_offer_removed(struct coord *c, struct offer *o) {
     s->slots -= o->counted_slots;
     s->free -= o->counted_free;
     s->lower -= o->counted_lower;
+    s->load_ns -= o->counted_load_ns;
     if (--d->offers == 0) slots_changed(c, c->slots - d->slots);
 }
 
@@ -276,16 +279,17 @@ p2_ns next_due_ns(const struct coord *c) {
 // ---- invariants -----------------------------------------------------------------------------------------------------
 
 static void check_supply(const struct type_state *ts) {
-    struct supply sum = {0, 0, 0};
+    struct supply sum = {0, 0, 0, 0};
     P2_LIST_EACH (it, next, &ts->offers) {
         const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
         const struct peer_device *d = &o->peer->devices[o->device];
         sum.slots += d->slots;
         sum.free += d->jobs < d->slots ? d->slots - d->jobs : 0;
         sum.lower += d->jobs_lower;
+        sum.load_ns += d->load_ns;
     }
     const struct supply *s = &ts->queue.supply;
-    P2_CHECK(sum.slots == s->slots && sum.free == s->free && sum.lower == s->lower);
+    P2_CHECK(sum.slots == s->slots && sum.free == s->free && sum.lower == s->lower && sum.load_ns == s->load_ns);
 }
 
 static void check_client(const struct coord *c, const struct client *cl) {
@@ -327,8 +331,29 @@ static void check_jobs(const struct coord *c, const struct client *cl) {
     P2_CHECK(jobs == cl->jobs);
 }
 
+// What waits of a type in a class: its flows, tasks and work.
+static void check_waiting(const struct coord *c, uint32_t type, enum p2_class class_) {
+    const struct queue *q = &c->types[type].queue;
+    uint32_t flows = 0, count = 0;
+    p2_ns work_ns = 0;
+    for (uint32_t i = 0; i < c->clients.capacity; i++) {
+        const struct client *cl = coord_at(&c->clients, i);
+        const struct flow *f = cl ? next_flow(c, cl, type, class_) : NULL;
+        flows += f && f->count;
+        count += f ? f->count : 0;
+    }
+    P2_LIST_EACH (it, next, &c->queued[class_]) {
+        const struct task *t = P2_CONTAINER_OF(it, struct task, in_class);
+        if (t->type == type) work_ns += t->work_ns;
+    }
+    P2_CHECK(flows == q->flows[class_] && count == q->count[class_] && work_ns == q->work_ns[class_]);
+}
+
 void next_check(const struct coord *c) {
-    for (uint32_t i = 0; i < c->type_count; i++) check_supply(&c->types[i]);
+    for (uint32_t i = 0; i < c->type_count; i++) {
+        check_supply(&c->types[i]);
+        for (unsigned k = 0; k < P2_CLASSES; k++) check_waiting(c, i, (enum p2_class)k);
+    }
     check_slots(c);
     for (uint32_t i = 0; i < c->clients.capacity; i++) {
         const struct client *cl = coord_at(&c->clients, i);

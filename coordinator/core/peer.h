@@ -28,6 +28,7 @@ struct offer {
     struct pace pace; // ns per unit of work: as it said, then as observed
     struct p2_list in_peer, in_type;
     uint32_t counted_slots, counted_free, counted_lower; // its part of its type's supply
+    p2_ns counted_load_ns;
     // In its type's pick_index.
     struct pick_node free; // on a shelf while its device takes another job
     struct pick_node by_memory;

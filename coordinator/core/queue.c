@@ -92,6 +92,13 @@ void queue_push(struct queue *q, struct task *t) {
     // Nothing of it waits, so no order depends on its account: it joins where the class is.
     if (a->tasks++ == 0) a->served_ns = p2_ns_max(a->served_ns, *a->clock);
     if (!t->unready) queue_wait_again(q, t);
+    struct flow *f = t->flow;
+    if (f->count++ == 0) {
+        f->last_deadline_ns = 0;
+        q->flows[t->class_]++;
+    }
+    f->last_deadline_ns = p2_ns_max(f->last_deadline_ns, t->deadline_ns);
+    q->work_ns[t->class_] += t->work_ns;
     q->count[t->class_]++;
 }
 
@@ -100,6 +107,8 @@ void queue_remove(struct queue *q, struct task *t) {
     queue_set_aside(q, t);
     p2_list_remove(&t->stranded);
     t->flow->account->tasks--;
+    if (--t->flow->count == 0) q->flows[t->class_]--;
+    q->work_ns[t->class_] -= t->work_ns;
     if (--q->count[t->class_] == 0) q->debt[t->class_] = 0; // nobody waits: nothing is owed
 }
 
@@ -129,12 +138,6 @@ uint32_t queue_size(const struct queue *q) {
     return sum;
 }
 
-uint32_t queue_ahead(const struct queue *q, const struct task *t) {
-    uint32_t ahead = 0;
-    for (unsigned i = 0; i <= (unsigned)t->class_; i++) ahead += q->count[i];
-    return ahead ? ahead - 1 : 0;
-}
-
 // ---- invariants -----------------------------------------------------------------------------------------------------
 
 void flow_check(const struct flow *f) {
@@ -145,6 +148,7 @@ void flow_check(const struct flow *f) {
 
 void queue_check_task(const struct queue *q, const struct task *t) {
     P2_CHECK(t->flow->queue == q && t->flow->class_ == t->class_ && q->count[t->class_] > 0);
+    P2_CHECK(t->flow->count > 0 && t->deadline_ns <= t->flow->last_deadline_ns);
     P2_CHECK(p2_meld_in(&t->queued) + p2_list_linked(&t->stranded) + t->unready == 1);
     if (p2_meld_in(&t->queued)) p2_meld_check(&t->flow->waiting, &t->queued, tasks_in_order);
 }

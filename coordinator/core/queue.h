@@ -29,6 +29,7 @@ struct task;
 struct supply {
     uint32_t slots, free;
     uint32_t lower; // jobs in hand there of the two lower classes
+    p2_ns load_ns;  // estimated time of all jobs in hand there
 };
 
 struct queue {
@@ -36,7 +37,9 @@ struct queue {
     struct p2_meld over[P2_CLASSES];  // those whose client holds its share of slots already: after all others
     struct p2_list stranded;          // tasks nobody present can do; longest first
     uint32_t count[P2_CLASSES];
-    uint32_t debt[P2_CLASSES]; // share.h
+    uint32_t debt[P2_CLASSES];  // share.h
+    uint32_t flows[P2_CLASSES]; // with a task that waits, placeable or not
+    p2_ns work_ns[P2_CLASSES];  // device time of those that wait, as estimated when they came
     struct supply supply;
 };
 
@@ -56,6 +59,8 @@ struct flow {
     struct account *account;
     enum p2_class class_;
     bool over;
+    uint32_t count;         // tasks of it that wait, placeable or not
+    p2_ns last_deadline_ns; // the latest since it was empty
 };
 
 void queue_init(struct queue *q);
@@ -76,7 +81,6 @@ void flow_set_over(struct flow *f, bool over);                // its client has 
 void account_charge(struct account *a, p2_ns device_ns);      // a task of it was placed
 
 uint32_t queue_size(const struct queue *q);
-uint32_t queue_ahead(const struct queue *q, const struct task *t); // tasks of its class or better, itself not counted
 
 void flow_check(const struct flow *f);                              // itself, not its tasks
 void queue_check_task(const struct queue *q, const struct task *t); // one that waits here

@@ -194,7 +194,6 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
     struct peer *p = p2_slab_get(&c->peers, r->peer);
     p->jobs_done++;
     peer_learn_result(c, p, r, &t->times);
-    p2_ewma_add(&c->types[t->type].service_ns, c->now - r->placed_ns);
     estimate_add(c, t->type, t->cost.size_class, c->now - r->placed_ns);
     t->replica = P2_NO_HANDLE;
     replica_end(c, r, false);

@@ -31,11 +31,3 @@ void sched_offer_removed(struct coord *c, struct offer *o) {
 }
 
 void sched_task_waits(struct coord *c, struct task *t) { unblock(&c->types[t->type]); }
-
-p2_ns sched_estimate(const struct coord *c, const struct task *t) {
-    const struct type_state *ts = &c->types[t->type];
-    if (!ts->service_ns.samples || !ts->slots) return 0;
-    p2_ns rounds = 1 + (p2_ns)(queue_ahead(&ts->queue, t) / ts->slots);
-    p2_ns estimate;
-    return __builtin_mul_overflow(ts->service_ns.mean, rounds, &estimate) ? 0 : estimate;
-}

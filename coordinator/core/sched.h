@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/ewma.h"
 #include "base/list.h"
 #include "coordinator/core/memo.h"
 #include "coordinator/core/pick.h"
@@ -20,19 +19,17 @@ struct offer;
 struct type_state {
     const struct p2_task_type *type;
     struct queue queue;
-    struct p2_list offers;     // of peers that take new work
-    struct pick_index pick;    // the same, for finding the best
-    double pace;               // ns per unit of work, of all peers; 0: unknown
-    uint32_t slots;            // of the devices behind offers
-    bool blocked;              // the last pass could place none of its tasks, and nothing has changed since
-    struct p2_ewma service_ns; // placed to whole result
+    struct p2_list offers;  // of peers that take new work
+    struct pick_index pick; // the same, for finding the best
+    double pace;            // ns per unit of work, of all peers; 0: unknown
+    uint32_t slots;         // of the devices behind offers
+    bool blocked;           // the last pass could place none of its tasks, and nothing has changed since
     struct memo_counts memo;
 };
 
 void sched_offer_added(struct coord *c, struct offer *o);
 void sched_offer_removed(struct coord *c, struct offer *o);
-void sched_offer_update(struct coord *c, struct offer *o);         // its device's load, jobs or limits changed
-void sched_task_waits(struct coord *c, struct task *t);            // pushed to its queue
-p2_ns sched_estimate(const struct coord *c, const struct task *t); // until its result; 0: unknown
+void sched_offer_update(struct coord *c, struct offer *o); // its device's load, jobs or limits changed
+void sched_task_waits(struct coord *c, struct task *t);    // pushed to its queue
 
 #endif

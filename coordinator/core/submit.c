@@ -1,6 +1,7 @@
 #include "submit.h"
 
 #include "coordinator/core/admit.h"
+#include "coordinator/core/forecast.h"
 #include "coordinator/core/state.h"
 
 #define PRIORS_TO_DEADLINE 4
@@ -10,6 +11,7 @@ struct admission {
     uint32_t type;
     struct p2_task_cost cost;
     uint64_t reserved_bytes;
+    p2_ns work_ns;
     struct refusal refusal;
 };
 
@@ -111,12 +113,13 @@ static uint64_t at_most(uint64_t bytes, uint64_t ceiling) { return bytes < ceili
 
 static bool room(struct coord *c, struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
     uint64_t window = c->limits.stream_window_bytes;
+    a->work_ns = estimate_run(c, a->type, &a->cost);
     a->reserved_bytes = at_most(m->payload_size, window) + at_most(a->cost.result_bytes_max, window);
     const struct demand d = {.class_ = m->class_,
                              .series = m->series,
                              .payload_bytes = m->payload_size,
                              .reserved_bytes = a->reserved_bytes,
-                             .device_ns = estimate_run(c, a->type, &a->cost)};
+                             .device_ns = a->work_ns};
     return admit(c, cl, &d, &a->refusal);
 }
 
@@ -183,6 +186,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     t->params = params;
     t->cost = a->cost;
     t->reserved_bytes = a->reserved_bytes;
+    t->work_ns = a->work_ns;
     t->accepted_ns = c->now;
     t->deadline_ns = deadline_of(c, m, a);
     t->arrival = c->arrivals++;
@@ -202,14 +206,16 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
 }
 
 static void accept(struct coord *c, struct session *s, struct task *t, const struct p2_msg_task_submit *submit) {
+    const struct forecast_of of = {t->type, t->class_, t->deadline_ns, &t->cost};
+    const struct forecast f = forecast(c, client_of(c, s), &of);
     t->unready = !task_payload_ready(t);
     task_await(c, t);
     task_move(c, t, TASK_QUEUED, WHY_SUBMITTED, P2_OK);
     sched_task_waits(c, t);
     struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
     m.u.accepted.id = t->id;
-    m.u.accepted.queue_position = queue_ahead(&c->types[t->type].queue, t);
-    m.u.accepted.estimate_ns = sched_estimate(c, t);
+    m.u.accepted.queue_position = f.ahead;
+    m.u.accepted.estimate_ns = f.p50_ns;
     session_send(c, s, 0, &m);
     memo_begin(c, t, submit);
     relay_grant_payload(c, t);

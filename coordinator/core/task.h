@@ -37,6 +37,7 @@ struct task {
     uint64_t reserved_bytes; // of the payload budget
 
     p2_ns accepted_ns, placed_ns, deadline_ns;
+    p2_ns work_ns; // device time, as estimated when it came
     struct p2_heap_node deadline;
 
     // QUEUED: in its type's queue by its flow, or set aside because nobody present can do it.

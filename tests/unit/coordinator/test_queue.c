@@ -51,7 +51,9 @@ static struct task *first(unsigned type) {
 static void test_earliest_deadline_then_arrival(void **state) {
     (void)state;
     struct task *c = push(0, 0, 0, 300), *b = push(1, 0, 0, 200), *b2 = push(2, 0, 0, 200), *a = push(3, 1, 0, 100);
-    assert_int_equal(queue_ahead(&queues[0], a), 3);
+    assert_int_equal(queues[0].count[P2_CLASS_BATCH], 4);
+    assert_int_equal(queues[0].flows[P2_CLASS_BATCH], 2);
+    assert_int_equal(flows[0][0].last_deadline_ns, 300);
     struct task *const order[] = {a, b, b2, c};
     for (unsigned i = 0; i < 4; i++) {
         assert_ptr_equal(first(0), order[i]);

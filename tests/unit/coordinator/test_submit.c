@@ -38,13 +38,10 @@ static void test_accepted_with_position_and_estimate(void **state) {
     assert_int_equal(rig_nth(r, client, P2_MSG_TASK_ACCEPTED, 0)->u.accepted.queue_position, 0);
     assert_int_equal(rig_nth(r, client, P2_MSG_TASK_ACCEPTED, 1)->u.accepted.queue_position, 0);
     assert_int_equal(rig_nth(r, client, P2_MSG_TASK_ACCEPTED, 2)->u.accepted.queue_position, 1);
-    assert_int_equal(rig_nth(r, client, P2_MSG_TASK_ACCEPTED, 2)->u.accepted.estimate_ns, 0);
-    struct p2_msg assign = *rig_only(r, peer, P2_MSG_TASK_ASSIGN);
-    rig_forget(r);
-    r->now += 40 * P2_MS;
-    rig_result(r, peer, &assign, 100);
-    rig_submit(r, client, 4, 4, 100);
-    assert_int_equal(rig_only(r, client, P2_MSG_TASK_ACCEPTED)->u.accepted.estimate_ns, 2 * 40 * P2_MS);
+    // The prior; half of the job in hand before it; the prior of the one that waits before that.
+    assert_int_equal(rig_nth(r, client, P2_MSG_TASK_ACCEPTED, 0)->u.accepted.estimate_ns, 50 * P2_MS);
+    assert_int_equal(rig_nth(r, client, P2_MSG_TASK_ACCEPTED, 1)->u.accepted.estimate_ns, 55 * P2_MS);
+    assert_int_equal(rig_nth(r, client, P2_MSG_TASK_ACCEPTED, 2)->u.accepted.estimate_ns, 105 * P2_MS);
 }
 
 static void test_the_peer_gets_the_task_as_it_was_said(void **state) {
