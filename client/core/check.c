@@ -51,6 +51,7 @@ void p2_session_check(const struct session *s) {
     P2_CHECK(open == s->open && in_flight == s->in_flight && bytes == s->in_flight_bytes);
     P2_CHECK(listed == linked);
     P2_CHECK(s->due.count == open && s->streams.count == in_flight);
+    p2_questions_check(s);
     P2_CHECK(s->link != LINK_UP || s->hello_seen);
     P2_CHECK(s->link != LINK_DIALING || !s->hello_seen);
     P2_CHECK(s->link != LINK_CLOSING || s->link_due_ns == P2_NEVER);

@@ -203,6 +203,7 @@ static void on_link_msg(struct session *s, const struct p2_msg *m) {
     case P2_MSG_PING: p2_session_act_send(s, 0, P2_MSG_PONG, 0)->u.ping = m->u.ping; break;
     case P2_MSG_PONG: on_pong(s, m->u.ping.token); break;
     case P2_MSG_STATUS: p2_session_act(s, SESSION_DO_STATUS)->u.status = &m->u.status; break;
+    case P2_MSG_CAN_MEET_ANSWER: p2_question_answered(s, &m->u.can_meet_answer); break;
     case P2_MSG_ERROR: p2_link_turned_away(s, &m->u.error); break;
     case P2_MSG_DRAIN:
         s->draining = true;

@@ -101,6 +101,7 @@ void p2_link_move(struct session *s, enum session_link to) {
     bool was_up = s->link == LINK_UP;
     s->link = to;
     if (was_up) s->down_since_ns = s->now_ns;
+    if (was_up) p2_questions_lost(s);
     if (was_up || to == LINK_UP) p2_tickets_rearm(s);
 }
 
@@ -223,6 +224,7 @@ static void handle(struct session *s, const struct session_event *ev) {
     case SESSION_FAULT: p2_link_fault(s, ev->u.why); break;
     case SESSION_SUBMIT: p2_ticket_submit(s, &ev->u.submit); break;
     case SESSION_STATUS: s->status_wanted = true; break;
+    case SESSION_ASK: p2_question_ask(s, ev->u.question); break;
     case SESSION_CANCEL:
         t = p2_ticket_find(s, ev->u.end.ticket);
         if (t) p2_ticket_cancel(s, t);
@@ -245,6 +247,7 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
     handle(s, ev);
     link_tick(s);
     p2_tickets_expire(s);
+    p2_questions_expire(s);
     if (s->link == LINK_UP) {
         if (s->status_wanted) {
             s->status_wanted = false;
@@ -258,7 +261,8 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
 p2_ns p2_session_next_ns(const struct session *s) {
     if (s->link == LINK_UP && (s->more || s->status_wanted)) return s->now_ns;
     struct p2_heap_node *first = p2_heap_peek(&s->due);
-    return first ? p2_ns_min(first->key, s->link_due_ns) : s->link_due_ns;
+    p2_ns next = p2_ns_min(s->link_due_ns, p2_questions_due_ns(s));
+    return first ? p2_ns_min(first->key, next) : next;
 }
 
 enum session_link p2_session_link(const struct session *s) { return s->link; }

@@ -31,7 +31,9 @@
 #define SESSION_BACKOFF_MAX_NS (10 * P2_SEC)
 #define SESSION_RESULT_WINDOW (1u << 20) // bytes of a result granted ahead of what has arrived
 #define SESSION_BROKEN_RESULT "The result's compressed bytes are not what they claim to be."
-#define SESSION_SENDS_MAX 128u // payload records given out in one step; the rest at the next
+#define SESSION_QUESTIONS_MAX 16u      // on their way at once
+#define SESSION_ANSWER_NS (5 * P2_SEC) // a question without an answer by then gets one here
+#define SESSION_SENDS_MAX 128u         // payload records given out in one step; the rest at the next
 
 struct session;
 
@@ -84,6 +86,7 @@ enum session_event_kind {
     SESSION_SUBMIT, // u.submit
     SESSION_CANCEL, // u.end.ticket; one that has ended is ignored
     SESSION_DROP,   // u.end: its result cannot be kept (NoMemory) or read (BadPayload); ends FAILED with the code
+    SESSION_ASK, // u.question: would such a task be done in time? Gets one DO_ANSWERED, at once when it cannot be asked
     SESSION_STATUS, // ask for the cluster's numbers, now or as soon as there is a coordinator
 };
 
@@ -95,6 +98,7 @@ struct session_event {
         const struct p2_msg *msg;
         enum p2_err why;
         struct session_submit submit;
+        const struct p2_msg_can_meet *question; // borrowed for the call; its number is the shell's and free
         struct {
             session_ticket ticket;
             enum p2_err code;
@@ -111,6 +115,7 @@ enum session_action_kind {
     SESSION_DO_ENDED,        // u.ended: the one end of a ticket
     SESSION_DO_WANT_ROOM,    // give WRITABLE when the connection takes more
     SESSION_DO_STATUS,       // u.status: borrowed from the event
+    SESSION_DO_ANSWERED,     // u.answer: the one answer to a question; codes of ours too (Unreachable, Again, ...)
     SESSION_DO_ESTABLISHED,  // the coordinator has answered: link is UP
     SESSION_DO_NOTE,         // u.note: for the log
 };
@@ -165,6 +170,7 @@ struct session_action {
         } store;
         struct session_ended ended;
         const struct p2_msg_status *status;
+        struct p2_msg_can_meet_answer answer; // its sentence is borrowed from the event
         struct {
             enum session_note_kind kind;
             enum p2_err code;

@@ -29,6 +29,12 @@ struct ticket {
     struct p2_msg_result_delivery delivery; // its numbers; the payload slice is not kept
 };
 
+struct question { // sent, and its answer not here
+    uint64_t number;
+    p2_ns due_ns;
+    bool given_up; // answered here: what still comes is dropped
+};
+
 struct session {
     struct session_config config;
     struct session_actions *out; // of the running step
@@ -56,6 +62,8 @@ struct session {
     struct p2_map streams; // of those sent: stream -> handle
     struct p2_heap due;
     struct p2_list queued[P2_CLASSES], flowing[P2_CLASSES];
+    struct question questions[SESSION_QUESTIONS_MAX]; // a ring: answers come in the order of questions
+    uint32_t question_first, question_count;
     struct p2_id id;           // this session's, from the coordinator; presented on reconnect
     char why[P2_TEXT_MAX + 1]; // sentence for endings of this step
 };
@@ -89,6 +97,14 @@ void p2_tickets_expire(struct session *s);
 void p2_tickets_pump(struct session *s); // submits and chunks, best class first, within room
 // Every ticket ends; those sent as LOST. `code` and s->why say how. queued_too: also those never sent, as REFUSED.
 void p2_tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns);
+
+// ---- question.c
+void p2_question_ask(struct session *s, const struct p2_msg_can_meet *m);
+void p2_question_answered(struct session *s, const struct p2_msg_can_meet_answer *m);
+void p2_questions_expire(struct session *s);
+void p2_questions_lost(struct session *s); // with the connection
+p2_ns p2_questions_due_ns(const struct session *s);
+void p2_questions_check(const struct session *s);
 
 // ---- session.c
 void p2_link_move(struct session *s, enum session_link to);

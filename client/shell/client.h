@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/slab.h"
 #include "client/core/session.h"
+#include "kernels/task_type.h"
 #include "net/net.h"
 #include "p2c2r/p2c2r.h"
 #include "wire/wire.h"
@@ -41,6 +42,20 @@ struct record {
     bool incompressible;      // its first bytes did not shrink: the rest is not tried
     struct session_ended end; // its sentence is in reason
     char reason[P2_TEXT_MAX + 1];
+};
+
+struct prepared { // a caller's task, read and found possible
+    const struct p2_task_type *type;
+    struct p2_param params[P2_PARAMS_MAX];
+    uint32_t param_count;
+    struct p2_task_cost cost;
+    p2_ns deadline_ns;
+};
+
+struct asked {
+    p2c2r_question number; // 0: free
+    bool answered;
+    p2c2r_forecast answer;
 };
 
 // Fake lag: what the coordinator said, not yet heard.
@@ -79,6 +94,8 @@ struct p2c2r_client {
     p2_ns fake_lag_ns;
     double fake_loss;
 
+    struct asked asked[SESSION_QUESTIONS_MAX]; // by number
+    p2c2r_question question_last;
     bool status_seen, turned_away; // since the last question; `away` says why
     p2c2r_cluster status;
     void (*log)(void *context, const char *line);
@@ -101,6 +118,12 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
 // The one function that writes a record's state; ENDED ones are in client->ended.
 void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state to);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
+
+// ---- submit.c
+p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
+
+// ---- question.c
+void p2_question_keep(struct p2c2r_client *c, const struct p2_msg_can_meet_answer *m);
 
 // ---- client.c
 // False, with a sentence, inside the log callback: a step is under way and cannot be entered again.

@@ -122,6 +122,7 @@ static void perform(struct p2c2r_client *c, struct session_action *a) {
     case SESSION_DO_STORE: p2_record_store(c, a); break;
     case SESSION_DO_ENDED: p2_record_ended(c, &a->u.ended); break;
     case SESSION_DO_WANT_ROOM: p2_conn_want_room(c->loop, c->conn); break;
+    case SESSION_DO_ANSWERED: p2_question_keep(c, &a->u.answer); break;
     case SESSION_DO_STATUS: keep_status(c, a->u.status); break;
     case SESSION_DO_ESTABLISHED: p2_conn_established(c->loop, c->conn); break;
     case SESSION_DO_NOTE: log_note(c, a); break;

@@ -4,16 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/task_type.h"
 #include "os/os.h"
-
-struct prepared {
-    const struct p2_task_type *type;
-    struct p2_param params[P2_PARAMS_MAX];
-    uint32_t param_count;
-    struct p2_task_cost cost;
-    p2_ns deadline_ns;
-};
 
 static const struct p2_param_spec *param_spec(const struct p2_task_type *type, const char *name) {
     for (const struct p2_param_spec *p = type->params; p && p->name; p++) {
@@ -51,7 +42,7 @@ static uint64_t blob_bytes(uint64_t size) {
     return n;
 }
 
-static p2c2r_status prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out) {
+p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out) {
     if (!task->type) return p2_client_fail(c, P2C2R_EINVAL, "a task needs a type");
     out->type = p2_task_type_find(p2_str(task->type));
     if (!out->type) return p2_client_fail(c, P2C2R_EINVAL, "no task type is called \"%.32s\"", task->type);
@@ -60,7 +51,6 @@ static p2c2r_status prepare(struct p2c2r_client *c, const p2c2r_task *task, stru
         return p2_client_fail(c, P2C2R_EINVAL, "cache has an unknown bit");
     if (task->deadline_ms < 0 || task->deadline_ms > CLIENT_SPAN_MAX_MS)
         return p2_client_fail(c, P2C2R_EINVAL, "deadline_ms is 0 to %lld", CLIENT_SPAN_MAX_MS);
-    if (task->payload_size && !task->payload) return p2_client_fail(c, P2C2R_EINVAL, "payload is NULL but has a size");
     if (task->payload_size > out->type->payload_bytes_max || task->payload_size > P2_TASK_PAYLOAD_MAX)
         return p2_client_fail(c, P2C2R_EINVAL, "%s takes a payload of at most %llu bytes", out->type->name,
                               (unsigned long long)(out->type->payload_bytes_max < P2_TASK_PAYLOAD_MAX
@@ -112,7 +102,8 @@ static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t
     if (!p2_client_take(&task, sizeof task, given, size))
         return p2_client_fail(c, P2C2R_EINVAL, "set task.size to sizeof(p2c2r_task)");
     struct prepared p = {0};
-    p2c2r_status status = prepare(c, &task, &p);
+    if (task.payload_size && !task.payload) return p2_client_fail(c, P2C2R_EINVAL, "payload is NULL but has a size");
+    p2c2r_status status = p2_task_prepare(c, &task, &p);
     if (status != P2C2R_OK) return status;
     p2_handle handle;
     struct record *r = p2_slab_alloc(&c->records, &handle);

@@ -21,6 +21,8 @@
     X(load_kept, "coordinator: an ended job's load is not subtracted")                                                 \
     X(map_entry_leaked, "coordinator: the stream of an ended task stays in its map")                                   \
     X(offer_after_drain, "coordinator: a draining peer keeps its offers")                                              \
+    X(question_lost, "client: questions on their way are forgotten with the connection")                               \
+    X(question_twice, "coordinator: a question is answered no twice")                                                  \
     X(recent_forgotten, "coordinator: ended tasks are not remembered")                                                 \
     X(resend_offset, "client: RESEND is answered from where it was")                                                   \
     X(reservation_leaked, "coordinator: an expired task's memory stays reserved")                                      \

@@ -157,6 +157,29 @@ static void add_digests(struct p2_strbuf *out, const struct p2_msg_blob_list *li
     p2_strbuf_printf(out, " first=%s", text);
 }
 
+static void add_can_meet(struct p2_strbuf *out, const struct p2_msg_can_meet *q) {
+    add_number(out, "question", q->question);
+    add_text(out, "type", q->type);
+    if (q->version) add_number(out, "version", q->version);
+    p2_strbuf_printf(out, " class=%s", p2_class_name(q->class_));
+    add_span(out, "deadline", q->deadline_ns);
+    add_number(out, "payload", q->payload_size);
+    for (uint32_t i = 0; i < q->params.count; i++) add_param(out, &q->params.items[i]);
+}
+
+static void add_can_meet_answer(struct p2_strbuf *out, const struct p2_msg_can_meet_answer *a) {
+    add_number(out, "question", a->question);
+    p2_strbuf_printf(out, a->can ? " can" : " cannot");
+    if (a->p95_ns) {
+        add_number(out, "position", a->queue_position);
+        add_span(out, "p50", a->p50_ns);
+        add_span(out, "p95", a->p95_ns);
+    }
+    if (a->code == P2_OK) return;
+    add_error(out, a->code, a->retryable, a->sentence);
+    if (a->retry_after_ns) add_span(out, "retry_after", a->retry_after_ns);
+}
+
 // What happens to a task.
 static void describe_task(const struct p2_msg *m, struct p2_strbuf *out) {
     switch (m->kind) {
@@ -190,6 +213,8 @@ static void describe_task(const struct p2_msg *m, struct p2_strbuf *out) {
         add_id(out, "id", &m->u.cancel.id);
         add_number(out, "attempt", m->u.cancel.attempt);
         break;
+    case P2_MSG_CAN_MEET: add_can_meet(out, &m->u.can_meet); break;
+    case P2_MSG_CAN_MEET_ANSWER: add_can_meet_answer(out, &m->u.can_meet_answer); break;
     default: break;
     }
 }

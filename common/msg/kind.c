@@ -35,6 +35,8 @@ const char *p2_msg_name(enum p2_msg_kind kind) {
         [P2_MSG_BLOB_WANT] = "BlobWant",
         [P2_MSG_BLOB_PUT] = "BlobPut",
         [P2_MSG_PEER_DISCONNECT] = "PeerDisconnect",
+        [P2_MSG_CAN_MEET] = "CanMeet",
+        [P2_MSG_CAN_MEET_ANSWER] = "CanMeetAnswer",
     };
     const char *name = (unsigned)kind < P2_MSG_KINDS ? names[kind] : NULL;
     return name ? name : "Unknown";

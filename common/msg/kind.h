@@ -41,6 +41,8 @@ enum p2_msg_kind {
     P2_MSG_BLOB_WANT = 27,
     P2_MSG_BLOB_PUT = 28,
     P2_MSG_PEER_DISCONNECT = 29, // peer -> coordinator: goodbye, with the reason
+    P2_MSG_CAN_MEET = 30,        // client -> coordinator: would such a task be done in time?
+    P2_MSG_CAN_MEET_ANSWER = 31, // coordinator -> client
     P2_MSG_KINDS
 };
 

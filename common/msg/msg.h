@@ -155,6 +155,8 @@ struct p2_msg {
         struct p2_msg_blob_list blobs; // BLOB_HAVE and BLOB_WANT
         struct p2_msg_blob_put blob_put;
         struct p2_msg_peer_disconnect disconnect;
+        struct p2_msg_can_meet can_meet;
+        struct p2_msg_can_meet_answer can_meet_answer;
     } u;
 };
 

@@ -135,4 +135,25 @@ struct p2_msg_resend {
     uint64_t limit;   // as in WINDOW
 };
 
+struct p2_msg_can_meet { // a task that is not submitted yet
+    uint64_t question;   // returned with the answer
+    struct p2_str type;
+    uint32_t version; // 0: any
+    enum p2_class class_;
+    p2_ns deadline_ns; // span; 0: the type's prior x 4
+    uint64_t payload_size;
+    struct p2_params params;
+};
+
+struct p2_msg_can_meet_answer {
+    uint64_t question;
+    bool can;
+    enum p2_err code;     // why not; P2_OK when it can
+    p2_ns p50_ns, p95_ns; // until its result; 0 when not estimated
+    uint32_t queue_position;
+    bool retryable;
+    p2_ns retry_after_ns;
+    struct p2_str sentence; // of code; empty when it can
+};
+
 #endif

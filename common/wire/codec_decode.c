@@ -55,8 +55,8 @@ static enum p2_err get_span(const struct wire_field *f, uint64_t us, char *out) 
 }
 
 static enum p2_err get_code(const struct wire_field *f, uint32_t number, char *out) {
-    if (number == 0) return P2_ERR_BAD_MESSAGE;
-    enum p2_err code = p2_err_from_wire(number);
+    if (number < f->min) return P2_ERR_BAD_MESSAGE;
+    enum p2_err code = number == 0 ? P2_OK : p2_err_from_wire(number);
     memcpy(out + f->at, &code, sizeof code);
     return P2_OK;
 }

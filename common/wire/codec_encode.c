@@ -175,7 +175,9 @@ static void put_field(struct wire_out *o, const struct wire_table *t, uint32_t n
     case WIRE_US: put_number(o, number, us_of((p2_ns)u64_at(m))); return;
     case WIRE_BOOL: put_number(o, number, *m != 0); return;
     case WIRE_TRUE: put_number(o, number, 1); return;
-    case WIRE_CODE: put_number(o, number, p2_err_from_wire(u32_at(m))); return; // local codes stay here
+    case WIRE_CODE: // local codes stay here
+        put_number(o, number, u32_at(m) == 0 && f->min == 0 ? 0 : p2_err_from_wire(u32_at(m)));
+        return;
     case WIRE_RAW: // says something only of compressed bytes
         if (in[t->body->zstd]) put_number(o, number, u32_at(m));
         return;

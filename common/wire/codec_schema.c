@@ -15,6 +15,7 @@ enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 }; // protobuf wire types
 #define BOOL(s, m) ROW(WIRE_BOOL, VARINT, AT(s, m), 0, 1)
 #define ENUM(s, m, lo, hi) ROW(WIRE_ENUM, VARINT, AT(s, m), lo, hi)
 #define CODE(s, m) ROW(WIRE_CODE, VARINT, AT(s, m), 1, INT32_MAX)
+#define CODE_OR_OK(s, m) ROW(WIRE_CODE, VARINT, AT(s, m), 0, INT32_MAX)
 #define ID(s, m) ROW(WIRE_ID, BYTES, AT(s, m), 16, 16)
 #define ID_OPT(s, m) ROW(WIRE_ID_OPT, BYTES, AT(s, m), 0, 16)
 #define DIGEST(s, m) ROW(WIRE_DIGEST, BYTES, AT(s, m), 32, 32)
@@ -318,6 +319,26 @@ TABLE(put, blob_put, p2_msg_blob_put, &put_body);
 static const struct wire_field disconnect_fields[] = {TEXT(p2_msg_peer_disconnect, reason)};
 TABLE(disconnect, peer_disconnect, p2_msg_peer_disconnect, NULL);
 
+static const struct wire_field can_meet_fields[] = {
+    U64(p2_msg_can_meet, question),
+    NAME(p2_msg_can_meet, type),
+    U32(p2_msg_can_meet, version, 0, UINT32_MAX),
+    ENUM(p2_msg_can_meet, class_, P2_CLASS_REALTIME, P2_CLASS_BACKGROUND),
+    US(p2_msg_can_meet, deadline_ns),
+    SIZE(p2_msg_can_meet, payload_size),
+    PARAMS(p2_msg_can_meet, params),
+};
+TABLE(can_meet, can_meet, p2_msg_can_meet, NULL);
+
+static const struct wire_field can_meet_answer_fields[] = {
+    U64(p2_msg_can_meet_answer, question),    BOOL(p2_msg_can_meet_answer, can),
+    CODE_OR_OK(p2_msg_can_meet_answer, code), US(p2_msg_can_meet_answer, p50_ns),
+    US(p2_msg_can_meet_answer, p95_ns),       U32(p2_msg_can_meet_answer, queue_position, 0, UINT32_MAX),
+    BOOL(p2_msg_can_meet_answer, retryable),  US(p2_msg_can_meet_answer, retry_after_ns),
+    TEXT(p2_msg_can_meet_answer, sentence),
+};
+TABLE(can_meet_answer, can_meet_answer, p2_msg_can_meet_answer, NULL);
+
 static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_HELLO] = {&hello_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_PEER_REGISTER] = {&peer_register_table, WIRE_STREAM_ZERO, false, false},
@@ -348,6 +369,8 @@ static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_BLOB_WANT] = {&want_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_BLOB_PUT] = {&put_table, WIRE_STREAM_TASK, true, true},
     [P2_MSG_PEER_DISCONNECT] = {&disconnect_table, WIRE_STREAM_ZERO, false, false},
+    [P2_MSG_CAN_MEET] = {&can_meet_table, WIRE_STREAM_ZERO, false, false},
+    [P2_MSG_CAN_MEET_ANSWER] = {&can_meet_answer_table, WIRE_STREAM_ZERO, false, false},
 };
 
 const struct p2_wire_kind *p2_wire_kind(unsigned type) {

@@ -25,7 +25,7 @@ enum wire_as {
     WIRE_BOOL,    // bool
     WIRE_TRUE,    // bool that is always true and has no member
     WIRE_ENUM,    // enum <-> enum within min..max
-    WIRE_CODE,    // enum <-> enum p2_err, never OK
+    WIRE_CODE,    // enum <-> enum p2_err, OK only when min is 0
     WIRE_MAGIC,   // fixed32, P2_PROTOCOL_MAGIC
     WIRE_TOKEN,   // fixed64 <-> uint64_t
     WIRE_UNIT,    // double <-> double, 0..1

@@ -82,40 +82,65 @@ static bool drop_older_frame(struct coord *c, const struct client *cl, const str
     return false;
 }
 
-// Sheds one task and at least so many reserved bytes of classes worse than that one, or nothing.
-static bool shed(struct coord *c, enum p2_class better, uint64_t bytes) {
-    struct task *victims[ADMIT_SHED_MAX];
-    unsigned count = 0;
+struct victims {
+    struct task *tasks[ADMIT_SHED_MAX];
+    unsigned count;
+};
+
+// One task and at least so many reserved bytes of classes worse than that one. False: there are not as many.
+static bool find_victims(const struct coord *c, enum p2_class better, uint64_t bytes, struct victims *v) {
     uint64_t freed = 0;
+    v->count = 0;
     for (unsigned k = P2_CLASSES - 1; k > (unsigned)better; k--) {
         for (struct p2_list *it = c->queued[k].prev; it != &c->queued[k]; it = it->prev) {
-            if (count == ADMIT_SHED_MAX || (count && freed >= bytes)) break;
-            victims[count] = P2_CONTAINER_OF(it, struct task, in_class);
-            freed += victims[count++]->reserved_bytes;
+            if (v->count == ADMIT_SHED_MAX || (v->count && freed >= bytes)) break;
+            v->tasks[v->count] = P2_CONTAINER_OF(it, struct task, in_class);
+            freed += v->tasks[v->count++]->reserved_bytes;
         }
     }
-    if (!count || freed < bytes) return false;
-    for (unsigned i = 0; i < count; i++) {
-        task_fail(c, victims[i], WHY_SHED, P2_ERR_OVERLOADED, "given up for more urgent work");
+    return v->count && freed >= bytes;
+}
+
+static bool sheddable(enum shortage s) { return s == TASKS || s == MEMORY; }
+
+static bool shed(struct coord *c, enum p2_class better, uint64_t bytes) {
+    struct victims v;
+    if (!find_victims(c, better, bytes, &v)) return false;
+    for (unsigned i = 0; i < v.count; i++) {
+        task_fail(c, v.tasks[i], WHY_SHED, P2_ERR_OVERLOADED, "given up for more urgent work");
     }
     return true;
 }
 
-bool admit(struct coord *c, struct client *cl, const struct demand *d, struct refusal *why) {
+static bool rates_allow(const struct coord *c, const struct client *cl, struct refusal *why) {
     p2_ns wait = rates_wait(c, cl);
-    if (wait > 0) {
-        *why = (struct refusal){WHY_QUOTA, P2_ERR_QUOTA_EXCEEDED, "this client asks for more per second than one may",
-                                wait};
-        return false;
-    }
+    if (wait == 0) return true;
+    *why =
+        (struct refusal){WHY_QUOTA, P2_ERR_QUOTA_EXCEEDED, "this client asks for more per second than one may", wait};
+    return false;
+}
+
+bool admit(struct coord *c, struct client *cl, const struct demand *d, struct refusal *why) {
+    if (!rates_allow(c, cl, why)) return false;
     for (unsigned n = 0;; n++) {
         uint64_t bytes;
         enum shortage s = room_for(c, cl, d, &bytes);
         if (s == ENOUGH) break;
         if (n == ADMIT_SHED_MAX) return refuse(why, cl, c, s);
         if (drop_older_frame(c, cl, d)) continue;
-        if ((s != TASKS && s != MEMORY) || !shed(c, d->class_, bytes)) return refuse(why, cl, c, s);
+        if (!sheddable(s) || !shed(c, d->class_, bytes)) return refuse(why, cl, c, s);
     }
     charge(c, cl, d);
     return true;
+}
+
+bool admit_would(struct coord *c, struct client *cl, const struct demand *d, struct refusal *why) {
+    const struct demand nothing = {.payload_bytes = 0};
+    struct victims v;
+    uint64_t bytes;
+    if (!rates_allow(c, cl, why)) return false;
+    charge(c, cl, &nothing);
+    enum shortage s = room_for(c, cl, d, &bytes);
+    bool made = sheddable(s) && find_victims(c, d->class_, bytes, &v);
+    return s == ENOUGH || made || refuse(why, cl, c, s);
 }

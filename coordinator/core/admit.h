@@ -43,4 +43,7 @@ struct demand {
 // True: there is room, and the client's rates are charged. Other tasks may have ended to make it.
 bool admit(struct coord *c, struct client *cl, const struct demand *d, struct refusal *why);
 
+// Would admit say yes? Nobody makes room, and one task is charged as far as rates go. For a task of no series.
+bool admit_would(struct coord *c, struct client *cl, const struct demand *d, struct refusal *why);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/core/canmeet.h"
 #include "coordinator/core/state.h"
 
 #define ANY (1u << SESSION_GREETED | 1u << SESSION_PEER | 1u << SESSION_CLIENT)
@@ -70,6 +71,7 @@ static const struct {
     [P2_MSG_HEARTBEAT] = {peer_on_heartbeat, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_PEER_DISCONNECT] = {peer_on_disconnect, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_STATUS_REQUEST] = {on_status_request, 1u << SESSION_GREETED | 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
+    [P2_MSG_CAN_MEET] = {canmeet_on_question, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
     [P2_MSG_DRAIN] = {on_drain, ANY, P2_ROLE_NONE},
     [P2_MSG_PING] = {session_on_ping, ANY, P2_ROLE_NONE},
     [P2_MSG_PONG] = {session_on_pong, ANY, P2_ROLE_NONE},
@@ -83,6 +85,7 @@ static const struct {
     [P2_MSG_TASK_TIMEOUT] = {.role = P2_ROLE_COORDINATOR},
     [P2_MSG_RESEND] = {.role = P2_ROLE_COORDINATOR},
     [P2_MSG_STATUS] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_CAN_MEET_ANSWER] = {.role = P2_ROLE_COORDINATOR},
 };
 
 static void unexpected(struct coord *c, struct session *s, enum p2_msg_kind kind) {

@@ -1,19 +1,9 @@
 #include "submit.h"
 
-#include "coordinator/core/admit.h"
 #include "coordinator/core/forecast.h"
 #include "coordinator/core/state.h"
 
 #define PRIORS_TO_DEADLINE 4
-
-// What a task is checked into before a place is taken for it.
-struct admission {
-    uint32_t type;
-    struct p2_task_cost cost;
-    uint64_t reserved_bytes;
-    p2_ns work_ns;
-    struct refusal refusal;
-};
 
 static bool refused(struct admission *a, enum coord_why why, enum p2_err code, const char *text) {
     a->refusal = (struct refusal){why, code, text, 0};
@@ -111,23 +101,24 @@ static bool capable(struct coord *c, struct admission *a) {
 
 static uint64_t at_most(uint64_t bytes, uint64_t ceiling) { return bytes < ceiling ? bytes : ceiling; }
 
-static bool room(struct coord *c, struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
+bool submit_possible(struct coord *c, const struct p2_msg_task_submit *m, struct admission *a) {
+    if (c->draining) return refused(a, WHY_DRAINING, P2_ERR_DRAINING, NULL);
+    if (!find_type(c, m, a) || !prepare(c, m, a) || !capable(c, a)) return false;
     uint64_t window = c->limits.stream_window_bytes;
     a->work_ns = estimate_run(c, a->type, &a->cost);
-    a->reserved_bytes = at_most(m->payload_size, window) + at_most(a->cost.result_bytes_max, window);
-    const struct demand d = {.class_ = m->class_,
-                             .series = m->series,
-                             .payload_bytes = m->payload_size,
-                             .reserved_bytes = a->reserved_bytes,
-                             .device_ns = a->work_ns};
-    return admit(c, cl, &d, &a->refusal);
+    a->demand =
+        (struct demand){.class_ = m->class_,
+                        .series = m->series,
+                        .payload_bytes = m->payload_size,
+                        .reserved_bytes = at_most(m->payload_size, window) + at_most(a->cost.result_bytes_max, window),
+                        .device_ns = a->work_ns};
+    return true;
 }
 
 static bool check(struct coord *c, struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
-    if (c->draining) return refused(a, WHY_DRAINING, P2_ERR_DRAINING, NULL);
-    if (task_by_id(c, cl, &m->id) || task_recent(c, cl, &m->id))
+    if (!c->draining && (task_by_id(c, cl, &m->id) || task_recent(c, cl, &m->id)))
         return refused(a, WHY_DUPLICATE, P2_ERR_DUPLICATE_TASK, NULL);
-    return find_type(c, m, a) && prepare(c, m, a) && capable(c, a) && room(c, cl, m, a);
+    return submit_possible(c, m, a) && admit(c, cl, &a->demand, &a->refusal);
 }
 
 static void take_payload(struct coord *c, struct task *t, const struct p2_msg_task_submit *m,
@@ -155,7 +146,7 @@ static bool own_payload(struct coord *c, const struct p2_slice *from, struct p2_
     return true;
 }
 
-static p2_ns deadline_of(const struct coord *c, const struct p2_msg_task_submit *m, const struct admission *a) {
+p2_ns submit_deadline(const struct coord *c, const struct p2_msg_task_submit *m, const struct admission *a) {
     p2_ns span = m->deadline_ns;
     if (span == 0 && __builtin_mul_overflow(a->cost.timeout_prior_ns, (p2_ns)PRIORS_TO_DEADLINE, &span))
         span = P2_NEVER;
@@ -185,10 +176,10 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     t->params_blob = blob;
     t->params = params;
     t->cost = a->cost;
-    t->reserved_bytes = a->reserved_bytes;
+    t->reserved_bytes = a->demand.reserved_bytes;
     t->work_ns = a->work_ns;
     t->accepted_ns = c->now;
-    t->deadline_ns = deadline_of(c, m, a);
+    t->deadline_ns = submit_deadline(c, m, a);
     t->arrival = c->arrivals++;
     p2_list_init(&t->in_client);
     p2_list_init(&t->stranded);

@@ -13,7 +13,7 @@ import zlib
 
 from cluster import Cluster, eventually
 from stranger import PAYLOAD_MAX, TEXT, WINDOW, Connection, Outgoing, Task, pack_record
-from tiny_protobuf import ERRORS, encode
+from tiny_protobuf import ERRORS, TYPES, encode
 
 GROWTH_KIB_MAX = 6 * 1024
 ANY_CODE = tuple(code for code in ERRORS.values() if 0 < code < 20)
@@ -214,7 +214,7 @@ class Records(Hostile):
         submit = submit_header(payload_size=1)
         for what, data, code in (
                 ('type 0', pack_record(0, 0, b'', b'', 2), 'BAD_RECORD'),
-                ('type 30', pack_record(30, 0, b'', b'', 2), 'BAD_RECORD'),
+                ('the next type', pack_record(max(TYPES.values()) + 1, 0, b'', b'', 2), 'BAD_RECORD'),
                 ('type 255', pack_record(255, 1, b'', b'', 2), 'BAD_RECORD'),
                 ('flag', pack_record('TASK_SUBMIT', 1, submit, b'x', 2, 2), 'BAD_RECORD'),
                 ('zstd without asking', pack_record('TASK_SUBMIT', 1, submit, b'x', 2, 1), 'BAD_RECORD BAD_MESSAGE'),

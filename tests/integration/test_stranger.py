@@ -358,12 +358,12 @@ class Payloads(unittest.TestCase):
                                   ('Reals', 'values', [0.0, -2.5]), ('TaskTimeout', 'queue_us', (1 << 64) - 1)):
             self.assertEqual(decode(kind, encode(kind, {name: value}))[name], value)
         self.assertEqual(ENUMS['Role'], {'ROLE_NONE': 0, 'ROLE_PEER': 1, 'ROLE_CLIENT': 2, 'ROLE_COORDINATOR': 3})
-        self.assertEqual(len(TYPES), 29)
+        self.assertEqual(sorted(TYPES.values()), list(range(1, len(TYPES) + 1)))
 
     def test_every_vector_decodes_and_encodes_the_same(self):
         folder = os.path.join(ROOT, 'proto', 'vectors')
         names = [name for name in os.listdir(folder) if name.endswith('.hex')]
-        self.assertGreaterEqual(len(names), 29)
+        self.assertGreaterEqual(len(names), len(TYPES))
         for name in names:
             with open(os.path.join(folder, name), encoding='utf-8') as file:
                 data = bytes.fromhex(''.join(line for line in file if not line.startswith('#')))

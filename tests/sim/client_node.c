@@ -13,6 +13,13 @@ struct ticket_book { // an open ticket as its shell keeps it
     uint64_t size, have;
 };
 
+#define ASKED_MAX 32
+
+struct asked {       // a question without an answer
+    uint64_t number; // 0: free
+    p2_ns at_ns;
+};
+
 struct client {
     struct node node;
     uint32_t index, generation;
@@ -21,6 +28,8 @@ struct client {
     struct session_actions out;
     struct ticket_book tickets[TICKETS];
     uint32_t open, cursor;
+    struct asked asked[ASKED_MAX];
+    uint64_t questions;
     p2_ns every;   // a task on average
     p2_ns rtt_max; // it has believed in
     struct timer tick, submit, again;
@@ -37,6 +46,44 @@ static struct p2_param int_param(const char *name, uint64_t value) {
     return (struct p2_param){.name = p2_str(name), .kind = P2_PARAM_INT, .count = 1, .value.ints[0] = (int64_t)value};
 }
 
+static void task_params(const struct content *about, uint32_t content, struct p2_param items[4]) {
+    items[0] = int_param("content", content);
+    items[1] = int_param("result", about->result_size);
+    items[2] = int_param("work", about->work_us);
+    items[3] = int_param("memory", about->memory_mb);
+}
+
+static void ask(struct client *c) {
+    uint32_t type = below(SIM_TYPES), content = book_content(type);
+    const struct content *about = content_of(content);
+    struct asked *q = &c->asked[(c->questions + 1) % ASKED_MAX];
+    if (q->number) return;
+    struct p2_param items[4];
+    task_params(about, content, items);
+    const struct p2_msg_can_meet m = {.question = ++c->questions,
+                                      .type = p2_str(sim_types[type]->name),
+                                      .class_ = (enum p2_class)below(P2_CLASSES),
+                                      .deadline_ns = between(sim.plan->deadline_min, sim.plan->deadline_max),
+                                      .payload_size = about->payload_size,
+                                      .params = {items, 4}};
+    *q = (struct asked){m.question, sim.now};
+    struct session_event ev = {.kind = SESSION_ASK, .u.question = &m};
+    step(c, &ev);
+}
+
+static void answered(struct client *c, const struct p2_msg_can_meet_answer *a) {
+    struct asked *q = &c->asked[a->question % ASKED_MAX];
+    sim_trace("client %u question %llu %s p95 %lld", c->index, (unsigned long long)a->question, p2_err_name(a->code),
+              (long long)a->p95_ns);
+    SIM_CHECK(a->question && q->number == a->question, "client %u: a second answer to a question, or none was asked",
+              c->index);
+    SIM_CHECK(a->can == (a->code == P2_OK) && a->p50_ns <= a->p95_ns, "client %u: an answer against itself", c->index);
+    if (sim.plan->mode == PLAN_CALM)
+        SIM_CHECK(a->can || a->code == P2_ERR_UNREACHABLE, "a task could not be met though nothing went wrong: %s",
+                  p2_err_name(a->code));
+    *q = (struct asked){0};
+}
+
 static void submit(struct client *c) {
     uint32_t slot = 1 + c->cursor++ % (TICKETS - 1);
     if (c->tickets[slot].handle) return;
@@ -47,9 +94,9 @@ static void submit(struct client *c) {
     d->class_ = (enum p2_class)below(P2_CLASSES);
     d->submitted_ns = sim.now;
     d->deadline_ns = between(sim.plan->deadline_min, sim.plan->deadline_max);
-    struct p2_param items[] = {int_param("content", content), int_param("result", about->result_size),
-                               int_param("work", about->work_us), int_param("memory", about->memory_mb)};
-    const struct p2_params params = {items, sizeof items / sizeof *items};
+    struct p2_param items[4];
+    task_params(about, content, items);
+    const struct p2_params params = {items, 4};
     struct session_event ev = {.kind = SESSION_SUBMIT};
     struct session_submit *s = &ev.u.submit;
     *s = (struct session_submit){.ticket = (uint64_t)++c->generation << 32 | slot,
@@ -90,6 +137,7 @@ static void on_submit(struct timer *t) {
         for (uint32_t n = 1 + below(12); n; n--) submit(c); // a burst
     }
     if (sim.plan->mode != PLAN_CALM && chance(8)) cancel_one(c);
+    if (chance(5)) ask(c);
     if (chance(2)) {
         struct session_event ev = {.kind = SESSION_STATUS};
         step(c, &ev);
@@ -207,6 +255,7 @@ static void carry_out(struct client *c, struct session_action *a) {
     case SESSION_DO_WANT_ROOM:
         if (l) link_want_room(l, NEAR);
         break;
+    case SESSION_DO_ANSWERED: answered(c, &a->u.answer); break;
     case SESSION_DO_NOTE: noted(c, a); break;
     default: break;
     }
@@ -296,6 +345,7 @@ static void process_end(struct client *c) {
         if (c->tickets[i].handle) deed_of(c->tickets[i].task)->abandoned = true;
         c->tickets[i] = (struct ticket_book){0};
     }
+    memset(c->asked, 0, sizeof c->asked);
     c->open = 0;
     p2_session_destroy(&c->s);
     p2_session_actions_deinit(&c->out);
@@ -354,6 +404,9 @@ void clients_check(void) {
         if (!c->up || c->node.frozen_until > sim.now) continue;
         p2_session_check(c->s);
         SIM_CHECK(p2_session_open(c->s) == c->open, "client %u has lost count of its tickets", i);
+        for (uint32_t k = 0; k < ASKED_MAX; k++)
+            SIM_CHECK(!c->asked[k].number || sim.now <= c->asked[k].at_ns + SESSION_ANSWER_NS + P2_SEC,
+                      "client %u: a question has no answer", i);
         p2_ns grace = 2 * c->rtt_max + SESSION_GRACE_NS + 10 * P2_MS;
         for (uint32_t k = 0; k < TICKETS; k++) {
             if (!c->tickets[k].handle) continue;

@@ -33,6 +33,7 @@ struct story {
     char said_storage[TEXT_BYTES];
     char *words[16]; // of the event
     unsigned word_count;
+    bool estimates; // are said with TaskAccepted
 };
 
 static struct story st;
@@ -139,11 +140,25 @@ static void say_note(const struct coord_note *n) {
     p2_strbuf_printf(&st.said, "  %s\n", text);
 }
 
+static void say_span(const char *what, uint64_t n, const char *when, p2_ns span) {
+    p2_strbuf_printf(&st.said, " %s=%llu %s=%llums", what, (unsigned long long)n, when,
+                     (unsigned long long)(span / P2_MS));
+}
+
+static void say_answer(const struct p2_msg_can_meet_answer *a) {
+    p2_strbuf_printf(&st.said, a->can ? " yes" : " no code=%s", p2_err_name(a->code));
+    if (a->p95_ns) say_span("position", a->queue_position, "p95", a->p95_ns);
+    if (a->sentence.n) p2_strbuf_printf(&st.said, " text=\"%.*s\"", (int)a->sentence.n, a->sentence.p);
+}
+
 static void say_detail(const struct p2_msg *m) {
     const struct p2_id *id = NULL;
     uint64_t attempt = 0, bytes = 0;
     switch (m->kind) {
-    case P2_MSG_TASK_ACCEPTED: id = &m->u.accepted.id; break;
+    case P2_MSG_TASK_ACCEPTED:
+        id = &m->u.accepted.id;
+        if (st.estimates) say_span("position", m->u.accepted.queue_position, "estimate", m->u.accepted.estimate_ns);
+        break;
     case P2_MSG_TASK_ASSIGN:
         id = &m->u.assign.id;
         attempt = m->u.assign.attempt;
@@ -172,6 +187,7 @@ static void say_detail(const struct p2_msg *m) {
         id = &m->u.ended.id;
         p2_strbuf_printf(&st.said, " code=%s", p2_err_name(m->u.ended.code));
         break;
+    case P2_MSG_CAN_MEET_ANSWER: say_answer(&m->u.can_meet_answer); break;
     case P2_MSG_WINDOW: p2_strbuf_printf(&st.said, " limit=%llu", (unsigned long long)m->u.window.limit); break;
     case P2_MSG_ERROR: p2_strbuf_printf(&st.said, " code=%s", p2_err_name(m->u.error.code)); break;
     default: break;
@@ -233,14 +249,32 @@ static void register_named(p2_handle conn) {
 static void on_peer(void) { register_named(connect_as(1, P2_ROLE_PEER)->conn); }
 static void on_register(void) { register_named(named(1)->conn); }
 
+static void read_params(struct p2_param params[2]) {
+    params[0] = (struct p2_param){.name = p2_str("memory"), .kind = P2_PARAM_INT, .count = 1};
+    params[1] = (struct p2_param){.name = p2_str("units"), .kind = P2_PARAM_INT, .count = 1};
+    params[0].value.ints[0] = (int64_t)number("memory", 0);
+    params[1].value.ints[0] = (int64_t)number("units", 1000);
+}
+
+static void on_ask(void) {
+    struct p2_param params[2];
+    read_params(params);
+    struct p2_msg m = {.kind = P2_MSG_CAN_MEET};
+    struct p2_msg_can_meet *q = &m.u.can_meet;
+    q->type = p2_str(option("type", "alpha"));
+    q->params = (struct p2_params){params, 2};
+    q->payload_size = number("size", 100);
+    q->deadline_ns = duration(option("deadline", "10s"));
+    if (!p2_class_parse(option("class", "realtime"), &q->class_)) give_up("no such class", option("class", ""));
+    rig_msg(&st.rig, named(1)->conn, &m);
+}
+
 static void on_submit(void) {
     struct name *client = named(1), *task = new_name(2);
     task->id = rig_id(0x7000 + st.count);
     task->stream = ++st.streams;
-    struct p2_param params[2] = {{.name = p2_str("memory"), .kind = P2_PARAM_INT, .count = 1},
-                                 {.name = p2_str("units"), .kind = P2_PARAM_INT, .count = 1}};
-    params[0].value.ints[0] = (int64_t)number("memory", 0);
-    params[1].value.ints[0] = (int64_t)number("units", 1000);
+    struct p2_param params[2];
+    read_params(params);
     struct p2_msg m = rig_submit_msg(0x7000 + st.count, task->stream, number("size", 100));
     m.u.submit.type = p2_str(option("type", "alpha"));
     m.u.submit.params = (struct p2_params){params, 2};
@@ -283,6 +317,22 @@ static void on_cancel(void) {
     rig_msg(&st.rig, named(1)->conn, &m);
 }
 
+// Tasks one after another, of which nothing is said: what they teach is told by what comes after.
+static void on_learn(void) {
+    const struct name *client = named(1), *peer = named(2);
+    p2_ns each = duration(option("each", "10ms"));
+    for (uint64_t n = number("tasks", 50); n; n--) {
+        struct p2_msg m = rig_submit_msg(0x10000 + st.streams, st.streams + 1, 100);
+        st.streams++;
+        rig_send_submit(&st.rig, client->conn, &m);
+        const struct p2_msg job = *rig_last(&st.rig, peer->conn, P2_MSG_TASK_ASSIGN);
+        rig_run_to(&st.rig, st.rig.now + each);
+        rig_result(&st.rig, peer->conn, &job, 100);
+        rig_forget(&st.rig);
+    }
+    st.estimates = true;
+}
+
 static void on_gone(void) { rig_close(&st.rig, named(1)->conn); }
 static void on_beat(void) { rig_heartbeat(&st.rig, named(1)->conn); }
 static void on_stall(void) { rig_jump(&st.rig, duration(st.words[1])); }
@@ -309,11 +359,11 @@ static void play(char *line) {
     static const struct {
         const char *word;
         void (*on)(void);
-    } events[] = {{"client", on_client}, {"peer", on_peer},   {"register", on_register},
-                  {"submit", on_submit}, {"chunk", on_chunk}, {"window", on_window},
-                  {"result", on_result}, {"fail", on_fail},   {"cancel", on_cancel},
-                  {"gone", on_gone},     {"beat", on_beat},   {"stall", on_stall},
-                  {"wait", on_wait},     {"drain", on_drain}, {"bye", on_bye}};
+    } events[] = {{"client", on_client}, {"peer", on_peer},     {"register", on_register}, {"submit", on_submit},
+                  {"chunk", on_chunk},   {"window", on_window}, {"result", on_result},     {"fail", on_fail},
+                  {"cancel", on_cancel}, {"gone", on_gone},     {"beat", on_beat},         {"stall", on_stall},
+                  {"wait", on_wait},     {"drain", on_drain},   {"bye", on_bye},           {"ask", on_ask},
+                  {"learn", on_learn}};
     st.word_count = 0;
     for (char *word = strtok_r(line, " ", &line); word && st.word_count < 16; word = strtok_r(NULL, " ", &line)) {
         st.words[st.word_count++] = word;

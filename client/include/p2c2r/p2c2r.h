@@ -148,6 +148,31 @@ P2C2R_API p2c2r_status p2c2r_wait(p2c2r_client *client, p2c2r_ticket ticket, p2c
 // Returns what a result lends. Fine for one that lends nothing.
 P2C2R_API void p2c2r_release(p2c2r_client *client, p2c2r_result *result);
 
+// Would a task be done in time? As things stand at the coordinator; it promises nothing.
+typedef uint64_t p2c2r_question; // never 0
+typedef struct p2c2r_forecast {
+    size_t size;
+    int32_t can;           // 1: likely by its deadline
+    uint32_t code;         // why not, 0 when it can
+    const char *code_name; // "WouldMissDeadline"; static
+    char reason[257];      // one sentence, "" when it can
+    int32_t retryable;
+    int64_t retry_after_us;
+    // From the coordinator to here, in half and in 95 of 100 such cases; 0 when it would be refused.
+    int64_t p50_us, p95_us;
+    uint32_t queue_position; // tasks that would go before it
+} p2c2r_forecast;
+
+// Asks about a task without handing it over; of its payload only the size counts. P2C2R_OK and *question, P2C2R_EAGAIN
+// (16 are on their way), P2C2R_EINVAL, P2C2R_EUNREACHABLE (not connected: no).
+P2C2R_API p2c2r_status p2c2r_can_meet(p2c2r_client *client, const p2c2r_task *task, p2c2r_question *question);
+// P2C2R_OK and *out, once for each question, after a poll brought the answer (or the connection's end); P2C2R_EAGAIN:
+// not yet. The 16 newest are kept.
+P2C2R_API p2c2r_status p2c2r_answer(p2c2r_client *client, p2c2r_question question, p2c2r_forecast *out);
+// Both, and connecting before. Waits at most timeout_us.
+P2C2R_API p2c2r_status p2c2r_can_meet_wait(p2c2r_client *client, const p2c2r_task *task, p2c2r_forecast *out,
+                                           int64_t timeout_us);
+
 typedef struct p2c2r_cluster {
     size_t size;
     uint32_t peers, peers_ready, clients, slots, slots_busy, tasks_queued, tasks_running;

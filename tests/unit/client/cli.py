@@ -73,6 +73,11 @@ def refusals(folder):
     expect(2, 'ws://HOST:PORT', 'upscale', PICTURE, '-o', out, '--coordinator', 'http://x')
     expect(2, '', 'echo', '--count', '0')
     expect(2, '', 'status', 'operand')
+    expect(2, '', 'can-meet', *NOBODY)
+    expect(2, 'PARAMETER=VALUE', 'can-meet', 'echo', 'size', *NOBODY)
+    expect(2, 'nonsense', 'can-meet', 'nonsense', *NOBODY)
+    expect(2, 'output_res', 'can-meet', 'upscale', 'input_res=10x10', *NOBODY)
+    expect(2, 'class', 'can-meet', 'echo', '--class', 'first')
     assert not os.path.exists(out)
 
 
@@ -102,6 +107,7 @@ def nobody(folder):
     expect(4, 'no coordinator', 'upscale', PICTURE, '-o', out, *NOBODY)
     expect(4, 'no coordinator', 'upscale', PICTURE, '-o', out, '--repeat', '50', '--json', *NOBODY)
     expect(4, 'no coordinator', 'status', *NOBODY)
+    expect(4, 'no coordinator', 'can-meet', 'echo', *NOBODY)
     expect(4, 'no coordinator', 'echo', *NOBODY)
     expect(5, 'deadline', 'echo', '--count', '1', '--deadline', '20ms', '--coordinator', 'ws://127.0.0.1:9')
     assert not os.path.exists(out)
@@ -136,7 +142,7 @@ def what_is_lost_is_said(folder):
 def answers():
     expect(0, 'Usage', '--help')
     expect(0, 'p2c2r ', '--version')
-    for command in ('upscale', 'echo', 'status', 'types'):
+    for command in ('upscale', 'echo', 'status', 'can-meet', 'types'):
         expect(0, 'Usage', command, '--help')
     expect(0, 'echo', 'types')
     types = {t['name']: t for t in map(json.loads, run('types', '--json').stdout.splitlines())}

@@ -195,6 +195,24 @@ static void welcome(struct fake *f) {
     p2_conn_established(f->loop, f->conn);
 }
 
+// Everything takes 90 ms, but where all is refused.
+static struct p2_msg_can_meet_answer forecast_of(const struct fake *f, const struct p2_msg_can_meet *q) {
+    struct p2_msg_can_meet_answer a = {.question = q->question};
+    if (f->mood == FAKE_REFUSE) {
+        a.code = P2_ERR_NO_CAPABLE_PEER;
+        a.retryable = true;
+        a.retry_after_ns = 100 * P2_MS;
+        a.sentence = p2_str("nobody is there");
+        return a;
+    }
+    a.p50_ns = 60 * P2_MS;
+    a.p95_ns = 90 * P2_MS;
+    a.queue_position = 2;
+    a.can = q->deadline_ns >= a.p95_ns;
+    if (!a.can) a.code = P2_ERR_WOULD_MISS_DEADLINE;
+    return a;
+}
+
 static enum p2_err on_msg(void *context, struct p2_msg *m) {
     struct fake *f = context;
     struct fake_task *t = m->stream ? task_of(f, m->stream) : NULL;
@@ -215,6 +233,12 @@ static enum p2_err on_msg(void *context, struct p2_msg *m) {
     case P2_MSG_STATUS_REQUEST:
         answer.kind = P2_MSG_STATUS;
         answer.u.status = (struct p2_msg_status){.peers = 7, .uptime_ns = P2_SEC, .version = p2_str("fake")};
+        put(f, &answer);
+        break;
+    case P2_MSG_CAN_MEET:
+        if (f->mood == FAKE_SILENT) break;
+        answer.kind = P2_MSG_CAN_MEET_ANSWER;
+        answer.u.can_meet_answer = forecast_of(f, &m->u.can_meet);
         put(f, &answer);
         break;
     case P2_MSG_TASK_SUBMIT: on_submit(f, m); break;

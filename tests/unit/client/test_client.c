@@ -476,6 +476,11 @@ static void meddle(void *context, const char *line) {
     assert_int_equal(p2c2r_cancel(m->client, 1), P2C2R_EINVAL);
     assert_int_equal(p2c2r_wait(m->client, 1, &r, 0), P2C2R_EINVAL);
     assert_int_equal(p2c2r_cluster_wait(m->client, &cluster, 0), P2C2R_EINVAL);
+    p2c2r_question q = 0;
+    p2c2r_forecast forecast = {.size = sizeof forecast};
+    assert_int_equal(p2c2r_can_meet(m->client, &task, &q), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_answer(m->client, 1, &forecast), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_can_meet_wait(m->client, &task, &forecast, 0), P2C2R_EINVAL);
     assert_int_equal(p2c2r_poll(m->client, &r, 1, 0), 0);
     p2c2r_release(m->client, &r);
 }
@@ -535,6 +540,74 @@ static void tells_of_the_cluster_and_itself(void **state) {
     assert_true(strlen(p2c2r_version()) > 0);
 }
 
+static void asks_before_it_sends(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    p2c2r_task task = echo_task(NULL, 1000); // no payload is needed
+    p2c2r_question q = 0;
+    struct {
+        p2c2r_forecast f;
+        uint64_t newer;
+    } out = {{.size = sizeof out}, 5};
+    assert_int_equal(p2c2r_can_meet(c, &task, &q), P2C2R_EUNREACHABLE); // not connected yet
+    task.deadline_ms = 90;
+    assert_int_equal(p2c2r_can_meet_wait(c, &task, &out.f, PATIENCE_US), P2C2R_OK);
+    assert_true(out.f.can && out.f.code == 0 && out.f.reason[0] == 0 && out.newer == 0);
+    assert_int_equal(out.f.p50_us, 60000);
+    assert_int_equal(out.f.p95_us, 90000);
+    assert_int_equal(out.f.queue_position, 2);
+    task.deadline_ms = 89;
+    assert_int_equal(p2c2r_can_meet(c, &task, &q), P2C2R_OK);
+    p2c2r_result r = {.size = sizeof r};
+    p2c2r_forecast late = {.size = sizeof late};
+    while (p2c2r_answer(c, q, &late) == P2C2R_EAGAIN) assert_int_equal(p2c2r_poll(c, &r, 1, 1000), 0);
+    assert_false(late.can);
+    assert_int_equal(late.code, P2_ERR_WOULD_MISS_DEADLINE);
+    assert_string_equal(late.code_name, "WouldMissDeadline");
+    assert_int_equal(p2c2r_answer(c, q, &late), P2C2R_ENOTFOUND); // once
+    assert_int_equal(p2c2r_answer(c, 12345, &late), P2C2R_ENOTFOUND);
+    late.size = 3;
+    assert_int_equal(p2c2r_answer(c, q, &late), P2C2R_EINVAL);
+    f.mood = FAKE_REFUSE;
+    late.size = sizeof late;
+    assert_int_equal(p2c2r_can_meet_wait(c, &task, &late, PATIENCE_US), P2C2R_OK);
+    assert_string_equal(late.reason, "nobody is there");
+    assert_true(late.retryable && late.retry_after_us == 100000);
+    task.type = "nonsense";
+    assert_int_equal(p2c2r_can_meet(c, &task, &q), P2C2R_EINVAL);
+    assert_non_null(strstr(p2c2r_last_error(c), "nonsense"));
+    shut(&c);
+    fake_stop(&f);
+}
+
+static void a_silent_coordinator_keeps_sixteen_questions(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_SILENT, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    const p2c2r_task task = echo_task(NULL, 0);
+    p2c2r_forecast out = {.size = sizeof out};
+    p2c2r_question first = 0, q;
+    while (p2c2r_can_meet(c, &task, &first) == P2C2R_EUNREACHABLE) p2c2r_poll(c, NULL, 0, 1000);
+    for (unsigned i = 1; i < 16; i++) assert_int_equal(p2c2r_can_meet(c, &task, &q), P2C2R_OK);
+    assert_int_equal(p2c2r_can_meet(c, &task, &q), P2C2R_EAGAIN);
+    assert_int_equal(p2c2r_can_meet_wait(c, &task, &out, 1000), P2C2R_EAGAIN);
+    assert_int_equal(p2c2r_answer(c, first, &out), P2C2R_EAGAIN);
+    submit(c, "x", 1);
+    f.mood = FAKE_HANG_UP;
+    submit(c, "x", 1); // the connection ends, and with it the questions
+    p2c2r_result r = {.size = sizeof r};
+    while (p2c2r_answer(c, first, &out) == P2C2R_EAGAIN) {
+        if (p2c2r_poll(c, &r, 1, 1000)) p2c2r_release(c, &r);
+    }
+    assert_int_equal(out.code, P2_ERR_CONNECTION_LOST);
+    assert_false(out.can);
+    shut(&c);
+    fake_stop(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(echoes_come_back),
@@ -553,6 +626,8 @@ int main(void) {
         cmocka_unit_test(a_game_can_fake_lag_and_loss),
         cmocka_unit_test(a_log_callback_cannot_enter_the_library),
         cmocka_unit_test(tells_of_the_cluster_and_itself),
+        cmocka_unit_test(asks_before_it_sends),
+        cmocka_unit_test(a_silent_coordinator_keeps_sixteen_questions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,6 +213,91 @@ static void asks_for_status_as_soon_as_there_is_a_coordinator(void **state) {
     rig_shut(&r);
 }
 
+// ---- questions
+
+static struct p2_msg answer_msg(uint64_t question, enum p2_err code) {
+    return (struct p2_msg){.kind = P2_MSG_CAN_MEET_ANSWER,
+                           .u.can_meet_answer = {.question = question, .can = code == P2_OK, .code = code}};
+}
+
+static void ask(struct rig *r, uint64_t number) {
+    const struct p2_msg_can_meet q = {.question = number, .type = p2_str("echo"), .payload_size = 5};
+    rig_step(r, (struct session_event){.kind = SESSION_ASK, .u.question = &q});
+}
+
+static void assert_answered(struct rig *r, uint32_t n, uint64_t number, enum p2_err code) {
+    struct session_action *a = rig_did(r, SESSION_DO_ANSWERED, n);
+    assert_non_null(a);
+    assert_int_equal(a->u.answer.question, number);
+    assert_int_equal(a->u.answer.code, code);
+    assert_int_equal(a->u.answer.can, code == P2_OK);
+}
+
+static void every_question_is_answered_once(void **state) {
+    (void)state;
+    struct rig r;
+    rig_open(&r, 10);
+    ask(&r, 1); // nobody there: that is the answer
+    assert_answered(&r, 0, 1, P2_ERR_UNREACHABLE);
+    rig_up(&r);
+    for (uint64_t n = 2; n < 2 + SESSION_QUESTIONS_MAX; n++) {
+        ask(&r, n);
+        assert_int_equal(rig_sent(&r, P2_MSG_CAN_MEET, 0)->u.can_meet.question, n);
+        assert_null(rig_did(&r, SESSION_DO_ANSWERED, 0));
+    }
+    ask(&r, 99);
+    assert_null(rig_sent(&r, P2_MSG_CAN_MEET, 0));
+    assert_answered(&r, 0, 99, P2_ERR_AGAIN);
+    rig_msg(&r, answer_msg(2, P2_OK));
+    assert_answered(&r, 0, 2, P2_OK);
+    rig_msg(&r, answer_msg(3, P2_ERR_WOULD_MISS_DEADLINE));
+    assert_answered(&r, 0, 3, P2_ERR_WOULD_MISS_DEADLINE);
+    rig_closed(&r); // the others end with the connection
+    for (uint32_t i = 0; i < SESSION_QUESTIONS_MAX - 2; i++) assert_answered(&r, i, 4 + i, P2_ERR_CONNECTION_LOST);
+    assert_null(rig_did(&r, SESSION_DO_ANSWERED, SESSION_QUESTIONS_MAX - 2));
+    rig_shut(&r);
+}
+
+static void a_late_answer_is_given_here(void **state) {
+    (void)state;
+    struct rig r;
+    rig_open(&r, 11);
+    rig_up(&r);
+    ask(&r, 1);
+    rig_tick(&r, P2_SEC);
+    ask(&r, 2);
+    rig_tick(&r, SESSION_ANSWER_NS - P2_SEC - 1);
+    assert_null(rig_did(&r, SESSION_DO_ANSWERED, 0));
+    assert_true(p2_session_next_ns(r.s) <= r.now + 1);
+    rig_tick(&r, 1);
+    assert_answered(&r, 0, 1, P2_ERR_DEADLINE_EXCEEDED);
+    assert_null(rig_did(&r, SESSION_DO_ANSWERED, 1));
+    rig_msg(&r, answer_msg(1, P2_OK)); // too late, and no fault
+    assert_null(rig_did(&r, SESSION_DO_ANSWERED, 0));
+    rig_msg(&r, answer_msg(2, P2_OK));
+    assert_answered(&r, 0, 2, P2_OK);
+    assert_int_equal(p2_session_link(r.s), LINK_UP);
+    rig_shut(&r);
+}
+
+static void wrong_answers_are_faults(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct rig r;
+        rig_open(&r, 12 + i);
+        rig_up(&r);
+        struct p2_msg m = answer_msg(7, P2_OK);
+        if (i > 0) ask(&r, 7);
+        if (i == 1) m.u.can_meet_answer.question = 8;
+        if (i == 2) m.u.can_meet_answer.can = false;
+        if (i == 3) m.u.can_meet_answer.code = P2_ERR_DRAINING;
+        rig_msg(&r, m);
+        assert_int_equal(p2_session_link(r.s), LINK_CLOSING);
+        if (i > 0) assert_answered(&r, 0, 7, P2_ERR_CONNECTION_LOST);
+        rig_shut(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(greets_in_one_round_trip),
@@ -225,6 +310,9 @@ int main(void) {
         cmocka_unit_test(local_codes_stay_here),
         cmocka_unit_test(measures_and_answers_round_trips),
         cmocka_unit_test(asks_for_status_as_soon_as_there_is_a_coordinator),
+        cmocka_unit_test(every_question_is_answered_once),
+        cmocka_unit_test(a_late_answer_is_given_here),
+        cmocka_unit_test(wrong_answers_are_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

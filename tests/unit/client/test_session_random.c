@@ -18,6 +18,7 @@ struct shadow {
     uint32_t attempt[RIG_TASKS];    // of the result being sent
     uint64_t have[RIG_TASKS], size[RIG_TASKS];
     uint64_t submitted, ended, done;
+    uint64_t asked, answered, last_answer; // questions are answered in order but for those that could not be asked
     uint32_t connections;
 };
 
@@ -38,6 +39,11 @@ static void watch(struct shadow *w) {
     for (uint32_t i = 0; i < w->rig.out.count; i++) {
         struct session_action *a = &w->rig.out.items[i];
         uint32_t slot = (uint32_t)a->u.begin.ticket;
+        if (a->kind == SESSION_DO_ANSWERED) w->answered++;
+        if (a->kind == SESSION_DO_ANSWERED && a->u.answer.code == P2_OK) {
+            assert_true(a->u.answer.question > w->last_answer);
+            w->last_answer = a->u.answer.question;
+        }
         if (a->kind == SESSION_DO_ENDED) watch_ended(w, &a->u.ended);
         if (a->kind == SESSION_DO_BEGIN_RESULT) {
             assert_int_equal(w->open[slot], a->u.begin.ticket);
@@ -106,9 +112,17 @@ static void hear(struct shadow *w) {
         m = word(w, slot, part);
     else if (below(w, 8))
         m = (struct p2_msg){.kind = P2_MSG_PING};
+    else if (w->last_answer < w->asked && below(w, 2))
+        m = (struct p2_msg){.kind = P2_MSG_CAN_MEET_ANSWER,
+                            .u.can_meet_answer = {.question = w->last_answer + 1, .can = true}};
     rig_msg(&w->rig, m);
     watch(w);
     p2_blob_unref(part.blob);
+}
+
+static void ask(struct shadow *w) {
+    const struct p2_msg_can_meet q = {.question = ++w->asked, .type = p2_str("echo")};
+    rig_step(&w->rig, (struct session_event){.kind = SESSION_ASK, .u.question = &q});
 }
 
 static void connect(struct shadow *w) {
@@ -153,6 +167,8 @@ static void one(struct shadow *w) {
         rig_step(r, (struct session_event){.kind = SESSION_WRITABLE});
     else if (what < 81)
         rig_step(r, (struct session_event){.kind = SESSION_STATUS});
+    else if (what < 83)
+        ask(w);
     else
         rig_tick(r, 0);
 }
@@ -168,6 +184,7 @@ static uint64_t converse(uint64_t seed) {
     rig_tick(&w.rig, 60 * P2_SEC); // no deadline is that far
     watch(&w);
     assert_int_equal(w.submitted, w.ended);
+    assert_int_equal(w.asked, w.answered);
     assert_int_equal(p2_session_open(w.rig.s), 0);
     assert_true(w.connections > 3);
     rig_shut(&w.rig);
