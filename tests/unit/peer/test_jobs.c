@@ -478,6 +478,39 @@ static void a_result_nobody_fetches_is_dropped(void **state) {
     rig_close(&r);
 }
 
+static void expect_too_late(const struct rig *r, uint32_t stream) {
+    const struct p2_msg *f = rig_sent(r, P2_MSG_TASK_FAILURE, 0);
+    assert_non_null(f);
+    assert_int_equal(f->stream, stream);
+    assert_int_equal(f->u.failure.code, P2_ERR_DEADLINE_EXCEEDED);
+    assert_false(f->u.failure.retryable); // what came too late here would come too late elsewhere
+    assert_null(rig_said(r, WORD_JOB, 0));
+    assert_int_equal(live(r), 0);
+}
+
+static void a_job_that_expired_is_answered_and_never_handed_over(void **state) {
+    (void)state;
+    struct rig r;
+    open_joined(&r);
+    rig_msg(&r, rig_assign(1, 100, 50)); // the rest does not come
+    rig_stored(&r);
+    rig_run_until(&r, r.now + P2_SEC - 1);
+    assert_int_equal(live(&r), 1);
+    rig_tick_at(&r, r.now + 1);
+    expect_too_late(&r, 1);
+    rig_msg(&r, rig_assign(2, 100, 50)); // the rest comes at the very moment
+    rig_stored(&r);
+    r.now += P2_SEC;
+    rig_msg(&r, rig_chunk(2, 50, 50));
+    if (!rig_sent(&r, P2_MSG_TASK_FAILURE, 0)) rig_stored(&r);
+    expect_too_late(&r, 2);
+    rig_msg(&r, rig_assign(3, 100, 100)); // all is here, but stored too late
+    r.now += P2_SEC;
+    rig_stored(&r);
+    expect_too_late(&r, 3);
+    rig_close(&r);
+}
+
 static void no_deadline_is_longer_than_the_peers_own(void **state) {
     (void)state;
     struct rig r;
@@ -510,6 +543,7 @@ int main(void) {
         cmocka_unit_test(a_long_result_obeys_windows_and_room),
         cmocka_unit_test(the_best_class_is_sent_first),
         cmocka_unit_test(a_result_nobody_fetches_is_dropped),
+        cmocka_unit_test(a_job_that_expired_is_answered_and_never_handed_over),
         cmocka_unit_test(no_deadline_is_longer_than_the_peers_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
