@@ -9,6 +9,23 @@ static const struct p2_option options[] = {COMMON_OPTIONS(0), {.name = NULL}};
 static const struct p2_program program = {
     .name = "p2c2r status", .summary = "Shows how the cluster does.", .operands = "", .options = options};
 
+static json_t *unmet_json(const p2c2r_cluster *c) {
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < c->unmet_count; i++) {
+        const p2c2r_unmet *u = &c->unmet[i];
+        json_t *o = json_object();
+        json_object_set_new(o, "type", json_string(u->type));
+        json_object_set_new(o, "version", json_integer(u->version));
+        json_object_set_new(o, "missing", json_string(u->missing));
+        if (u->memory_bytes) json_object_set_new(o, "memory_bytes", json_integer((json_int_t)u->memory_bytes));
+        if (u->kinds) json_object_set_new(o, "kinds", json_integer(u->kinds));
+        json_object_set_new(o, "count", json_integer((json_int_t)u->count));
+        json_object_set_new(o, "last_us", json_integer(u->last_us));
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 static void print_json(const p2c2r_cluster *c) {
     json_t *o = json_object();
     const struct {
@@ -35,9 +52,29 @@ static void print_json(const p2c2r_cluster *c) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         json_object_set_new(o, numbers[i].name, json_integer((json_int_t)numbers[i].value));
     json_object_set_new(o, "version", json_string(c->version));
+    json_object_set_new(o, "unmet", unmet_json(c));
     json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(o);
+}
+
+static void print_unmet(const p2c2r_unmet *u) {
+    static const char *const kinds[] = {"", "CPU", "GPU", "other", "fake"};
+    printf("not served   %s version %" PRIu32 ": ", u->type, u->version);
+    if (u->memory_bytes) {
+        bool small = u->memory_bytes < 1 << 20;
+        printf("no peer has a device with %" PRIu64 " %s", small ? u->memory_bytes : u->memory_bytes >> 20,
+               small ? "bytes" : "MiB");
+    } else if (u->kinds) {
+        printf("no peer has a device of kind");
+        for (unsigned k = 1; k < sizeof kinds / sizeof *kinds; k++) {
+            if (u->kinds >> k & 1) printf(" %s", kinds[k]);
+        }
+    } else {
+        printf("no peer offers it");
+    }
+    printf("; %" PRIu64 " task%s, the last %" PRId64 " s ago\n", u->count, u->count == 1 ? "" : "s",
+           u->last_us / 1000000);
 }
 
 static void print_text(const struct common_settings *s, const p2c2r_cluster *c) {
@@ -51,6 +88,7 @@ static void print_text(const struct common_settings *s, const p2c2r_cluster *c) 
            " cancelled, %" PRIu64 " refused, %" PRIu64 " retries\n",
            c->tasks_accepted, c->tasks_completed, c->tasks_failed, c->tasks_expired, c->tasks_cancelled,
            c->tasks_refused, c->retries);
+    for (uint32_t i = 0; i < c->unmet_count; i++) print_unmet(&c->unmet[i]);
 }
 
 static int ask(const struct common_settings *s) {

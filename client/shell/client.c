@@ -139,36 +139,6 @@ void p2c2r_destroy(p2c2r_client **client) {
     free(c);
 }
 
-p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t timeout_us) {
-    if (!c || !out || !p2_client_free(c)) return P2C2R_EINVAL;
-    size_t size;
-    memcpy(&size, out, sizeof size);
-    if (size <= sizeof size || size > 16 * sizeof *out)
-        return p2_client_fail(c, P2C2R_EINVAL, "set cluster.size to sizeof(p2c2r_cluster)");
-    p2_ns now = p2_clock_now();
-    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
-    c->status_seen = c->turned_away = false;
-    struct session_event ev = {.kind = SESSION_STATUS};
-    p2_client_feed(c, &ev);
-    // The first round trip is measured beside the answer: it is worth the same wait.
-    while (!c->status_seen || p2_session_rtt_ns(c->session) == 0) {
-        now = p2_clock_now();
-        if (c->turned_away) return p2_client_fail(c, P2C2R_ECLOSED, "%s", c->away);
-        if (now >= until) break;
-        p2_client_turn(c, until - now);
-    }
-    if (!c->status_seen) {
-        if (p2c2r_connected(c)) return p2_client_fail(c, P2C2R_ETIMEOUT, "the coordinator did not answer in that time");
-        return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
-    }
-    c->status.rtt_us = (int64_t)p2_ns_to_us(p2_session_rtt_ns(c->session));
-    c->status.size = size;
-    size_t n = size < sizeof c->status ? size : sizeof c->status;
-    if (size > n) memset((char *)out + n, 0, size - n);
-    memcpy(out, &c->status, n);
-    return P2C2R_OK;
-}
-
 int32_t p2c2r_connected(const p2c2r_client *c) { return c && p2_session_link(c->session) == LINK_UP; }
 
 int p2c2r_fd(const p2c2r_client *c) { return c ? p2_loop_fd(c->loop) : -1; }

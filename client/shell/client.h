@@ -122,6 +122,9 @@ void p2_record_free(struct p2c2r_client *c, struct record *r);
 // ---- submit.c
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
 
+// ---- cluster.c
+void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m);
+
 // ---- question.c
 void p2_question_keep(struct p2c2r_client *c, const struct p2_msg_can_meet_answer *m);
 

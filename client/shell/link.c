@@ -76,30 +76,6 @@ static void log_note(struct p2c2r_client *c, const struct session_action *a) {
     c->log(c->log_context, line);
 }
 
-static void keep_status(struct p2c2r_client *c, const struct p2_msg_status *m) {
-    uint32_t n = m->version.n < sizeof c->status.version - 1 ? m->version.n : (uint32_t)sizeof c->status.version - 1;
-    c->status = (p2c2r_cluster){
-        .size = sizeof c->status,
-        .peers = m->peers,
-        .peers_ready = m->peers_ready,
-        .clients = m->clients,
-        .slots = m->slots,
-        .slots_busy = m->slots_busy,
-        .tasks_queued = m->tasks_queued,
-        .tasks_running = m->tasks_running,
-        .tasks_accepted = m->tasks_accepted,
-        .tasks_completed = m->tasks_completed,
-        .tasks_failed = m->tasks_failed,
-        .tasks_expired = m->tasks_expired,
-        .tasks_cancelled = m->tasks_cancelled,
-        .tasks_refused = m->tasks_refused,
-        .retries = m->attempts_retried,
-        .uptime_us = m->uptime_ns / P2_US,
-    };
-    if (n) memcpy(c->status.version, m->version.p, n);
-    c->status_seen = true;
-}
-
 static void dial(struct p2c2r_client *c) {
     p2_client_drop_held(c);
     p2_reader_deinit(&c->reader);
@@ -123,7 +99,7 @@ static void perform(struct p2c2r_client *c, struct session_action *a) {
     case SESSION_DO_ENDED: p2_record_ended(c, &a->u.ended); break;
     case SESSION_DO_WANT_ROOM: p2_conn_want_room(c->loop, c->conn); break;
     case SESSION_DO_ANSWERED: p2_question_keep(c, &a->u.answer); break;
-    case SESSION_DO_STATUS: keep_status(c, a->u.status); break;
+    case SESSION_DO_STATUS: p2_status_keep(c, a->u.status); break;
     case SESSION_DO_ESTABLISHED: p2_conn_established(c->loop, c->conn); break;
     case SESSION_DO_NOTE: log_note(c, a); break;
     default: P2_UNREACHABLE();

@@ -131,6 +131,15 @@ static void add_register(struct p2_strbuf *out, const struct p2_msg_peer_registe
     }
 }
 
+static void add_unmet(struct p2_strbuf *out, const struct p2_msg_unmet *u) {
+    add_text(out, "unmet", u->type);
+    p2_strbuf_printf(out, "/%u:%s", u->version, p2_missing_name(u->missing));
+    if (u->memory_bytes) p2_strbuf_printf(out, ":%" PRIu64, u->memory_bytes);
+    if (u->kinds) p2_strbuf_printf(out, ":%#x", u->kinds);
+    add_number(out, "count", u->count);
+    add_span(out, "last", u->last_ns);
+}
+
 static void add_status(struct p2_strbuf *out, const struct p2_msg_status *s) {
     p2_strbuf_printf(out, " peers=%u/%u clients=%u slots=%u/%u queued=%u running=%u", s->peers_ready, s->peers,
                      s->clients, s->slots_busy, s->slots, s->tasks_queued, s->tasks_running);
@@ -147,6 +156,7 @@ static void add_status(struct p2_strbuf *out, const struct p2_msg_status *s) {
         add_number(out, "cache_hits", s->cache_hits);
         add_number(out, "cache_misses", s->cache_misses);
     }
+    for (uint32_t i = 0; i < s->unmet_count; i++) add_unmet(out, &s->unmet[i]);
 }
 
 static void add_digests(struct p2_strbuf *out, const struct p2_msg_blob_list *list) {

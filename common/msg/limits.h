@@ -17,6 +17,7 @@
 #define P2_DEVICES_MAX 16u              // devices of one peer
 #define P2_TYPES_MAX 32u                // types offered by one peer
 #define P2_DIGESTS_MAX 256u             // digests in one BLOB_HAVE or BLOB_WANT
+#define P2_UNMET_MAX 32u                // rows of unmet demand in a STATUS
 #define P2_TEXT_MAX 256u                // bytes of any text field
 #define P2_STREAM_WINDOW (256u << 10)   // bytes a sender may send of a payload before the first WINDOW
 

@@ -14,6 +14,11 @@ struct p2_slice *p2_msg_payload(struct p2_msg *m) {
     }
 }
 
+const char *p2_missing_name(enum p2_missing m) {
+    static const char *const names[] = {"none", "type", "kind", "memory"};
+    return (unsigned)m < sizeof names / sizeof *names ? names[m] : "unknown";
+}
+
 static struct p2_str keep_text(char **end, struct p2_str text) {
     if (text.n == 0) return (struct p2_str){0};
     struct p2_str kept = {*end, text.n};

@@ -84,6 +84,21 @@ struct p2_msg_ping { // and pong, which returns it unchanged
     uint64_t token;
 };
 
+// What nobody present could do a task for.
+enum p2_missing { P2_MISSING_NONE = 0, P2_MISSING_TYPE = 1, P2_MISSING_KIND = 2, P2_MISSING_MEMORY = 3 };
+
+struct p2_msg_unmet {
+    struct p2_str type;
+    uint32_t version;
+    enum p2_missing missing;
+    uint64_t memory_bytes; // MEMORY: of a device, rounded up to a power of two
+    uint32_t kinds;        // KIND: bits 1 << enum p2_device_kind, any would have done
+    uint64_t count;        // tasks refused or stranded
+    p2_ns last_ns;         // ago
+};
+
+const char *p2_missing_name(enum p2_missing m); // "memory"
+
 struct p2_msg_status {
     uint32_t peers, peers_ready, clients;
     uint32_t slots, slots_busy;
@@ -93,6 +108,8 @@ struct p2_msg_status {
     p2_ns uptime_ns;
     struct p2_str version;
     uint64_t cache_hits, cache_misses;
+    const struct p2_msg_unmet *unmet; // latest first
+    uint32_t unmet_count;
 };
 
 struct p2_msg_drain {

@@ -280,6 +280,17 @@ TABLE(heartbeat, heartbeat, p2_msg_heartbeat, NULL);
 
 static const struct wire_table status_request_table = {&p2c2r__status_request__descriptor, NULL, 0, 0, NULL};
 
+static const struct wire_field unmet_fields[] = {
+    NAME(p2_msg_unmet, type),
+    U32(p2_msg_unmet, version, 0, UINT32_MAX),
+    ENUM(p2_msg_unmet, missing, P2_MISSING_TYPE, P2_MISSING_MEMORY),
+    U64(p2_msg_unmet, memory_bytes),
+    U32(p2_msg_unmet, kinds, 0, UINT32_MAX),
+    U64(p2_msg_unmet, count),
+    US(p2_msg_unmet, last_ns),
+};
+TABLE(unmet, unmet_demand, p2_msg_unmet, NULL);
+
 static const struct wire_field status_fields[] = {
     U32(p2_msg_status, peers, 0, UINT32_MAX),
     U32(p2_msg_status, peers_ready, 0, UINT32_MAX),
@@ -299,6 +310,7 @@ static const struct wire_field status_fields[] = {
     TEXT(p2_msg_status, version),
     U64(p2_msg_status, cache_hits),
     U64(p2_msg_status, cache_misses),
+    LIST(WIRE_LIST, p2_msg_status, unmet, unmet_count, 0, P2_UNMET_MAX, &unmet_table),
 };
 TABLE(status, status, p2_msg_status, NULL);
 

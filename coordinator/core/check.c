@@ -199,6 +199,7 @@ void coord_check(const struct coord *c) {
     check_sessions(c);
     next_check(c);
     estimate_check(c);
+    unmet_check(c);
     flight_check(c);
     cache_check(&c->cache, c->limits.cache_entries_max);
     P2_CHECK(!c->drained || (c->draining && c->sessions.live == 0));

@@ -16,6 +16,11 @@ static void on_status_request(struct coord *c, struct session *s, const struct p
     (void)m;
     struct p2_msg answer = {.kind = P2_MSG_STATUS};
     coord_status(c, &answer.u.status);
+    struct p2_msg_unmet *rows = p2_arena_alloc(&c->out->texts, P2_UNMET_MAX * sizeof *rows);
+    if (rows) {
+        answer.u.status.unmet = rows;
+        answer.u.status.unmet_count = unmet_list(c, rows);
+    }
     session_send(c, s, 0, &answer);
 }
 

@@ -126,8 +126,9 @@ struct coord_cache_status {
 uint32_t coord_cache_status(const struct coord *c, uint32_t index, struct coord_cache_status *out); // returns how many
 
 bool coord_idle(const struct coord *c); // drained: no task open, every connection told to close
-void coord_status(const struct coord *c, struct p2_msg_status *out); // as of the last step; lends texts for ever
-size_t coord_memory_bytes(const struct coord *c);                    // taken by tables at create, all together
-void coord_check(const struct coord *c);                             // asserts every invariant; slow, for tests
+void coord_status(const struct coord *c,
+                  struct p2_msg_status *out);     // as of the last step, without unmet; lends texts for ever
+size_t coord_memory_bytes(const struct coord *c); // taken by tables at create, all together
+void coord_check(const struct coord *c);          // asserts every invariant; slow, for tests
 
 #endif

@@ -225,6 +225,8 @@ static void decide(struct coord *c, const struct choice *choice, struct parked *
     struct type_state *ts = choice->ts;
     struct task *t = flow_first(choice->flow);
     if (!pick_capable(&ts->pick, t->cost.device_kinds, t->cost.device_bytes)) {
+        const struct unmet_row missing = unmet_of(c, t->type, &t->cost);
+        unmet_add(c, &missing);
         queue_strand(&ts->queue, t, c->now);
     } else if (!ts->pick.free) {
         ts->blocked = true;

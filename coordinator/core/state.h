@@ -23,6 +23,7 @@
 #include "coordinator/core/session.h"
 #include "coordinator/core/stats.h"
 #include "coordinator/core/task.h"
+#include "coordinator/core/unmet.h"
 
 struct recent_task {
     struct p2_id key;
@@ -82,6 +83,7 @@ struct coord {
     struct p2_list full_clients; // those that were found to hold their share of slots
     uint32_t slots;              // of all devices behind offers
     struct coord_stats stats;
+    struct unmet unmet;
 };
 
 struct p2_id coord_pair_key(p2_handle h, uint32_t stream);

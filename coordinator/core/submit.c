@@ -55,9 +55,8 @@ static bool find_type(struct coord *c, const struct p2_msg_task_submit *m, struc
     }
     const struct p2_task_type *type = c->types[a->type].type;
     if (m->version != 0 && m->version != type->version) {
-        const char *text =
-            p2_arena_printf(&c->out->texts, "no peer offers %s version %u", type->name, (unsigned)m->version);
-        return refused(a, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, text);
+        a->unmet = (struct unmet_row){.type = a->type, .version = m->version, .missing = P2_MISSING_TYPE};
+        return refused(a, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, unmet_sentence(c, &a->unmet, 0));
     }
     return true;
 }
@@ -83,20 +82,9 @@ static bool prepare(struct coord *c, const struct p2_msg_task_submit *m, struct 
 }
 
 static bool capable(struct coord *c, struct admission *a) {
-    const struct type_state *ts = &c->types[a->type];
-    if (pick_capable(&ts->pick, a->cost.device_kinds, a->cost.device_bytes)) return true;
-    uint64_t most = pick_memory_max(&ts->pick, a->cost.device_kinds);
-    const char *text;
-    if (!ts->pick.offers) {
-        text = p2_arena_printf(&c->out->texts, "no peer offers %s version %u", ts->type->name,
-                               (unsigned)ts->type->version);
-    } else if (!most) {
-        text = p2_arena_printf(&c->out->texts, "no peer offers %s on a device of the kind it needs", ts->type->name);
-    } else {
-        text = p2_arena_printf(&c->out->texts, "no peer offers %s with %llu bytes of device memory", ts->type->name,
-                               (unsigned long long)a->cost.device_bytes);
-    }
-    return refused(a, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, text);
+    a->unmet = unmet_of(c, a->type, &a->cost);
+    return a->unmet.missing == P2_MISSING_NONE ||
+           refused(a, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, unmet_sentence(c, &a->unmet, a->cost.device_bytes));
 }
 
 static uint64_t at_most(uint64_t bytes, uint64_t ceiling) { return bytes < ceiling ? bytes : ceiling; }
@@ -229,9 +217,11 @@ bool submit_one(struct coord *c, struct session *s, uint32_t stream, const struc
         t = create(c, cl, stream, m, &a);
         if (!t) refused(&a, WHY_MEMORY, P2_ERR_OVERLOADED, "no memory left for this task");
     }
-    if (t)
+    if (t) {
         accept(c, s, t, m);
-    else
+    } else {
+        unmet_add(c, &a.unmet);
         tell_refusal(c, s, stream, m, &a.refusal);
+    }
     return true;
 }

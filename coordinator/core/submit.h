@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "coordinator/core/admit.h"
+#include "coordinator/core/unmet.h"
 #include "kernels/task_type.h"
 #include "msg/msg.h"
 
@@ -19,6 +20,7 @@ struct admission {
     p2_ns work_ns; // device time, estimated
     struct demand demand;
     struct refusal refusal;
+    struct unmet_row unmet; // what is missing
 };
 
 // One task of a TASK_SUBMIT (whole false) or of a batch (whole true: its payload must be complete).

@@ -127,7 +127,16 @@ class Upscale(unittest.TestCase):
     def test_status_and_health(self):
         with Cluster() as cluster:
             self.assertEqual(cluster.health()['peers'], 0)
+            cluster.cli('can-meet', 'echo', expect=3)
+            cluster.cli('echo', '--count', '1', expect=3)
+            text, _ = cluster.cli('status', '--json')
+            self.assertEqual([(u['type'], u['missing'], u['count']) for u in json_lines(text)[0]['unmet']],
+                             [('echo', 'type', 1)])
             cluster.peer()
+            text, _ = cluster.cli('can-meet', 'echo', '--deadline', '5s', '--json')
+            self.assertTrue(json_lines(text)[0]['can'])
+            text, _ = cluster.cli('can-meet', 'echo', '--size', '60MiB', '--deadline', '1ms', '--json', expect=5)
+            self.assertEqual(json_lines(text)[0]['code'], 'WouldMissDeadline')
             text, _ = cluster.cli('status', '--json')
             self.assertEqual(json_lines(text)[0]['peers_ready'], 1)
             self.assertEqual(cluster.health()['peers'], 1)

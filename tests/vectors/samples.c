@@ -70,6 +70,12 @@ static const struct p2_msg_task_submit batch[] = {
 
 static const p2_ns slot_busy[] = {1500 * P2_MS, 0, 250 * P2_US};
 
+static const struct p2_msg_unmet unmet[] = {
+    {TEXT("upscale"), 1, P2_MISSING_MEMORY, UINT64_C(1) << 33, 0, 12, 1500 * P2_MS},
+    {TEXT("echo"), 1, P2_MISSING_KIND, 0, 1u << P2_DEVICE_GPU, 1, 60 * P2_SEC},
+    {TEXT("echo"), 9, P2_MISSING_TYPE, 0, 0, 400, 3600 * P2_SEC},
+};
+
 static const struct p2_digest digests[] = {
     {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
       0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}},
@@ -228,6 +234,8 @@ const struct sample samples[] = {
                                   .uptime_ns = 86400 * P2_SEC,
                                   .version = TEXT("0.1.0")}}},
     {"status_cache", {P2_MSG_STATUS, .u.status = {.version = TEXT("0.2.0"), .cache_hits = 7000, .cache_misses = 3000}}},
+    {"status_unmet",
+     {P2_MSG_STATUS, .u.status = {.peers = 1, .version = TEXT("0.1.0"), .unmet = unmet, .unmet_count = COUNT(unmet)}}},
     {"drain", {P2_MSG_DRAIN, .u.drain = {.grace_ns = 30 * P2_SEC}}},
     {"error",
      {P2_MSG_ERROR,

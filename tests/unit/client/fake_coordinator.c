@@ -213,6 +213,9 @@ static struct p2_msg_can_meet_answer forecast_of(const struct fake *f, const str
     return a;
 }
 
+static const struct p2_msg_unmet unmet = {
+    {"an unheard-of type of 32 letters", 32}, 3, P2_MISSING_MEMORY, UINT64_C(1) << 40, 0, 5, 2 * P2_SEC};
+
 static enum p2_err on_msg(void *context, struct p2_msg *m) {
     struct fake *f = context;
     struct fake_task *t = m->stream ? task_of(f, m->stream) : NULL;
@@ -232,7 +235,8 @@ static enum p2_err on_msg(void *context, struct p2_msg *m) {
         break;
     case P2_MSG_STATUS_REQUEST:
         answer.kind = P2_MSG_STATUS;
-        answer.u.status = (struct p2_msg_status){.peers = 7, .uptime_ns = P2_SEC, .version = p2_str("fake")};
+        answer.u.status = (struct p2_msg_status){
+            .peers = 7, .uptime_ns = P2_SEC, .version = p2_str("fake"), .unmet = &unmet, .unmet_count = 1};
         put(f, &answer);
         break;
     case P2_MSG_CAN_MEET:

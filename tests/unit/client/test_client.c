@@ -520,6 +520,11 @@ static void tells_of_the_cluster_and_itself(void **state) {
     assert_string_equal(cluster.c.version, "fake");
     assert_true(cluster.c.rtt_us > 0);
     assert_int_equal(cluster.newer, 0);
+    assert_int_equal(cluster.c.unmet_count, 1);
+    const p2c2r_unmet *u = &cluster.c.unmet[0];
+    assert_string_equal(u->type, "an unheard-of type of 32 letters");
+    assert_string_equal(u->missing, "memory");
+    assert_true(u->version == 3 && u->memory_bytes == UINT64_C(1) << 40 && u->count == 5 && u->last_us == 2000000);
     assert_true(said >= 2);
     assert_true(p2c2r_fd(c) >= 0);
     submit(c, "x", 1);

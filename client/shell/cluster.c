@@ -1,0 +1,82 @@
+// How the cluster does: the question, and its answer for the caller.
+#include <string.h>
+
+#include "client/shell/client.h"
+#include "os/os.h"
+
+_Static_assert(sizeof((p2c2r_cluster *)0)->unmet / sizeof(p2c2r_unmet) == P2_UNMET_MAX, "all that may come");
+
+static void copy_text(char *to, size_t capacity, struct p2_str from) {
+    size_t n = from.n < capacity - 1 ? from.n : capacity - 1;
+    if (n) memcpy(to, from.p, n);
+    to[n] = 0;
+}
+
+static void keep_unmet(struct p2c2r_client *c, const struct p2_msg_status *m) {
+    c->status.unmet_count = m->unmet_count < P2_UNMET_MAX ? m->unmet_count : P2_UNMET_MAX;
+    for (uint32_t i = 0; i < c->status.unmet_count; i++) {
+        const struct p2_msg_unmet *from = &m->unmet[i];
+        p2c2r_unmet *to = &c->status.unmet[i];
+        *to = (p2c2r_unmet){.version = from->version,
+                            .missing = p2_missing_name(from->missing),
+                            .memory_bytes = from->memory_bytes,
+                            .kinds = from->kinds,
+                            .count = from->count,
+                            .last_us = (int64_t)p2_ns_to_us(from->last_ns)};
+        copy_text(to->type, sizeof to->type, from->type);
+    }
+}
+
+void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m) {
+    c->status = (p2c2r_cluster){
+        .size = sizeof c->status,
+        .peers = m->peers,
+        .peers_ready = m->peers_ready,
+        .clients = m->clients,
+        .slots = m->slots,
+        .slots_busy = m->slots_busy,
+        .tasks_queued = m->tasks_queued,
+        .tasks_running = m->tasks_running,
+        .tasks_accepted = m->tasks_accepted,
+        .tasks_completed = m->tasks_completed,
+        .tasks_failed = m->tasks_failed,
+        .tasks_expired = m->tasks_expired,
+        .tasks_cancelled = m->tasks_cancelled,
+        .tasks_refused = m->tasks_refused,
+        .retries = m->attempts_retried,
+        .uptime_us = m->uptime_ns / P2_US,
+    };
+    copy_text(c->status.version, sizeof c->status.version, m->version);
+    keep_unmet(c, m);
+    c->status_seen = true;
+}
+
+p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t timeout_us) {
+    if (!c || !out || !p2_client_free(c)) return P2C2R_EINVAL;
+    size_t size;
+    memcpy(&size, out, sizeof size);
+    if (size <= sizeof size || size > 16 * sizeof *out)
+        return p2_client_fail(c, P2C2R_EINVAL, "set cluster.size to sizeof(p2c2r_cluster)");
+    p2_ns now = p2_clock_now();
+    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
+    c->status_seen = c->turned_away = false;
+    struct session_event ev = {.kind = SESSION_STATUS};
+    p2_client_feed(c, &ev);
+    // The first round trip is measured beside the answer: it is worth the same wait.
+    while (!c->status_seen || p2_session_rtt_ns(c->session) == 0) {
+        now = p2_clock_now();
+        if (c->turned_away) return p2_client_fail(c, P2C2R_ECLOSED, "%s", c->away);
+        if (now >= until) break;
+        p2_client_turn(c, until - now);
+    }
+    if (!c->status_seen) {
+        if (p2c2r_connected(c)) return p2_client_fail(c, P2C2R_ETIMEOUT, "the coordinator did not answer in that time");
+        return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
+    }
+    c->status.rtt_us = (int64_t)p2_ns_to_us(p2_session_rtt_ns(c->session));
+    c->status.size = size;
+    size_t n = size < sizeof c->status ? size : sizeof c->status;
+    if (size > n) memset((char *)out + n, 0, size - n);
+    memcpy(out, &c->status, n);
+    return P2C2R_OK;
+}
