@@ -43,6 +43,10 @@ static int run(const struct coordinator_settings *s) {
         fprintf(stderr, "%s: --listen takes ADDR:PORT, not '%s'\n", coordinator_program.name, s->listen);
         return P2_EXIT_USAGE;
     }
+    if (coordinator_settings_wrong(s)) {
+        fprintf(stderr, "%s: %s\n", coordinator_program.name, coordinator_settings_wrong(s));
+        return P2_EXIT_USAGE;
+    }
     set_up_log(s);
     raise_descriptors();
     uint16_t port = 0;

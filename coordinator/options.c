@@ -233,6 +233,38 @@ static const struct p2_option options[] = {
      .value_name = "STRATEGY",
      .doc = "Which peer gets a task: finish-time, score, least-loaded, round-robin or random.",
      .offset = AT(scheduler)},
+    {.name = "score-history",
+     .kind = P2_OPT_REAL,
+     .fallback = "0.4",
+     .min = 0,
+     .max = 1,
+     .value_name = "WEIGHT",
+     .doc = "With --scheduler score: of how often and how fast a peer succeeded, against the other weights.",
+     .offset = AT(score_history)},
+    {.name = "score-free",
+     .kind = P2_OPT_REAL,
+     .fallback = "0.3",
+     .min = 0,
+     .max = 1,
+     .value_name = "WEIGHT",
+     .doc = "Likewise: of the share of its job places that are free.",
+     .offset = AT(score_free)},
+    {.name = "score-latency",
+     .kind = P2_OPT_REAL,
+     .fallback = "0.2",
+     .min = 0,
+     .max = 1,
+     .value_name = "WEIGHT",
+     .doc = "Likewise: of a short round trip.",
+     .offset = AT(score_latency)},
+    {.name = "score-affinity",
+     .kind = P2_OPT_REAL,
+     .fallback = "0.1",
+     .min = 0,
+     .max = 1,
+     .value_name = "WEIGHT",
+     .doc = "Likewise: of its last job having been of the same type and size.",
+     .offset = AT(score_affinity)},
     {.name = "explain",
      .kind = P2_OPT_BOOL,
      .fallback = "false",
@@ -266,8 +298,17 @@ const struct p2_program coordinator_program = {
     .options = options,
 };
 
+const char *coordinator_settings_wrong(const struct coordinator_settings *s) {
+    bool any = s->score_history > 0 || s->score_free > 0 || s->score_latency > 0 || s->score_affinity > 0;
+    return any ? NULL : "one of score-history, score-free, score-latency and score-affinity must be above 0";
+}
+
 struct pick_config coordinator_pick(const struct coordinator_settings *s) {
-    struct pick_config p = {.explain = s->explain};
+    struct pick_config p = {.history = s->score_history,
+                            .free = s->score_free,
+                            .latency = s->score_latency,
+                            .affinity = s->score_affinity,
+                            .explain = s->explain};
     for (unsigned i = 0; i < PICK_STRATEGIES; i++) {
         if (strcmp(s->scheduler, pick_strategy_name((enum pick_strategy)i)) == 0) p.strategy = (enum pick_strategy)i;
     }

@@ -25,12 +25,15 @@ struct coordinator_settings {
     p2_ns cache_ttl;
     p2_ns heartbeat, no_peer_grace, deadline_max, drain_grace;
     const char *scheduler;
+    double score_history, score_free, score_latency, score_affinity;
     bool explain;
     const char *log_level, *log_format;
 };
 
 extern const struct p2_program coordinator_program;
 
+// What the table cannot say of single values: NULL when they make sense together, else one sentence. Static storage.
+const char *coordinator_settings_wrong(const struct coordinator_settings *s);
 struct pick_config coordinator_pick(const struct coordinator_settings *s);
 struct coord_limits coordinator_limits(const struct coordinator_settings *s);
 

@@ -107,11 +107,12 @@ static void compare(const struct task *t) {
 
 static void test_the_best_of_all(void **state) {
     (void)state;
-    for (unsigned strategy = 0; strategy < PICK_STRATEGIES; strategy++) {
+    for (unsigned strategy = 0; strategy < PICK_STRATEGIES + 1; strategy++) { // the last: a score of other weights
         struct p2_rng rng;
         struct job jobs[100] = {{NULL, 0}};
-        start((enum pick_strategy)strategy);
+        start((enum pick_strategy)(strategy % PICK_STRATEGIES));
         p2_rng_init(&rng, strategy);
+        if (strategy >= PICK_STRATEGIES) rig.c->pick = (struct pick_config){PICK_SCORE, 0.05, 0, 0.3, 1, false};
         for (unsigned i = 0; i < PEERS; i++) {
             uint64_t speed = p2_rng_below(&rng, 8) ? 1000 + p2_rng_below(&rng, 100000) : 0;
             enum p2_device_kind kind = p2_rng_below(&rng, 2) ? P2_DEVICE_CPU : P2_DEVICE_GPU;
@@ -155,6 +156,43 @@ static void test_finish_time_weighs_distance_against_speed(void **state) {
     rig_deinit(&rig);
 }
 
+static void set_weights(struct peer *const peers[4], double history, double free, double latency, double affinity) {
+    rig.c->pick = (struct pick_config){PICK_SCORE, history, free, latency, affinity, false};
+    for (unsigned i = 0; i < 4; i++) peer_rtt_changed(rig.c, peers[i]);
+}
+
+static void test_weights_decide_what_a_score_is(void **state) {
+    (void)state;
+    struct p2_rng rng;
+    p2_rng_init(&rng, 1);
+    start(PICK_SCORE);
+    struct peer *peers[4]; // each is the best in one term
+    for (unsigned i = 0; i < 4; i++) {
+        peers[i] = join(&rng, 0, i == 0 ? 100000 : 1000, P2_DEVICE_GPU);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        set_rtt(peers[i], i == 2 ? P2_MS : 60 * P2_MS);
+        if (i != 1) peer_take_job(rig.c, peers[i], 0, P2_MS);
+    }
+    rig.c->types[0].pace = 1000000;
+    peers[3]->devices[0].last_type = 1;
+    peers[3]->devices[0].last_class = 0;
+    set_weights(peers, 1, 0.1, 0.1, 0.1);
+    assert_ptr_equal(chosen(10, 0), peers[0]);
+    set_weights(peers, 0.1, 1, 0.1, 0.1);
+    assert_ptr_equal(chosen(10, 0), peers[1]);
+    set_weights(peers, 0.1, 0.1, 1, 0.1);
+    assert_ptr_equal(chosen(10, 0), peers[2]);
+    set_weights(peers, 0.1, 0.1, 0.1, 1);
+    assert_ptr_equal(chosen(10, 0), peers[3]);
+    set_weights(peers, 0.05, 0.05, 0.5, 0.05); // only the proportion counts
+    assert_ptr_equal(chosen(10, 0), peers[2]);
+    for (unsigned i = 0; i < 4; i++) {
+        if (i != 1) peer_drop_job(rig.c, peers[i], 0, P2_MS);
+    }
+    rig_deinit(&rig);
+}
+
 static void test_random_is_fair(void **state) {
     (void)state;
     struct p2_rng rng;
@@ -193,6 +231,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_best_of_all),
         cmocka_unit_test(test_finish_time_weighs_distance_against_speed),
+        cmocka_unit_test(test_weights_decide_what_a_score_is),
         cmocka_unit_test(test_random_is_fair),
         cmocka_unit_test(test_it_says_why),
     };
