@@ -225,6 +225,15 @@ static void describe_task(const struct p2_msg *m, struct p2_strbuf *out) {
         break;
     case P2_MSG_CAN_MEET: add_can_meet(out, &m->u.can_meet); break;
     case P2_MSG_CAN_MEET_ANSWER: add_can_meet_answer(out, &m->u.can_meet_answer); break;
+    case P2_MSG_TASK_RECALL:
+        add_id(out, "id", &m->u.recall.id);
+        add_number(out, "attempt", m->u.recall.attempt);
+        break;
+    case P2_MSG_TASK_RECALLED:
+        add_id(out, "id", &m->u.recalled.id);
+        add_number(out, "attempt", m->u.recalled.attempt);
+        add_flag(out, "returned", m->u.recalled.returned);
+        break;
     default: break;
     }
 }

@@ -37,6 +37,8 @@ const char *p2_msg_name(enum p2_msg_kind kind) {
         [P2_MSG_PEER_DISCONNECT] = "PeerDisconnect",
         [P2_MSG_CAN_MEET] = "CanMeet",
         [P2_MSG_CAN_MEET_ANSWER] = "CanMeetAnswer",
+        [P2_MSG_TASK_RECALL] = "TaskRecall",
+        [P2_MSG_TASK_RECALLED] = "TaskRecalled",
     };
     const char *name = (unsigned)kind < P2_MSG_KINDS ? names[kind] : NULL;
     return name ? name : "Unknown";

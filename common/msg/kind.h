@@ -43,6 +43,8 @@ enum p2_msg_kind {
     P2_MSG_PEER_DISCONNECT = 29, // peer -> coordinator: goodbye, with the reason
     P2_MSG_CAN_MEET = 30,        // client -> coordinator: would such a task be done in time?
     P2_MSG_CAN_MEET_ANSWER = 31, // coordinator -> client
+    P2_MSG_TASK_RECALL = 32,     // coordinator -> peer: give the job back if it has not started
+    P2_MSG_TASK_RECALLED = 33,   // peer -> coordinator: whether it does
     P2_MSG_KINDS
 };
 

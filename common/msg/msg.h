@@ -161,6 +161,8 @@ struct p2_msg {
         struct p2_msg_task_ended ended;
         struct p2_msg_task_timeout timeout;
         struct p2_msg_task_cancel cancel;
+        struct p2_msg_task_recall recall;
+        struct p2_msg_task_recalled recalled;
         struct p2_msg_chunk chunk;
         struct p2_msg_window window;
         struct p2_msg_resend resend;

@@ -116,6 +116,17 @@ struct p2_msg_task_cancel {
     uint32_t attempt; // to a peer: which
 };
 
+struct p2_msg_task_recall {
+    struct p2_id id;
+    uint32_t attempt;
+};
+
+struct p2_msg_task_recalled {
+    struct p2_id id;
+    uint32_t attempt;
+    bool returned; // it had not started and the peer has dropped it; else its answer follows, as if nobody had asked
+};
+
 struct p2_msg_chunk {
     uint64_t offset;  // in the raw payload; chunks of a stream are contiguous
     uint32_t attempt; // of which they are part; 1 from a client until a RESEND

@@ -242,6 +242,19 @@ static const struct wire_field cancel_fields[] = {
 };
 TABLE(cancel, task_cancel, p2_msg_task_cancel, NULL);
 
+static const struct wire_field recall_fields[] = {
+    ID(p2_msg_task_recall, id),
+    U32(p2_msg_task_recall, attempt, 1, UINT32_MAX),
+};
+TABLE(recall, task_recall, p2_msg_task_recall, NULL);
+
+static const struct wire_field recalled_fields[] = {
+    ID(p2_msg_task_recalled, id),
+    U32(p2_msg_task_recalled, attempt, 1, UINT32_MAX),
+    BOOL(p2_msg_task_recalled, returned),
+};
+TABLE(recalled, task_recalled, p2_msg_task_recalled, NULL);
+
 // ---- payload on its way
 
 static const struct wire_body chunk_body = {AT(p2_msg_chunk, payload), AT(p2_msg_chunk, raw_size),
@@ -383,6 +396,8 @@ static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_PEER_DISCONNECT] = {&disconnect_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_CAN_MEET] = {&can_meet_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_CAN_MEET_ANSWER] = {&can_meet_answer_table, WIRE_STREAM_ZERO, false, false},
+    [P2_MSG_TASK_RECALL] = {&recall_table, WIRE_STREAM_TASK, false, false},
+    [P2_MSG_TASK_RECALLED] = {&recalled_table, WIRE_STREAM_TASK, false, false},
 };
 
 const struct p2_wire_kind *p2_wire_kind(unsigned type) {

@@ -269,6 +269,9 @@ const struct sample samples[] = {
                                                     .retryable = true,
                                                     .retry_after_ns = 100 * P2_MS,
                                                     .sentence = TEXT("no peer offers upscale version 1")}}},
+    {"task_recall", {P2_MSG_TASK_RECALL, .stream = 17, .u.recall = {.id = TASK_ID, .attempt = 2}}},
+    {"task_recalled",
+     {P2_MSG_TASK_RECALLED, .stream = 17, .u.recalled = {.id = TASK_ID, .attempt = 2, .returned = true}}},
     {"peer_disconnect", {P2_MSG_PEER_DISCONNECT, .u.disconnect = {.reason = TEXT("the owner paused it")}}},
 };
 const unsigned sample_count = COUNT(samples);
