@@ -23,6 +23,9 @@
     X(offer_after_drain, "coordinator: a draining peer keeps its offers")                                              \
     X(question_lost, "client: questions on their way are forgotten with the connection")                               \
     X(question_twice, "coordinator: a question is answered no twice")                                                  \
+    X(recall_runs, "peer: a recalled job is given back before its executor has answered")                              \
+    X(recall_unacked, "coordinator: a recalled task is queued before its peer has given it back")                      \
+    X(recall_unanswered, "peer: a recalled job is dropped, and nothing said")                                          \
     X(recent_forgotten, "coordinator: ended tasks are not remembered")                                                 \
     X(resend_offset, "client: RESEND is answered from where it was")                                                   \
     X(reservation_leaked, "coordinator: an expired task's memory stays reserved")                                      \

@@ -13,7 +13,7 @@ static void check_job(const struct worker *w, const struct job *j, p2_handle sel
     P2_CHECK(j->cost.result_bytes_max <= w->config.cell_bytes);
     enum exec_state e = w->execs[j->exec].state;
     if (j->state != JOB_SENDING) P2_CHECK(e == EXEC_READY);
-    if (j->state == JOB_HANDED) P2_CHECK(j->stored == j->in.size);
+    if (j->state == JOB_HANDED || j->state == JOB_RECALLING) P2_CHECK(j->stored == j->in.size);
     if (j->state == JOB_SENDING) P2_CHECK(j->out.sent < j->out.size || (!j->result_begun && j->out.size == 0));
     // a job nobody asked for any more lives only until its executor lets go of it
     if (j->state != JOB_CANCELLING) P2_CHECK(j->known);
@@ -39,7 +39,7 @@ void worker_check(const struct worker *w) {
         live++;
         known += j->known;
         receiving += j->state == JOB_RECEIVING;
-        handed[j->exec] += j->state == JOB_HANDED || j->state == JOB_CANCELLING;
+        handed[j->exec] += worker_job_with_executor(j->state);
     }
     P2_CHECK(live == w->jobs.live && live == w->timers.count && known == w->streams.count && receiving == w->receiving);
     for (uint32_t i = 0; i < w->config.device_count; i++) {

@@ -177,6 +177,8 @@ static void on_word(struct worker *w, uint32_t exec, const struct word *word) {
     const char *text = text_copy(w, word->text, sizeof word->text);
     if (e->state == EXEC_BUILDING) {
         on_word_building(w, exec, word, text);
+    } else if (e->state == EXEC_READY && word->kind == WORD_RUNS) {
+        if (!worker_job_runs(w, exec, word->u.cell)) bad_word(w, exec, "the executor speaks of a job nobody recalled");
     } else if (e->state == EXEC_READY && word->kind == WORD_DONE) {
         if (!worker_job_done(w, exec, &word->u.done, text))
             bad_word(w, exec, "the executor answered for a cell wrongly");

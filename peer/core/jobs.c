@@ -7,7 +7,8 @@
 static const bool moves[JOB_STATES][JOB_STATES] = {
     [JOB_NEW] = {[JOB_RECEIVING] = true},
     [JOB_RECEIVING] = {[JOB_HANDED] = true, [JOB_ENDED] = true},
-    [JOB_HANDED] = {[JOB_CANCELLING] = true, [JOB_SENDING] = true, [JOB_ENDED] = true},
+    [JOB_HANDED] = {[JOB_RECALLING] = true, [JOB_CANCELLING] = true, [JOB_SENDING] = true, [JOB_ENDED] = true},
+    [JOB_RECALLING] = {[JOB_HANDED] = true, [JOB_CANCELLING] = true, [JOB_SENDING] = true, [JOB_ENDED] = true},
     [JOB_CANCELLING] = {[JOB_ENDED] = true},
     [JOB_SENDING] = {[JOB_ENDED] = true},
 };
@@ -38,7 +39,7 @@ struct job *worker_job_of_stream(const struct worker *w, uint32_t stream) {
     return p2_slab_get(&w->jobs, p2_map_get(&w->streams, &key));
 }
 
-bool worker_job_with_executor(enum job_state s) { return s == JOB_HANDED || s == JOB_CANCELLING; }
+bool worker_job_with_executor(enum job_state s) { return s == JOB_HANDED || s == JOB_RECALLING || s == JOB_CANCELLING; }
 
 // When something is to be done about a job in its state, if nothing else happens before.
 static p2_ns timer_of(const struct worker *w, const struct job *j, enum job_state s) {
@@ -58,7 +59,7 @@ void worker_job_move(struct worker *w, struct job *j, enum job_state to) {
     w->receiving += (to == JOB_RECEIVING ? 1u : 0u) - (j->state == JOB_RECEIVING ? 1u : 0u);
     p2_list_remove(&j->sending);
     p2_heap_remove(&w->timers, &j->timer);
-    if (to == JOB_HANDED) j->handed_ns = w->now;
+    if (j->state == JOB_RECEIVING) j->handed_ns = w->now;
     j->state = to;
     if (to != JOB_ENDED) {
         p2_heap_push(&w->timers, &j->timer, timer_of(w, j, to), w->timer_tie++);
@@ -116,7 +117,7 @@ void worker_job_cancelled(struct worker *w, struct job *j) {
 // ---- ends ------------------------------------------------------------------------------------------------------------
 
 static void stop(struct worker *w, struct job *j) {
-    worker_word(w, j->exec, WORD_CANCEL)->u.cancel_cell = j->cell;
+    worker_word(w, j->exec, WORD_CANCEL)->u.cell = j->cell;
     worker_job_move(w, j, JOB_CANCELLING);
 }
 
@@ -130,11 +131,47 @@ void worker_job_cancel(struct worker *w, const struct p2_msg *m) {
         return;
     }
     if (error) forget_stream(w, j);
-    if (j->state == JOB_HANDED && !P2_CANARY(stale_job)) {
+    if ((j->state == JOB_HANDED || j->state == JOB_RECALLING) && !P2_CANARY(stale_job)) {
         stop(w, j);
     } else if (j->state != JOB_CANCELLING) {
         worker_job_cancelled(w, j);
     }
+}
+
+// In the job's lane: before whatever else is said of it.
+void worker_job_recalled(struct worker *w, struct job *j, bool returned) {
+    struct p2_msg m = {.kind = P2_MSG_TASK_RECALLED, .stream = j->stream};
+    m.u.recalled = (struct p2_msg_task_recalled){.id = j->id, .attempt = j->attempt, .returned = returned};
+    if (!P2_CANARY(recall_unanswered) || !returned) worker_send(w, &m, 1 + (unsigned)j->class_);
+    if (!returned) return;
+    worker_job_note(w, WORKER_NOTE_JOB_RETURNED, j);
+    w->stats.returned++;
+    worker_job_move(w, j, JOB_ENDED);
+}
+
+// Only the executor knows whether a job that was handed to it has started.
+void worker_job_recall(struct worker *w, const struct p2_msg *m) {
+    struct job *j = worker_job_of_stream(w, m->stream);
+    bool meant = j && m->u.recall.attempt == j->attempt && p2_id_equal(&m->u.recall.id, &j->id);
+    if (!meant || j->state == JOB_RECALLING || j->state == JOB_CANCELLING) {
+        w->stats.late_messages++;
+    } else if (j->state == JOB_HANDED) {
+        worker_word(w, j->exec, WORD_RECALL)->u.cell = j->cell;
+        worker_job_move(w, j, JOB_RECALLING);
+        if (P2_CANARY(recall_runs)) worker_job_recalled(w, j, true);
+    } else {
+        worker_job_recalled(w, j, j->state == JOB_RECEIVING);
+    }
+}
+
+bool worker_job_runs(struct worker *w, uint32_t exec, uint32_t cell) {
+    const struct exec *e = &w->execs[exec];
+    struct job *j = cell < e->cells ? p2_slab_get(&w->jobs, e->cell_job[cell]) : NULL;
+    if (!j || (j->state != JOB_RECALLING && j->state != JOB_CANCELLING)) return false;
+    if (j->state == JOB_CANCELLING) return true; // not wanted at all meanwhile
+    worker_job_recalled(w, j, false);
+    worker_job_move(w, j, JOB_HANDED);
+    return true;
 }
 
 void worker_jobs_expire(struct worker *w) {
@@ -160,7 +197,7 @@ void worker_jobs_drop_all(struct worker *w) {
         if (!j) continue;
         if (j->known) w->stats.dropped++;
         forget_stream(w, j);
-        if (j->state == JOB_HANDED) {
+        if (j->state == JOB_HANDED || j->state == JOB_RECALLING) {
             stop(w, j);
         } else if (j->state != JOB_CANCELLING) {
             worker_job_move(w, j, JOB_ENDED);

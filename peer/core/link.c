@@ -69,7 +69,7 @@ static void on_up(struct worker *w, uint64_t room) {
     m.u.hello = (struct p2_msg_hello){.magic = P2_PROTOCOL_MAGIC,
                                       .version_min = P2_PROTOCOL_VERSION,
                                       .version_max = P2_PROTOCOL_VERSION,
-                                      .features = P2_FEATURE_ZSTD,
+                                      .features = P2_FEATURE_ZSTD | P2_FEATURE_RECALL,
                                       .role = P2_ROLE_PEER,
                                       .agent = p2_str(w->config.agent)};
     worker_send(w, &m, 0);
@@ -118,11 +118,12 @@ static void on_hello(struct worker *w, const struct p2_msg_hello *h) {
         worker_link_fault(w, P2_ERR_UNSUPPORTED_VERSION, "it chose a protocol version that was not offered");
         return;
     }
-    if (h->features & ~P2_FEATURE_ZSTD) {
+    if (h->features & ~(P2_FEATURE_ZSTD | P2_FEATURE_RECALL)) {
         worker_link_fault(w, P2_ERR_BAD_MESSAGE, "it chose a feature that was not offered");
         return;
     }
     l->zstd = (h->features & P2_FEATURE_ZSTD) != 0;
+    l->recall = (h->features & P2_FEATURE_RECALL) != 0;
     link_move(w, LINK_GREETED);
     worker_act(w, WORKER_ACT_ESTABLISHED);
 }
@@ -165,6 +166,12 @@ static void on_job_msg(struct worker *w, const struct p2_msg *m) {
     case P2_MSG_TASK_ASSIGN: worker_job_assign(w, m); break;
     case P2_MSG_CHUNK: worker_job_chunk(w, m); break;
     case P2_MSG_WINDOW: worker_job_window(w, m); break;
+    case P2_MSG_TASK_RECALL:
+        if (w->link.recall)
+            worker_job_recall(w, m);
+        else
+            worker_link_fault(w, P2_ERR_UNEXPECTED_MESSAGE, "a recall that was not agreed on");
+        break;
     default: worker_job_cancel(w, m); break;
     }
 }
@@ -187,6 +194,7 @@ void worker_link_msg(struct worker *w, const struct p2_msg *m) {
     case P2_MSG_TASK_ASSIGN:
     case P2_MSG_CHUNK:
     case P2_MSG_WINDOW:
+    case P2_MSG_TASK_RECALL:
     case P2_MSG_TASK_CANCEL: on_job_msg(w, m); break;
     case P2_MSG_PING: on_ping(w, m); break;
     case P2_MSG_PONG: break;

@@ -38,6 +38,12 @@ bool worker_job_done(struct worker *w, uint32_t exec, const struct word_done *d,
     j->times.processing_ns = p2_ns_min(d->processing_ns, spent - j->times.queue_ns);
     j->times.kernel_ns = p2_ns_min(d->kernel_ns, spent);
     enum p2_err code = d->code;
+    if (d->returned && (code != P2_ERR_CANCELLED || (j->state != JOB_RECALLING && j->state != JOB_CANCELLING)))
+        return false;
+    if (j->state == JOB_RECALLING) {
+        worker_job_recalled(w, j, d->returned);
+        if (d->returned) return true;
+    }
     if (j->state == JOB_CANCELLING) {
         worker_job_cancelled(w, j);
     } else if (code == P2_OK) {

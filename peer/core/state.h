@@ -28,7 +28,7 @@ struct link {
     uint32_t failures;                  // connections in a row that came to nothing
     uint64_t room;
     bool room_asked;
-    bool zstd; // chosen in HELLO
+    bool zstd, recall; // chosen in HELLO
     bool offers_changed;
 };
 
@@ -52,7 +52,7 @@ struct exec {
     uint32_t crashes;  // in a row, none of them after a time of good service
     bool unusable;     // it said FAILED
     bool served;       // the last process was ready for a good while
-    uint32_t handed;   // jobs in HANDED and CANCELLING
+    uint32_t handed;   // jobs in HANDED, RECALLING and CANCELLING
     struct exec_offer offers[P2_TYPES_MAX];
     uint32_t offer_count;
     p2_ns slot_busy_ns[WORKER_SLOTS_MAX]; // slot k counts as busy while more than k jobs are handed
@@ -60,8 +60,8 @@ struct exec {
     uint64_t allocations;
 };
 
-enum job_state { JOB_NEW, JOB_RECEIVING, JOB_HANDED, JOB_CANCELLING, JOB_SENDING, JOB_ENDED };
-#define JOB_STATES 6
+enum job_state { JOB_NEW, JOB_RECEIVING, JOB_HANDED, JOB_RECALLING, JOB_CANCELLING, JOB_SENDING, JOB_ENDED };
+#define JOB_STATES 7
 
 struct job {
     enum job_state state;
@@ -152,6 +152,9 @@ struct job *worker_job_of_stream(const struct worker *w, uint32_t stream);      
 bool worker_job_with_executor(enum job_state s);
 void worker_job_know(struct worker *w, struct job *j); // its stream stands for it from now on
 void worker_job_cancel(struct worker *w, const struct p2_msg *m);
+void worker_job_recall(struct worker *w, const struct p2_msg *m);
+bool worker_job_runs(struct worker *w, uint32_t exec, uint32_t cell);     // false: a bad word
+void worker_job_recalled(struct worker *w, struct job *j, bool returned); // says so
 void worker_jobs_expire(struct worker *w);
 void worker_jobs_drop_all(struct worker *w); // the link is lost: nobody wants them
 void worker_jobs_fail_exec(struct worker *w, uint32_t exec, enum p2_err code, const char *text);

@@ -7,6 +7,7 @@
 #ifndef PEER_CORE_WORDS_H
 #define PEER_CORE_WORDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -14,7 +15,7 @@
 #include "kernels/task_type.h"
 #include "msg/msg.h"
 
-#define WORDS_VERSION 1
+#define WORDS_VERSION 2
 #define WORD_TEXT 160
 #define WORD_CELLS_MAX 64
 
@@ -24,6 +25,8 @@ enum word_kind {
     WORD_JOB,       // a cell's payload is whole: run it
     WORD_CANCEL,    // drop the cell's job; answered by DONE with P2_ERR_CANCELLED, or by the result if it was quicker
     WORD_QUIT,      // finish what runs, then exit 0
+    WORD_RECALL,    // drop the cell's job if it has not started: answered by DONE, returned; if it runs, by RUNS. Of a
+                    // job that has ended nothing is said
     // executor -> supervisor
     WORD_DEVICE,   // which device it drives
     WORD_PROGRESS, // building and testing, 0..1
@@ -32,6 +35,7 @@ enum word_kind {
     WORD_READY,    // all types decided: jobs may come
     WORD_DONE,     // a job ended
     WORD_FAILED,   // the device cannot be used; text says why; the child exits
+    WORD_RUNS,     // a recalled job has started; its DONE comes later
 };
 
 struct word_setup {
@@ -65,6 +69,7 @@ struct word_offer {
 struct word_done {
     uint32_t cell;
     enum p2_err code; // P2_OK, or why not
+    bool returned;    // with CANCELLED: recalled, and had not started
     uint64_t result_size;
     p2_ns queue_ns, processing_ns, kernel_ns;
     uint64_t allocations; // of device and host memory since start, by the pool: constant in steady state
@@ -77,7 +82,7 @@ struct word {
     union {
         struct word_setup setup;
         struct word_job job;
-        uint32_t cancel_cell;
+        uint32_t cell; // CANCEL, RECALL, RUNS
         struct word_device device;
         struct word_offer offer;
         struct word_done done;

@@ -197,6 +197,7 @@ const char *worker_note_name(enum worker_note_kind kind) {
         [WORKER_NOTE_JOB_DONE] = "job_done",
         [WORKER_NOTE_JOB_FAILED] = "job_failed",
         [WORKER_NOTE_JOB_CANCELLED] = "job_cancelled",
+        [WORKER_NOTE_JOB_RETURNED] = "job_returned",
         [WORKER_NOTE_DRAINING] = "draining",
     };
     return kind > 0 && kind < WORKER_NOTE_KINDS ? names[kind] : "unknown";

@@ -9,7 +9,9 @@
 //
 //                             JOB
 //   RECEIVING -> HANDED -> SENDING -> ENDED     HANDED -> CANCELLING -> ENDED     from each state -> ENDED (failure,
-//                                                                                  cancel, link lost, executor gone)
+//               |    ^                                        ^                    cancel, link lost, executor gone)
+//               v    | it runs                                |
+//              RECALLING -> SENDING, or ENDED (returned) -----+
 #ifndef PEER_CORE_WORKER_H
 #define PEER_CORE_WORKER_H
 
@@ -107,6 +109,7 @@ enum worker_note_kind {
     WORKER_NOTE_JOB_DONE,      // exec, id; value: result bytes
     WORKER_NOTE_JOB_FAILED,    // exec, id, code, text
     WORKER_NOTE_JOB_CANCELLED, // exec, id
+    WORKER_NOTE_JOB_RETURNED,  // exec, id: recalled before it started
     WORKER_NOTE_DRAINING,      // value: jobs still held
     WORKER_NOTE_KINDS
 };
@@ -162,7 +165,7 @@ struct worker_actions {
 };
 
 struct worker_stats {
-    uint64_t completed, failed, cancelled, expired, refused, dropped; // jobs, by how they ended
+    uint64_t completed, failed, cancelled, returned, expired, refused, dropped; // jobs, by how they ended
     uint64_t payload_bytes, result_bytes;
     uint64_t kills, exec_exits; // executors killed by the watchdog or for a bad word; processes ended in all
     uint64_t late_messages;     // about streams that are no more

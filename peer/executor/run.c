@@ -207,6 +207,26 @@ void runner_cancel(struct runner *r, uint32_t cell) {
     if (waiting) tell_unstarted(r, cell, P2_ERR_CANCELLED, queue_ns);
 }
 
+void runner_recall(struct runner *r, uint32_t cell) {
+    P2_CHECK(cell < r->o.setup.cells);
+    struct run_cell *c = &r->cells[cell];
+    pthread_mutex_lock(&r->lock);
+    bool waiting = c->state == RUN_WAITING;
+    const struct word_done done = {.cell = cell,
+                                   .code = P2_ERR_CANCELLED,
+                                   .returned = true,
+                                   .queue_ns = p2_clock_now() - c->received_ns,
+                                   .allocations = atomic_load(&r->allocations)};
+    if (waiting) {
+        p2_heap_remove(&r->waiting, &c->node);
+        c->state = RUN_FREE;
+    } else if (c->state == RUN_RUNNING) {
+        r->o.runs(r->o.arg, cell); // with the lock, so that it is said before the job's end
+    }
+    pthread_mutex_unlock(&r->lock);
+    if (waiting) r->o.done(r->o.arg, &done, p2_err_sentence(P2_ERR_CANCELLED));
+}
+
 p2_ns runner_expire(struct runner *r, p2_ns now) {
     for (;;) {
         pthread_mutex_lock(&r->lock);

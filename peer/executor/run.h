@@ -40,6 +40,8 @@ struct runner_options {
     uint8_t *memory;         // of the cells; 64-byte aligned
     // Of any thread; the cell is free again when it is called. why is "" for P2_OK; valid for the call.
     void (*done)(void *arg, const struct word_done *done, const char *why);
+    // A recalled job has started. Called before its done, with the runner's lock: calls nothing of the runner.
+    void (*runs)(void *arg, uint32_t cell);
     // The device cannot be trusted any more; called after the job's done. Of any thread.
     void (*lost)(void *arg, const char *why);
     void *arg;
@@ -78,6 +80,7 @@ enum p2_err runner_start(struct runner *r, const struct runner_options *o, struc
 // A type that is not offered ends through done() with P2_ERR_UNKNOWN_TYPE.
 enum p2_err runner_submit(struct runner *r, const struct word_job *job, p2_ns now);
 void runner_cancel(struct runner *r, uint32_t cell); // of a free cell: it was quicker, nothing happens
+void runner_recall(struct runner *r, uint32_t cell); // what waits is dropped: done(), returned; what runs: runs()
 
 // Ends waiting jobs whose deadline passed; when to call again, P2_NEVER for not before the next submit.
 p2_ns runner_expire(struct runner *r, p2_ns now);

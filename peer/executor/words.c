@@ -60,6 +60,13 @@ static void on_done(void *arg, const struct word_done *done, const char *why) {
     say(arg, &w);
 }
 
+static void on_runs(void *arg, uint32_t cell) {
+    struct word w;
+    word_init(&w, WORD_RUNS);
+    w.u.cell = cell;
+    say(arg, &w);
+}
+
 static void on_lost(void *arg, const char *why) { fail(arg, why); }
 
 static void say_device(struct child *c) {
@@ -131,6 +138,7 @@ static void *prepare_main(void *arg) {
         .setup = c->setup,
         .memory = c->memory,
         .done = on_done,
+        .runs = on_runs,
         .lost = on_lost,
         .arg = c,
     };
@@ -200,8 +208,11 @@ static void on_word(struct child *c, const struct word *w) {
     } else if (w->kind == WORD_JOB && phase == PHASE_READY) {
         on_job(c, &w->u.job);
     } else if (w->kind == WORD_CANCEL && phase == PHASE_READY) {
-        if (w->u.cancel_cell >= c->setup.cells) fail(c, "a cancel for a cell that there is not");
-        runner_cancel(&c->runner, w->u.cancel_cell);
+        if (w->u.cell >= c->setup.cells) fail(c, "a cancel for a cell that there is not");
+        runner_cancel(&c->runner, w->u.cell);
+    } else if (w->kind == WORD_RECALL && phase == PHASE_READY) {
+        if (w->u.cell >= c->setup.cells) fail(c, "a recall for a cell that there is not");
+        runner_recall(&c->runner, w->u.cell);
     } else {
         fail(c, "a word that is not expected now");
     }

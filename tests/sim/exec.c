@@ -8,7 +8,9 @@
 static p2_ns next_end(const struct exec *e) {
     p2_ns next = P2_NEVER;
     for (uint32_t i = 0; i < e->setup.cells; i++) {
-        if (e->runs[i].state == RUN_RUNNING && !e->runs[i].endless) next = p2_ns_min(next, e->runs[i].ends_ns);
+        const struct run *r = &e->runs[i];
+        if (r->state == RUN_RUNNING && !r->endless) next = p2_ns_min(next, r->ends_ns);
+        if (r->state != RUN_NONE && r->recalled_ns) next = p2_ns_min(next, r->recalled_ns);
     }
     return next;
 }
@@ -83,6 +85,27 @@ static void end_one(struct exec *e, uint32_t cell, enum p2_err code) {
     say(e, &w);
 }
 
+static void give_back(struct exec *e, uint32_t cell) {
+    struct word w = {.kind = WORD_DONE, .u.done = {.cell = cell, .code = P2_ERR_CANCELLED, .returned = true}};
+    e->runs[cell].state = RUN_NONE;
+    say(e, &w);
+}
+
+// Some time after it was asked: a job may have started, or ended, in between.
+static void answer_recalls(struct exec *e) {
+    for (uint32_t i = 0; i < e->setup.cells && e->stage >= STAGE_SERVING; i++) {
+        struct run *r = &e->runs[i];
+        if (r->state == RUN_NONE || !r->recalled_ns || r->recalled_ns > sim.now) continue;
+        r->recalled_ns = 0;
+        if (r->state == RUN_WAITING) {
+            give_back(e, i);
+            continue;
+        }
+        struct word w = {.kind = WORD_RUNS, .u.cell = i};
+        say(e, &w);
+    }
+}
+
 static void end_jobs(struct exec *e) {
     for (uint32_t i = 0; i < e->setup.cells && e->stage >= STAGE_SERVING; i++) {
         struct run *r = &e->runs[i];
@@ -139,10 +162,12 @@ static void on_timer(struct timer *t) {
             peer_exec_gone(e->peer, e->index);
             break;
         }
+        answer_recalls(e);
         end_jobs(e);
         rearm(e);
         break;
     case STAGE_SERVING:
+        answer_recalls(e);
         end_jobs(e);
         start_jobs(e);
         rearm(e);
@@ -162,16 +187,28 @@ void exec_hear(struct exec *e, const struct word *w) {
         *r = (struct run){.state = RUN_WAITING, .job = w->u.job, .taken_ns = sim.now};
         start_jobs(e);
     } else if (w->kind == WORD_CANCEL) {
-        struct run *r = &e->runs[w->u.cancel_cell];
+        struct run *r = &e->runs[w->u.cell];
         if (r->state == RUN_NONE || r->endless) return;
         if (r->state == RUN_WAITING) start_one(e, r);
         r->endless = false;
         r->ends_ns = p2_ns_min(r->ends_ns, sim.now + between(P2_US, 50 * P2_MS));
         if (chance(80)) r->code = P2_ERR_CANCELLED;
+    } else if (w->kind == WORD_RECALL) {
+        if (e->runs[w->u.cell].state == RUN_NONE) return; // its end is being said
+        e->runs[w->u.cell].recalled_ns = sim.now + (chance(80) ? between(P2_US, P2_MS) : between(P2_MS, 100 * P2_MS));
     } else if (w->kind == WORD_QUIT) {
         e->stage = STAGE_QUITTING;
     }
     if (e->stage == STAGE_SERVING || e->stage == STAGE_QUITTING) rearm(e);
+}
+
+bool exec_holds(const struct exec *e, uint32_t content) {
+    for (uint32_t i = 0; i < e->setup.cells; i++) {
+        struct sim_block b;
+        memcpy(&b, e->runs[i].job.block, sizeof b);
+        if (e->runs[i].state != RUN_NONE && b.content == content) return true;
+    }
+    return false;
 }
 
 static void die(struct exec *e, p2_ns after) {

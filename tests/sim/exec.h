@@ -14,7 +14,8 @@ struct run {
     bool endless; // until it is killed
     struct word_job job;
     p2_ns taken_ns, started_ns, ends_ns;
-    enum p2_err code; // how it will end
+    p2_ns recalled_ns; // when it answers that it runs, or gives the job back; 0: nobody asked
+    enum p2_err code;  // how it will end
 };
 
 struct cell {
@@ -48,6 +49,7 @@ void exec_start(struct exec *e);
 void exec_kill(struct exec *e);
 void exec_hear(struct exec *e, const struct word *w);
 void exec_crash(struct exec *e);
+bool exec_holds(const struct exec *e, uint32_t content); // a job of it
 enum p2_err exec_store(struct exec *e, uint32_t cell, uint64_t offset, const struct p2_slice *bytes, uint32_t raw_size,
                        bool zstd);
 

@@ -78,11 +78,21 @@ static void noted(struct peer *p, const struct worker_note *n) {
         SIM_CHECK(!l || link_tampered(l), "peer %u blames the coordinator: %s", p->index, n->text);
 }
 
+// What is given back, nobody here runs or will run.
+static void check_recalled(const struct peer *p, const struct p2_msg_task_recalled *m) {
+    uint32_t n;
+    if (!m->returned || sim.plan->repeats || !book_number(&m->id, &n)) return;
+    for (uint32_t i = 0; i < p->devices; i++) {
+        SIM_CHECK(!exec_holds(&p->execs[i], deed_of(n)->content), "task %u was given back, and its executor has it", n);
+    }
+}
+
 static void carry_out(struct peer *p, const struct worker_action *a) {
     struct link *l = p->node.link;
     switch (a->kind) {
     case WORKER_ACT_DIAL: link_dial(&p->node); break;
     case WORKER_ACT_SEND:
+        if (a->u.msg.kind == P2_MSG_TASK_RECALLED) check_recalled(p, &a->u.msg.u.recalled);
         if (l) link_send(l, NEAR, a->lane, &a->u.msg);
         break;
     case WORKER_ACT_SEND_RESULT:

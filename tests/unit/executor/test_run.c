@@ -21,7 +21,7 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct word_done done[100];
-    uint32_t done_count;
+    uint32_t done_count, runs_count, runs_cell;
     bool gate_shut;
     uint32_t at_gate; // references that have reached it
     uint32_t sizes[100], started;
@@ -41,6 +41,14 @@ static void on_done(void *arg, const struct word_done *done, const char *why) {
     assert_true(seen.done_count < 100);
     seen.done[seen.done_count++] = *done;
     pthread_cond_broadcast(&seen.changed);
+    pthread_mutex_unlock(&seen.lock);
+}
+
+static void on_runs(void *arg, uint32_t cell) {
+    (void)arg;
+    pthread_mutex_lock(&seen.lock);
+    seen.runs_count++;
+    seen.runs_cell = cell;
     pthread_mutex_unlock(&seen.lock);
 }
 
@@ -84,7 +92,7 @@ static void start(const struct device *device, uint32_t slots) {
     p2_strbuf_init(&why, text, sizeof text);
     test_on_reference = NULL;
     test_on_launch = NULL;
-    seen.done_count = seen.started = 0;
+    seen.done_count = seen.started = seen.runs_count = 0;
     assert_int_equal(runner_init(&runner, device, &why), P2_OK);
     memset(proofs, 0, sizeof proofs);
     proof_make(&proofs[TYPE_ADD], exec_types[TYPE_ADD], TYPE_ADD, runner_first_slot(&runner), &cache);
@@ -97,6 +105,7 @@ static void start(const struct device *device, uint32_t slots) {
         .setup = {WORDS_VERSION, CELLS, slots, CELL_BYTES, CELL_BYTES},
         .memory = memory,
         .done = on_done,
+        .runs = on_runs,
         .lost = on_lost,
     };
     assert_int_equal(runner_start(&runner, &o, &why), P2_OK);
@@ -238,6 +247,36 @@ static void a_waiting_job_is_cancelled_at_once(void **state) {
     stop();
 }
 
+static void a_waiting_job_is_given_back_and_a_running_one_said_to_run(void **state) {
+    (void)state;
+    start(&fake, 1);
+    test_on_reference = at_gate;
+    gate(true);
+    submit(0, 100, P2_NEVER);
+    wait_at_gate();
+    submit(1, 101, P2_NEVER);
+    runner_recall(&runner, 0);
+    assert_int_equal(seen.runs_count, 1);
+    assert_int_equal(seen.runs_cell, 0);
+    assert_int_equal(seen.done_count, 0);
+    runner_recall(&runner, 1);
+    assert_int_equal(seen.done_count, 1);
+    assert_int_equal(seen.done[0].cell, 1);
+    assert_int_equal(seen.done[0].code, P2_ERR_CANCELLED);
+    assert_true(seen.done[0].returned);
+    runner_recall(&runner, 1); // it is free: nothing is said
+    assert_int_equal(seen.done_count, 1);
+    submit(1, 102, P2_NEVER); // nor does the mark stick
+    gate(false);
+    wait_done(3);
+    runner_recall(&runner, 0);
+    assert_int_equal(seen.done_count, 3);
+    assert_int_equal(seen.runs_count, 1);
+    for (unsigned i = 1; i < 3; i++) assert_true(seen.done[i].code == P2_OK && !seen.done[i].returned);
+    assert_int_equal(seen.sizes[1], 102);
+    stop();
+}
+
 static void cancel_third(uint32_t number) {
     if (number == 3) runner_cancel(&runner, 4);
     seen.started++;
@@ -362,6 +401,7 @@ int main(void) {
         cmocka_unit_test(an_expired_job_does_not_start),
         cmocka_unit_test(waiting_jobs_expire_while_the_slot_is_busy),
         cmocka_unit_test(a_waiting_job_is_cancelled_at_once),
+        cmocka_unit_test(a_waiting_job_is_given_back_and_a_running_one_said_to_run),
         cmocka_unit_test(a_running_job_is_cancelled_between_launches),
         cmocka_unit_test(a_running_job_ends_at_its_deadline),
         cmocka_unit_test(a_busy_cell_takes_no_second_job),

@@ -312,7 +312,7 @@ static void bad_jobs_end_it(void **state) {
             job = stuck;
             reason = "has not ended";
             break;
-        default: job = (struct word){.kind = WORD_CANCEL, .u.cancel_cell = CELLS}; reason = "a cell that there is not";
+        default: job = (struct word){.kind = WORD_CANCEL, .u.cell = CELLS}; reason = "a cell that there is not";
         }
         say(&job);
         hear_kind(WORD_FAILED, &w);
@@ -327,7 +327,7 @@ static void late_jobs_are_told_while_the_slot_is_stuck(void **state) {
     start("fake");
     struct word stuck = job_word("stuck", 1, STUCK_SIZE, P2_NEVER);
     struct word cancelled = job_word("add", 3, 100, P2_NEVER);
-    struct word cancel = {.kind = WORD_CANCEL, .u.cancel_cell = 3};
+    struct word cancel = {.kind = WORD_CANCEL, .u.cell = 3};
     say(&stuck);
     const volatile uint8_t *sign = child.memory + word_cell_out(&good_setup, 1);
     while (*sign != STUCK_SIGN) sched_yield();

@@ -37,6 +37,7 @@ void rig_config(struct rig *r, uint32_t devices) {
     r->config.agent = "test";
     r->config.device_count = devices;
     r->config.cell_bytes = 1 << 20;
+    r->features = P2_FEATURE_ZSTD | P2_FEATURE_RECALL;
     for (uint32_t i = 0; i < devices; i++) {
         r->config.devices[i] = (struct worker_device){.kind = P2_DEVICE_FAKE, .name = "made up", .slots = 2};
     }
@@ -126,7 +127,7 @@ struct p2_msg rig_hello(void) {
     m.u.hello = (struct p2_msg_hello){.magic = P2_PROTOCOL_MAGIC,
                                       .version_min = P2_PROTOCOL_VERSION,
                                       .version_max = P2_PROTOCOL_VERSION,
-                                      .features = P2_FEATURE_ZSTD,
+                                      .features = P2_FEATURE_ZSTD | P2_FEATURE_RECALL,
                                       .role = P2_ROLE_COORDINATOR};
     return m;
 }
@@ -142,7 +143,9 @@ void rig_join(struct rig *r) {
     assert_non_null(rig_action(r, WORKER_ACT_DIAL, 0));
     rig_step(r, (struct worker_event){.kind = WORKER_LINK_UP, .room = 1 << 20});
     assert_non_null(rig_sent(r, P2_MSG_HELLO, 0));
-    rig_msg(r, rig_hello());
+    struct p2_msg hello = rig_hello();
+    hello.u.hello.features = r->features;
+    rig_msg(r, hello);
     assert_non_null(rig_sent(r, P2_MSG_PEER_REGISTER, 0));
     rig_msg(r, rig_registered());
     assert_non_null(rig_note(r, WORKER_NOTE_REGISTERED, 0));

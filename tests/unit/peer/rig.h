@@ -19,6 +19,7 @@ struct rig {
     struct worker *w;
     struct worker_actions out; // of the last step
     p2_ns now;
+    uint64_t features; // the coordinator chooses
 };
 
 // "flip" version 3 (alias "flop"; an INT parameter "bad" above 0 is refused) and "other" version 1.

@@ -358,7 +358,7 @@ static void cancels_in_every_state(void **state) {
 
     uint32_t cell = rig_handed(&r, 2); // with the executor
     rig_msg(&r, rig_cancel(2));
-    assert_int_equal(rig_said(&r, WORD_CANCEL, 0)->u.cancel_cell, cell);
+    assert_int_equal(rig_said(&r, WORD_CANCEL, 0)->u.cell, cell);
     assert_null(rig_sent(&r, P2_MSG_TASK_FAILURE, 0)); // its slot is not free yet
     rig_msg(&r, rig_cancel(2));
     assert_null(rig_said(&r, WORD_CANCEL, 0));
@@ -384,6 +384,155 @@ static void cancels_in_every_state(void **state) {
     worker_stats(r.w, &stats);
     assert_int_equal(stats.cancelled, 3);
     assert_int_equal(stats.failed, 0);
+    rig_close(&r);
+}
+
+static struct p2_msg recall(uint32_t stream) {
+    struct p2_msg m = {.kind = P2_MSG_TASK_RECALL, .stream = stream};
+    m.u.recall = (struct p2_msg_task_recall){.id = rig_id(stream), .attempt = 1};
+    return m;
+}
+
+static void expect_recalled(const struct rig *r, uint32_t stream, bool returned) {
+    const struct p2_msg *m = rig_sent(r, P2_MSG_TASK_RECALLED, 0);
+    assert_non_null(m);
+    assert_int_equal(m->stream, stream);
+    assert_int_equal(m->u.recalled.attempt, 1);
+    struct p2_id id = rig_id(stream);
+    assert_true(p2_id_equal(&m->u.recalled.id, &id));
+    assert_int_equal(m->u.recalled.returned, returned);
+    assert_null(rig_sent(r, P2_MSG_TASK_RECALLED, 1));
+}
+
+static struct word done_returned(uint32_t cell) {
+    struct word w = rig_done(cell, P2_ERR_CANCELLED, 0);
+    w.u.done.returned = true;
+    return w;
+}
+
+static void gives_back_what_has_not_started(void **state) {
+    (void)state;
+    struct rig r;
+    open_joined(&r);
+    rig_msg(&r, rig_assign(1, 1000, 100)); // receiving
+    rig_msg(&r, recall(1));
+    expect_recalled(&r, 1, true);
+    assert_int_equal(live(&r), 0);
+    rig_msg(&r, recall(1)); // there is no such job: nothing is said
+    assert_int_equal(r.out.count, 0);
+
+    uint32_t cell = rig_handed(&r, 2); // only its executor knows
+    rig_msg(&r, recall(2));
+    assert_int_equal(rig_said(&r, WORD_RECALL, 0)->u.cell, cell);
+    assert_null(rig_sent(&r, P2_MSG_TASK_RECALLED, 0));
+    rig_msg(&r, recall(2)); // it has been asked
+    assert_int_equal(r.out.count, 0);
+    rig_word(&r, 0, done_returned(cell));
+    expect_recalled(&r, 2, true);
+    assert_null(rig_sent(&r, P2_MSG_TASK_FAILURE, 0));
+    assert_non_null(rig_note(&r, WORKER_NOTE_JOB_RETURNED, 0));
+    assert_int_equal(live(&r), 0);
+    struct worker_stats stats;
+    worker_stats(r.w, &stats);
+    assert_int_equal(stats.returned, 2);
+    assert_int_equal(stats.cancelled + stats.failed, 0);
+    rig_close(&r);
+}
+
+static void keeps_what_has_started(void **state) {
+    (void)state;
+    struct rig r;
+    open_joined(&r);
+    uint32_t cell = rig_handed(&r, 1);
+    rig_msg(&r, recall(1));
+    rig_word(&r, 0, (struct word){.kind = WORD_RUNS, .u.cell = cell});
+    expect_recalled(&r, 1, false);
+    rig_word(&r, 0, rig_done(cell, P2_OK, 10));
+    assert_null(rig_sent(&r, P2_MSG_TASK_RECALLED, 0));
+    assert_non_null(rig_sent(&r, P2_MSG_TASK_RESULT, 0));
+
+    cell = rig_handed(&r, 2); // the result is quicker than the question
+    rig_msg(&r, recall(2));
+    rig_word(&r, 0, rig_done(cell, P2_OK, 10));
+    expect_recalled(&r, 2, false);
+    assert_non_null(rig_sent(&r, P2_MSG_TASK_RESULT, 0));
+    assert_int_equal(live(&r), 0);
+
+    cell = rig_handed(&r, 3);
+    r.now += P2_SEC / 2;
+    rig_msg(&r, recall(3));
+    rig_word(&r, 0, rig_done(cell, P2_ERR_EXECUTION_FAILED, 0));
+    expect_recalled(&r, 3, false);
+    assert_non_null(rig_sent(&r, P2_MSG_TASK_FAILURE, 0));
+
+    struct p2_msg m = rig_assign(4, 400000, 0); // sending, blocked by the window
+    m.u.assign.deadline_ns = 5 * P2_SEC;
+    rig_msg(&r, m);
+    for (uint64_t at = 0; at < 400000; at += 50000) {
+        rig_msg(&r, rig_chunk(4, at, 50000));
+        rig_stored(&r);
+    }
+    rig_word(&r, 0, rig_done(rig_said(&r, WORD_JOB, 0)->u.job.cell, P2_OK, 400000));
+    rig_msg(&r, recall(4));
+    expect_recalled(&r, 4, false);
+    assert_int_equal(live(&r), 1);
+    rig_close(&r);
+}
+
+static void a_recalled_job_can_be_cancelled_or_lost(void **state) {
+    (void)state;
+    struct rig r;
+    open_joined(&r);
+    uint32_t cell = rig_handed(&r, 1);
+    rig_msg(&r, recall(1));
+    rig_msg(&r, rig_cancel(1));
+    assert_int_equal(rig_said(&r, WORD_CANCEL, 0)->u.cell, cell);
+    rig_word(&r, 0, done_returned(cell));
+    assert_null(rig_sent(&r, P2_MSG_TASK_RECALLED, 0)); // the cancel is answered
+    assert_int_equal(rig_sent(&r, P2_MSG_TASK_FAILURE, 0)->u.failure.code, P2_ERR_CANCELLED);
+
+    cell = rig_handed(&r, 2);
+    rig_msg(&r, recall(2));
+    rig_msg(&r, rig_cancel(2));
+    rig_word(&r, 0, (struct word){.kind = WORD_RUNS, .u.cell = cell});
+    assert_null(rig_sent(&r, P2_MSG_TASK_RECALLED, 0));
+    assert_null(rig_action(&r, WORKER_ACT_KILL_EXEC, 0));
+    rig_word(&r, 0, rig_done(cell, P2_ERR_CANCELLED, 0));
+
+    cell = rig_handed(&r, 3);
+    rig_msg(&r, recall(3));
+    rig_step(&r, (struct worker_event){.kind = WORKER_LINK_DOWN, .why = P2_ERR_CONNECTION_LOST});
+    assert_int_equal(rig_said(&r, WORD_CANCEL, 0)->u.cell, cell);
+    rig_word(&r, 0, done_returned(cell));
+    assert_null(rig_sent(&r, P2_MSG_TASK_RECALLED, 0));
+    assert_int_equal(live(&r), 0);
+    rig_close(&r);
+}
+
+static void an_executor_speaks_only_of_jobs_that_were_recalled(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct rig r;
+        open_joined(&r);
+        uint32_t cell = rig_handed(&r, 1);
+        struct word w = {.kind = WORD_RUNS, .u.cell = i == 0 ? cell : i == 1 ? cell + 1 : UINT32_MAX};
+        if (i == 3) w = done_returned(cell);
+        rig_word(&r, 0, w);
+        assert_non_null(rig_action(&r, WORKER_ACT_KILL_EXEC, 0));
+        rig_close(&r);
+    }
+}
+
+static void nobody_recalls_without_having_agreed(void **state) {
+    (void)state;
+    struct rig r;
+    rig_config(&r, 1);
+    rig_open(&r);
+    r.features = P2_FEATURE_ZSTD;
+    rig_join(&r);
+    rig_handed(&r, 1);
+    rig_msg(&r, recall(1));
+    assert_int_equal(rig_action(&r, WORKER_ACT_CLOSE, 0)->why, P2_ERR_UNEXPECTED_MESSAGE);
     rig_close(&r);
 }
 
@@ -539,6 +688,11 @@ int main(void) {
         cmocka_unit_test(expired_jobs_never_start),
         cmocka_unit_test(failures_say_whether_another_may_do_better),
         cmocka_unit_test(cancels_in_every_state),
+        cmocka_unit_test(gives_back_what_has_not_started),
+        cmocka_unit_test(keeps_what_has_started),
+        cmocka_unit_test(a_recalled_job_can_be_cancelled_or_lost),
+        cmocka_unit_test(an_executor_speaks_only_of_jobs_that_were_recalled),
+        cmocka_unit_test(nobody_recalls_without_having_agreed),
         cmocka_unit_test(an_error_about_a_stream_ends_its_job_in_silence),
         cmocka_unit_test(a_long_result_obeys_windows_and_room),
         cmocka_unit_test(the_best_class_is_sent_first),

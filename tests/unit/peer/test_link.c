@@ -266,7 +266,7 @@ static void a_lost_link_drops_every_job(void **state) {
     assert_non_null(rig_action(&r, WORKER_ACT_WANT_ROOM, 0));
     down(&r, P2_ERR_CLOSED);
     assert_int_equal(rig_note(&r, WORKER_NOTE_LINK_LOST, 0)->value, 3);
-    assert_int_equal(rig_said(&r, WORD_CANCEL, 0)->u.cancel_cell, running);
+    assert_int_equal(rig_said(&r, WORD_CANCEL, 0)->u.cell, running);
     assert_null(rig_said(&r, WORD_CANCEL, 1));
     struct worker_stats stats;
     worker_stats(r.w, &stats);

@@ -25,6 +25,7 @@ struct world {
     uint64_t payload, sent, granted;  // of the last job assigned
     uint32_t fetch;                   // stream of a result to open the window of; 0: none
     uint8_t busy[3][WORD_CELLS_MAX];  // 1: handed, 2: cancelled too
+    bool recalled[3][WORD_CELLS_MAX]; // and not answered
     uint64_t size[3][WORD_CELLS_MAX]; // of the payload
     struct worker_action stores[STORES_MAX];
     uint32_t store_count;
@@ -80,10 +81,14 @@ static void see(struct world *x, const struct worker_action *a) {
         if (a->u.word->kind == WORD_JOB) {
             assert_int_equal(x->busy[a->exec][a->u.word->u.job.cell], 0);
             x->busy[a->exec][a->u.word->u.job.cell] = 1;
+            x->recalled[a->exec][a->u.word->u.job.cell] = false;
             x->size[a->exec][a->u.word->u.job.cell] = a->u.word->u.job.payload_size;
         } else if (a->u.word->kind == WORD_CANCEL) {
-            assert_int_equal(x->busy[a->exec][a->u.word->u.cancel_cell], 1);
-            x->busy[a->exec][a->u.word->u.cancel_cell] = 2;
+            assert_int_equal(x->busy[a->exec][a->u.word->u.cell], 1);
+            x->busy[a->exec][a->u.word->u.cell] = 2;
+        } else if (a->u.word->kind == WORD_RECALL) {
+            assert_int_equal(x->busy[a->exec][a->u.word->u.cell], 1);
+            x->recalled[a->exec][a->u.word->u.cell] = true;
         }
         break;
     case WORKER_ACT_LEAVE: x->left = true; break;
@@ -108,6 +113,17 @@ static void word(struct world *x, uint32_t exec, struct word w) {
     step(x, (struct worker_event){.kind = WORKER_EXEC_WORD, .exec = exec, .word = &w});
 }
 
+static void answer_recall(struct world *x, uint32_t exec, uint32_t cell) {
+    x->recalled[exec][cell] = false;
+    struct word w = {.kind = WORD_RUNS, .u.cell = cell};
+    if (below(x, 2)) {
+        w = rig_done(cell, P2_ERR_CANCELLED, 0);
+        w.u.done.returned = true;
+        x->busy[exec][cell] = 0;
+    }
+    word(x, exec, w);
+}
+
 static void executor_works(struct world *x, uint32_t exec) {
     if (x->dying[exec]) {
         gone(x, exec);
@@ -121,6 +137,10 @@ static void executor_works(struct world *x, uint32_t exec) {
     } else if (x->exec[exec] == SERVES) {
         uint32_t cell = below(x, 6);
         if (!x->busy[exec][cell]) return;
+        if (x->recalled[exec][cell]) {
+            answer_recall(x, exec, cell);
+            return;
+        }
         static const enum p2_err codes[] = {P2_OK, P2_OK, P2_OK, P2_ERR_CANCELLED, P2_ERR_EXECUTION_FAILED};
         x->busy[exec][cell] = 0;
         word(x, exec,
@@ -134,7 +154,7 @@ static void executor_raves(struct world *x, uint32_t exec) {
     struct word w;
     uint8_t *raw = (uint8_t *)&w;
     for (size_t i = 0; i < sizeof w; i++) raw[i] = below(x, 3) ? 0 : (uint8_t)p2_rng_next(&x->rng);
-    w.kind = (enum word_kind)below(x, 13);
+    w.kind = (enum word_kind)below(x, 15);
     if (below(x, 2)) w.u.done = (struct word_done){.cell = below(x, 8), .result_size = below(x, 4000)};
     if (w.kind == WORD_DONE && w.u.done.cell < WORD_CELLS_MAX) x->busy[exec][w.u.done.cell] = 0;
     word(x, exec, w);
@@ -201,8 +221,10 @@ static void coordinator_raves(struct world *x) {
     if (!x->joined) return;
     uint32_t stream = x->stream > 8 ? x->stream - below(x, 8) : below(x, 8);
     struct p2_msg m = {.kind = (enum p2_msg_kind)below(x, P2_MSG_KINDS), .stream = stream};
-    switch (below(x, 6)) {
+    switch (below(x, 8)) {
     case 0: m = rig_cancel(stream); break;
+    case 5:
+    case 6: m = (struct p2_msg){.kind = P2_MSG_TASK_RECALL, .stream = stream, .u.recall = {rig_id(stream), 1}}; break;
     case 1: m = rig_chunk(stream, below(x, 4) * 65536, 1 + below(x, 65536)); break;
     case 2: m = (struct p2_msg){.kind = P2_MSG_WINDOW, .stream = stream, .u.window = {below(x, 2000000), 1}}; break;
     case 3: m = rig_assign(stream, below(x, 9000), below(x, 9000)); break;
