@@ -104,6 +104,7 @@ static void check_replica(const struct coord *c, const struct replica *r) {
     if (!t) return;
     P2_CHECK(t->replica == r->self && r->state != REPLICA_ENDED);
     P2_CHECK((r->state == REPLICA_RETURNING) == (t->state == TASK_RETURNING));
+    P2_CHECK(r->state != REPLICA_RECALLING || (r->asked && t->keep && !p2_list_linked(&r->outlet.link)));
     P2_CHECK(r->out.size == t->in.size && r->out.sent <= r->out.limit && r->out.sent <= t->in.have);
     P2_CHECK(t->keep || r->out.sent == t->dropped || r->state == REPLICA_RETURNING);
 }
@@ -198,6 +199,7 @@ void coord_check(const struct coord *c) {
     check_clients(c);
     check_sessions(c);
     next_check(c);
+    steal_check(c);
     estimate_check(c);
     unmet_check(c);
     flight_check(c);

@@ -71,6 +71,7 @@ static const struct {
     [P2_MSG_TASK_CANCEL] = {client_on_cancel, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
     [P2_MSG_TASK_RESULT] = {replica_on_result, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_TASK_FAILURE] = {replica_on_failure, 1u << SESSION_PEER, P2_ROLE_PEER},
+    [P2_MSG_TASK_RECALLED] = {replica_on_recalled, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_CHUNK] = {on_chunk, 1u << SESSION_PEER | 1u << SESSION_CLIENT, P2_ROLE_NONE},
     [P2_MSG_WINDOW] = {on_window, 1u << SESSION_PEER | 1u << SESSION_CLIENT, P2_ROLE_NONE},
     [P2_MSG_HEARTBEAT] = {peer_on_heartbeat, 1u << SESSION_PEER, P2_ROLE_PEER},
@@ -89,6 +90,7 @@ static const struct {
     [P2_MSG_TASK_ENDED] = {.role = P2_ROLE_COORDINATOR},
     [P2_MSG_TASK_TIMEOUT] = {.role = P2_ROLE_COORDINATOR},
     [P2_MSG_RESEND] = {.role = P2_ROLE_COORDINATOR},
+    [P2_MSG_TASK_RECALL] = {.role = P2_ROLE_COORDINATOR},
     [P2_MSG_STATUS] = {.role = P2_ROLE_COORDINATOR},
     [P2_MSG_CAN_MEET_ANSWER] = {.role = P2_ROLE_COORDINATOR},
 };
@@ -205,6 +207,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     next_tick(c);
     flight_tick(c);
     if (!memo_awaits(c)) next_run(c);
+    steal_run(c);
     relay_flush(c);
     go_on_draining(c);
     if (!p2_list_empty(&c->settling)) c->again = true; // of what ended since
@@ -215,7 +218,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
 p2_ns coord_next_ns(const struct coord *c) {
     if (c->again) return c->now;
     const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
-    p2_ns next = p2_ns_min(next_due_ns(c), task_stalled_next_ns(c));
+    p2_ns next = p2_ns_min(p2_ns_min(next_due_ns(c), steal_next_ns(c)), task_stalled_next_ns(c));
     if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
     if (deadline) next = p2_ns_min(next, deadline->key);

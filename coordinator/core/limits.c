@@ -16,6 +16,7 @@ struct coord_limits coord_limits_default(void) {
         .offers_max = 16384,
         .jobs_per_peer_max = 256,
         .attempts_max = 3,
+        .steal = true,
         .class_floor_percent = 5,
         .reserve_percent = 20,
         .client_share_percent = 50,

@@ -20,6 +20,8 @@ struct coord_limits {
     uint32_t jobs_per_peer_max;   // a peer's slots + queue_depth count up to here
     uint32_t attempts_max;        // peers a task is given to, at most COORD_ATTEMPTS_CEILING
 
+    bool steal; // jobs that wait at one peer are recalled for a slot that is idle at another
+
     uint32_t class_floor_percent;  // of placements for each class below realtime that waits
     uint32_t reserve_percent;      // of slots for realtime and interactive
     uint32_t client_share_percent; // of slots a client may hold while others could use more; 100: all

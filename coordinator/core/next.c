@@ -208,10 +208,14 @@ static void unpark(struct coord *c, const struct parked *p) {
     }
 }
 
-static void place(struct coord *c, struct task *t, struct offer *o) {
+void next_place(struct coord *c, struct task *t, struct offer *o) {
     const struct peer *p = o->peer;
     uint32_t device = o->device;
+    bool charged = t->returned; // when it was placed before
+    pick_chosen(c, t, o);
     replica_place(c, t, o);
+    t->returned = false;
+    if (charged) return;
     const struct replica *r = p2_slab_get(&c->replicas, t->replica);
     account_charge(t->flow->account, r->estimate_ns);
     P2_LIST_EACH (it, next, &p->offers) {
@@ -236,8 +240,7 @@ static void decide(struct coord *c, const struct choice *choice, struct parked *
             park(parked, ts, t);
             return;
         }
-        pick_chosen(c, t, o);
-        place(c, t, o);
+        next_place(c, t, o);
     }
 }
 

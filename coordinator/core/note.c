@@ -34,12 +34,14 @@ static const char *const why_names[WHY_CODES] = {
     [WHY_JOINED] = "joined",
     [WHY_TOOK_OVER] = "took_over",
     [WHY_RELEASED] = "released",
+    [WHY_RECALLED] = "recalled",
 };
 
 static const char *const note_names[NOTE_KINDS] = {
     [NOTE_TASK] = "task",
     [NOTE_PICKED] = "picked",
     [NOTE_TASK_RESEND] = "task_resend",
+    [NOTE_TASK_RECALL] = "task_recall",
     [NOTE_PEER_JOINED] = "peer_joined",
     [NOTE_PEER_CHANGED] = "peer_changed",
     [NOTE_PEER_DRAINING] = "peer_draining",

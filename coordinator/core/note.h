@@ -66,6 +66,7 @@ enum coord_why {
     WHY_JOINED,     // an identical one is on its way
     WHY_TOOK_OVER,  // the run of an identical one that has ended
     WHY_RELEASED,   // what it had joined is over
+    WHY_RECALLED,   // its peer gave it back before it had started
     WHY_CODES
 };
 
@@ -73,6 +74,7 @@ enum coord_note_kind {
     NOTE_TASK,         // moved to `to` because of `why`
     NOTE_PICKED,       // which peer, and why it and not the next best; text
     NOTE_TASK_RESEND,  // its payload is asked for again
+    NOTE_TASK_RECALL,  // it is asked back from that peer, for an idle slot elsewhere
     NOTE_PEER_JOINED,  // count: slots
     NOTE_PEER_CHANGED, // registered anew: count: slots
     NOTE_PEER_DRAINING,

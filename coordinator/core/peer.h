@@ -10,6 +10,7 @@
 #include "coordinator/core/note.h"
 #include "coordinator/core/pace.h"
 #include "coordinator/core/pick.h"
+#include "coordinator/core/steal.h"
 #include "msg/msg.h"
 
 struct coord;
@@ -35,14 +36,16 @@ struct offer {
     uint32_t shelf;
     p2_ns rtt_ns;  // as of its last update
     uint64_t turn; // when it was last picked
+    struct steal_end steal;
 };
 
 struct peer_device {
     uint32_t slots, jobs_max, jobs;
     uint32_t jobs_lower; // of the two lower classes
     uint32_t offers;
-    p2_ns load_ns;    // estimated time of the jobs in hand
-    p2_ns free_at_ns; // when they will be done, as estimated
+    uint32_t incoming; // jobs being recalled for its slots
+    p2_ns load_ns;     // estimated time of the jobs in hand
+    p2_ns free_at_ns;  // when they will be done, as estimated
     enum p2_device_kind kind;
     uint32_t last_type, last_class; // of its last job: type + 1, size class
     uint64_t memory_bytes;          // UINT64_MAX: not said
@@ -54,6 +57,7 @@ struct ended_job {
     uint32_t stream, attempt;
     struct p2_id id;
     bool by_us; // it may still be talking of it
+    bool asked; // its answer to a recall may be on its way
 };
 
 struct peer_share {

@@ -8,7 +8,8 @@
 #define SCORE_ONE 1e9                // of a score's term
 #define LATENCY_HALF_NS (50 * P2_MS) // a round trip that halves the latency term
 #define COST_NS_MAX (24 * 3600 * P2_SEC)
-#define MIXED 0u // the shelf for what finds no other
+#define IDLE_LOOKED_AT 64u // on a shelf that has busy ones too
+#define MIXED 0u           // the shelf for what finds no other
 
 static const char *const names[PICK_STRATEGIES] = {"finish-time", "score", "least-loaded", "round-robin", "random"};
 
@@ -39,6 +40,11 @@ static p2_ns load_of(const struct offer *o) {
 static bool busy(const struct offer *o) { return device_of(o)->jobs >= device_of(o)->slots; }
 
 static uint8_t log2_of(uint64_t n) { return n ? (uint8_t)(63 - __builtin_clzll(n)) : 0; }
+
+bool pick_is_idle(const struct offer *o) {
+    const struct peer_device *d = device_of(o);
+    return d->jobs + d->incoming < d->slots;
+}
 
 // Where its last job was of this type: size class + 1.
 static uint8_t warm_of(const struct offer *o) {
@@ -113,15 +119,19 @@ static uint64_t tie_of(const struct coord *c, const struct offer *o) {
     return load_ms << 48 | jobs << 40 | idle_since_us;
 }
 
+struct pick_terms pick_finish(const struct coord *c, const struct task *t, const struct offer *o) {
+    struct pick_terms terms = {.rtt_ns = o->rtt_ns,
+                               .wait_ns = busy(o) ? p2_ns_max(0, device_of(o)->free_at_ns - c->now) : 0,
+                               .transfer_ns = transfer_part(t, o->peer->byte_pace.rounded),
+                               .run_ns = run_part(t, o->pace.rounded)};
+    terms.cost = terms.rtt_ns + terms.wait_ns + terms.transfer_ns + terms.run_ns;
+    return terms;
+}
+
 struct pick_terms pick_cost(const struct coord *c, const struct task *t, const struct offer *o) {
+    if (c->pick.strategy == PICK_FINISH_TIME) return pick_finish(c, t, o);
     struct pick_terms terms = {.cost = o->free.key};
     if (c->pick.strategy == PICK_SCORE) terms.cost += warm_part(c, t, warm_of(o));
-    if (c->pick.strategy != PICK_FINISH_TIME) return terms;
-    terms.rtt_ns = o->rtt_ns;
-    terms.wait_ns = busy(o) ? p2_ns_max(0, device_of(o)->free_at_ns - c->now) : 0;
-    terms.transfer_ns = transfer_part(t, o->peer->byte_pace.rounded);
-    terms.run_ns = run_part(t, o->pace.rounded);
-    terms.cost = terms.rtt_ns + terms.wait_ns + terms.transfer_ns + terms.run_ns;
     return terms;
 }
 
@@ -258,7 +268,7 @@ static bool has_untried(const struct pick_index *x, const struct task *t) {
 struct search {
     const struct coord *c;
     const struct task *t;
-    bool untried_only;
+    bool untried_only, idle_only;
     const struct offer *except; // passed over; NULL: nobody
     struct offer *best;
     int64_t cost;
@@ -275,12 +285,15 @@ static int64_t bound(const struct search *s, const struct shelf *shelf, int64_t 
 
 static void search_shelf(struct search *s, const struct shelf *shelf) {
     int64_t part = shelf_part(s->c, s->t, shelf);
+    uint32_t looked = 0;
     const struct p2_meld_node *n = p2_meld_peek(&shelf->offers);
     while (n) {
         struct offer *o = P2_CONTAINER_OF(n, struct offer, free.node);
         int64_t least = bound(s, shelf, o->free.key, part);
         bool below = !beaten(s, least, o->free.tie);
-        if (below && o != s->except && pick_suits(s->t, o, s->untried_only)) {
+        bool suits = o != s->except && pick_suits(s->t, o, s->untried_only);
+        if (s->idle_only && looked++ == IDLE_LOOKED_AT) return;
+        if (below && suits && (!s->idle_only || pick_is_idle(o))) {
             int64_t cost = pick_cost(s->c, s->t, o).cost;
             if (!beaten(s, cost, o->free.tie)) {
                 s->best = o;
@@ -297,7 +310,7 @@ static struct offer *search(struct search *s, const struct pick_index *x) {
     uint8_t memory = log2_of(s->t->cost.device_bytes);
     for (uint32_t i = 0; i < x->used; i++) {
         const struct shelf *shelf = &x->shelves[i];
-        if (!shelf->count) continue;
+        if (!shelf->count || (s->idle_only && shelf->busy)) continue;
         if (!shelf->mixed && (shelf->memory < memory || !kind_suits(s->t->cost.device_kinds, shelf->kind))) continue;
         search_shelf(s, shelf);
     }
@@ -315,6 +328,11 @@ static struct offer *best(struct coord *c, const struct pick_index *x, const str
 
 struct offer *pick_best(struct coord *c, struct type_state *ts, const struct task *t) {
     return best(c, &ts->pick, t, NULL);
+}
+
+struct offer *pick_idle(struct coord *c, struct type_state *ts, const struct task *t) {
+    struct search s = {.c = c, .t = t, .untried_only = true, .idle_only = true};
+    return search(&s, &ts->pick);
 }
 
 // ---- why ----------------------------------------------------------------------------------------------------------

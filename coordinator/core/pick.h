@@ -95,6 +95,14 @@ uint64_t pick_memory_max(const struct pick_index *x, uint32_t kinds);           
 struct offer *pick_best(struct coord *c, struct type_state *ts, const struct task *t);
 void pick_chosen(struct coord *c, const struct task *t, struct offer *o); // before it is placed: turns, notes
 
+// The best by the strategy whose device has a slot that is idle and nothing is recalled for, and that the task has not
+// tried. Strategies that do not tell idle ones apart may miss one behind many busy ones. NULL: nobody.
+struct offer *pick_idle(struct coord *c, struct type_state *ts, const struct task *t);
+bool pick_is_idle(const struct offer *o);
+
+// What finish-time predicts, whatever the strategy.
+struct pick_terms pick_finish(const struct coord *c, const struct task *t, const struct offer *o);
+
 // The cost of one offer for one task, by the definition above; what pick_best minimises.
 struct pick_terms pick_cost(const struct coord *c, const struct task *t, const struct offer *o);
 bool pick_suits(const struct task *t, const struct offer *o, bool untried_only);

@@ -27,6 +27,7 @@ static const struct piece *sendable(const struct spool *from, uint32_t index, co
 static bool payload_ready(const struct coord *c, const struct replica *r, const struct piece **piece) {
     const struct task *t = p2_slab_get(&c->tasks, r->task);
     *piece = NULL;
+    if (r->state == REPLICA_RECALLING) return false; // until it is known whether it stays
     if (!t || p2_outflow_done(&r->out)) return t && r->state == REPLICA_WAITING;
     *piece = sendable(&t->payload, r->next_piece, &r->out);
     return *piece != NULL;

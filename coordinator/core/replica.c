@@ -6,8 +6,9 @@
 #define TO(s) (1u << (s))
 
 static const uint8_t legal[REPLICA_STATES] = {
-    [REPLICA_WAITING] = TO(REPLICA_SENT) | TO(REPLICA_ENDED),
-    [REPLICA_SENT] = TO(REPLICA_RETURNING) | TO(REPLICA_CANCELLING) | TO(REPLICA_ENDED),
+    [REPLICA_WAITING] = TO(REPLICA_SENT) | TO(REPLICA_RECALLING) | TO(REPLICA_ENDED),
+    [REPLICA_SENT] = TO(REPLICA_RECALLING) | TO(REPLICA_RETURNING) | TO(REPLICA_CANCELLING) | TO(REPLICA_ENDED),
+    [REPLICA_RECALLING] = TO(REPLICA_SENT) | TO(REPLICA_RETURNING) | TO(REPLICA_CANCELLING) | TO(REPLICA_ENDED),
     [REPLICA_RETURNING] = TO(REPLICA_CANCELLING) | TO(REPLICA_ENDED),
     [REPLICA_CANCELLING] = TO(REPLICA_ENDED),
 };
@@ -19,7 +20,9 @@ void replica_move(struct coord *c, struct replica *r, enum replica_state to) {
         r->linger_until_ns = c->now + c->limits.cancel_linger_ns;
         p2_list_push_back(&c->lingering, &r->lingering);
     }
+    if (r->state == REPLICA_RECALLING) steal_job_settled(c, r);
     r->state = to;
+    if (to != REPLICA_SENT) steal_job_left(c, r);
 }
 
 // ---- placing ------------------------------------------------------------------------------------------------------
@@ -50,6 +53,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     r->peer = p->self;
     r->client = t->client;
     r->device = o->device;
+    r->type = t->type;
     r->attempt = ++t->attempt;
     r->id = t->id;
     r->class_ = t->class_;
@@ -57,6 +61,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     r->placed_ns = c->now;
     p2_list_init(&r->lingering);
     p2_list_init(&r->in_peer);
+    p2_list_init(&r->in_offer);
     outlet_init(&r->outlet, OUTLET_PAYLOAD);
     p2_outflow_begin(&r->out, r->attempt, t->in.size, P2_STREAM_WINDOW);
     struct p2_id key;
@@ -66,6 +71,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     } while (!p2_map_put(&c->by_job, &key, h));
     p2_list_push_back(&p->replicas, &r->in_peer);
     next_job_taken(c, p, r);
+    steal_job_given(c, r, o);
     peer_take_job(c, p, r->device, r->estimate_ns);
 
     t->replica = h;
@@ -85,7 +91,7 @@ void replica_end(struct coord *c, struct replica *r, bool by_us) {
     P2_CHECK(p2_map_remove(&c->by_job, &key));
     outlet_close(&r->outlet);
     p2_list_remove(&r->in_peer);
-    p->ended[p->ended_next] = (struct ended_job){r->stream, r->attempt, r->id, by_us};
+    p->ended[p->ended_next] = (struct ended_job){r->stream, r->attempt, r->id, by_us, r->asked};
     p->ended_next = (p->ended_next + 1) % PEER_ENDED_JOBS;
     next_job_dropped(c, p, r);
     peer_drop_job(c, p, r->device, P2_CANARY(load_kept) ? 0 : r->estimate_ns);
@@ -151,7 +157,7 @@ static void about_ended(struct coord *c, struct session *s, const struct p2_msg 
     const struct ended_job *e = find_ended(p, m->stream);
     if (e && id && (!p2_id_equal(id, &e->id) || attempt != e->attempt))
         foreign(c, s);
-    else if (e && !e->by_us && m->kind != P2_MSG_WINDOW)
+    else if (e && !e->by_us && m->kind != P2_MSG_WINDOW && !(e->asked && m->kind == P2_MSG_TASK_RECALLED))
         foreign(c, s); // it had ended this job itself
     else if (m->stream == 0 || (m->stream >= p->stream_next && !p->stream_wrapped))
         foreign(c, s);
@@ -258,7 +264,8 @@ void replica_on_result(struct coord *c, struct session *s, const struct p2_msg *
         return;
     }
     const struct task *t = p2_slab_get(&c->tasks, r->task);
-    if (r->state != REPLICA_SENT || !p2_outflow_done(&r->out)) {
+    bool may = r->state == REPLICA_SENT || r->state == REPLICA_RECALLING;
+    if (!may || !p2_outflow_done(&r->out)) {
         break_rules(c, s, P2_ERR_UNEXPECTED_MESSAGE, "a second result, or one before its payload was whole");
     } else if (result->payload_size > t->cost.result_bytes_max) {
         replica_reject_result(c, p2_slab_get(&c->tasks, r->task), P2_ERR_RESULT_TOO_LARGE);
@@ -313,6 +320,25 @@ void replica_on_failure(struct coord *c, struct session *s, const struct p2_msg 
     struct replica *r = find_job(c, s, m, &failure->id, failure->attempt);
     const struct p2_msg_error error = {failure->code, failure->retryable, 0, failure->sentence};
     if (r) fail(c, r, &error, false);
+}
+
+void replica_on_recalled(struct coord *c, struct session *s, const struct p2_msg *m) {
+    const struct p2_msg_task_recalled *answer = &m->u.recalled;
+    struct replica *r = find_job(c, s, m, &answer->id, answer->attempt);
+    if (!r) return;
+    bool asked = r->asked;
+    r->asked = false;
+    if (!asked || (answer->returned && r->state == REPLICA_RETURNING)) {
+        break_rules(c, s, P2_ERR_UNEXPECTED_MESSAGE, "an answer to no recall, or of a job that has a result");
+    } else if (r->state == REPLICA_CANCELLING) {
+        if (answer->returned) replica_end(c, r, true);
+    } else if (r->state == REPLICA_RECALLING && answer->returned) {
+        steal_take_back(c, r, false);
+    } else if (r->state == REPLICA_RECALLING) {
+        r->kept = true;
+        replica_move(c, r, REPLICA_SENT);
+        relay_wake_payload(c, r);
+    }
 }
 
 void replica_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {

@@ -1,9 +1,12 @@
 // One run of a task on one peer. The peer calls it a job and knows it by a stream the coordinator chose.
 //
 //   WAITING --ASSIGN sent--> SENT --result header--> RETURNING --whole result, failure--> ENDED
-//      |                       |                        |
-//      v                       v                        v
-//    ENDED                 CANCELLING --answer, or cancel_linger_ns--> ENDED
+//      |                      ^ |                      ^ |
+//      v             it runs  | v recall               | |
+//    ENDED                  RECALLING --result header--+ |          RECALLING --returned--> ENDED (steal.h)
+//                              | |                       |
+//                              v v                       v
+//                          CANCELLING --answer, or cancel_linger_ns--> ENDED
 #ifndef COORDINATOR_CORE_REPLICA_H
 #define COORDINATOR_CORE_REPLICA_H
 
@@ -22,8 +25,15 @@ struct task;
 struct peer;
 struct offer;
 
-enum replica_state { REPLICA_WAITING, REPLICA_SENT, REPLICA_RETURNING, REPLICA_CANCELLING, REPLICA_ENDED };
-#define REPLICA_STATES 5
+enum replica_state {
+    REPLICA_WAITING,
+    REPLICA_SENT,
+    REPLICA_RECALLING,
+    REPLICA_RETURNING,
+    REPLICA_CANCELLING,
+    REPLICA_ENDED
+};
+#define REPLICA_STATES 6
 
 struct replica {
     p2_handle self, task, peer, client;
@@ -32,12 +42,19 @@ struct replica {
     struct p2_list lingering; // in coord.lingering while CANCELLING
     p2_ns linger_until_ns;
     uint32_t stream, device, attempt;
+    uint32_t type; // index into coord.types
     struct p2_id id;
     enum p2_class class_;
     p2_ns estimate_ns, placed_ns;
     struct p2_outflow out; // the payload, to the peer
     uint32_t next_piece;   // of the task's spool
     struct outlet outlet;
+    // Stealing: while it may be asked for, in the jobs of that offer; while RECALLING, for whose slot.
+    struct p2_list in_offer;
+    p2_handle offer, thief;
+    uint32_t thief_device;
+    bool asked; // TASK_RECALL was sent and has no answer yet
+    bool kept;  // it was answered: it has started
 };
 
 bool replica_room(const struct coord *c);
@@ -53,6 +70,7 @@ void replica_tick(struct coord *c); // cancelled ones whose peers did not answer
 void replica_on_result(struct coord *c, struct session *s, const struct p2_msg *m);
 void replica_on_failure(struct coord *c, struct session *s, const struct p2_msg *m);
 void replica_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m);
+void replica_on_recalled(struct coord *c, struct session *s, const struct p2_msg *m);
 void replica_on_window(struct coord *c, struct session *s, const struct p2_msg *m);
 void replica_on_error(struct coord *c, struct session *s, const struct p2_msg *m); // about one stream
 

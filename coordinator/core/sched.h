@@ -9,6 +9,7 @@
 #include "coordinator/core/memo.h"
 #include "coordinator/core/pick.h"
 #include "coordinator/core/queue.h"
+#include "coordinator/core/steal.h"
 #include "kernels/task_type.h"
 
 struct coord;
@@ -19,11 +20,12 @@ struct offer;
 struct type_state {
     const struct p2_task_type *type;
     struct queue queue;
-    struct p2_list offers;  // of peers that take new work
-    struct pick_index pick; // the same, for finding the best
-    double pace;            // ns per unit of work, of all peers; 0: unknown
-    uint32_t slots;         // of the devices behind offers
-    bool blocked;           // the last pass could place none of its tasks, and nothing has changed since
+    struct p2_list offers;    // of peers that take new work
+    struct pick_index pick;   // the same, for finding the best
+    struct steal_index steal; // and for finding the slowest
+    double pace;              // ns per unit of work, of all peers; 0: unknown
+    uint32_t slots;           // of the devices behind offers
+    bool blocked;             // the last pass could place none of its tasks, and nothing has changed since
     struct memo_counts memo;
 };
 

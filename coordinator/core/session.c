@@ -143,7 +143,8 @@ void session_on_hello(struct coord *c, struct session *s, const struct p2_msg *m
         session_end(c, s, WHY_NONE, P2_ERR_WRONG_ROLE, "a coordinator talks to peers and clients only");
         return;
     }
-    uint64_t features = hello->features & P2_FEATURE_ZSTD;
+    uint64_t known = P2_FEATURE_ZSTD | (hello->role == P2_ROLE_PEER && c->limits.steal ? P2_FEATURE_RECALL : 0);
+    uint64_t features = hello->features & known;
     s->role = hello->role;
     s->features = features;
     session_move(c, s, SESSION_GREETED);

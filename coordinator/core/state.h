@@ -67,6 +67,7 @@ struct coord {
     struct pick_config pick;
     uint64_t turns;      // placements so far
     int64_t random_time; // of the random strategy
+    p2_ns steal_look_ns; // next look for something to steal; P2_NEVER: not before something changes
     uint64_t reserved_bytes;
     struct cache cache;
     struct p2_slab flights;

@@ -20,10 +20,7 @@ void stats_task_moved(struct coord_stats *s, enum task_state from, enum task_sta
     switch (to) {
     case TASK_QUEUED:
         s->tasks_queued++;
-        if (from == TASK_NEW)
-            s->tasks_accepted++;
-        else if (from != TASK_JOINED)
-            s->attempts_retried++;
+        if (from == TASK_NEW) s->tasks_accepted++;
         break;
     case TASK_PLACED:
     case TASK_RETURNING: s->tasks_running++; break;

@@ -209,6 +209,7 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
     }
     bool again = t->dropped > 0;
     t->unready = again || !task_payload_ready(t);
+    c->stats.attempts_retried++;
     task_move(c, t, TASK_QUEUED, why, code);
     sched_task_waits(c, t);
     if (again) ask_again(c, t);

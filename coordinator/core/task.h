@@ -56,6 +56,8 @@ struct task {
     uint32_t attempt;                        // placements so far
     p2_handle tried[COORD_ATTEMPTS_CEILING]; // peers not to be asked again
     uint32_t tried_count;
+    uint32_t recalls; // times it was asked back from a peer
+    bool returned;    // the last of them succeeded, and it was not placed since
 
     // The payload. Kept whole when it fits P2_STREAM_WINDOW, so that another attempt needs no client; a larger one
     // is dropped as it is forwarded, and `dropped` bytes of it are here no more.

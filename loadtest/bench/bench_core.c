@@ -60,10 +60,37 @@ static void quality(struct bench *b) {
     }
 }
 
+// 200 equal tasks at once to 20 slow and 20 fast peers: how much later the last result is without stealing.
+static double makespan(bool no_stealing, uint64_t seed) {
+    struct cluster_outcome o = {0};
+    struct cluster *k = cluster_create(&(struct cluster_config){
+        .peers = 40, .seed = seed, .tasks = 200, .load = 100, .two_speeds = true, .no_stealing = no_stealing});
+    cluster_run(k, &o);
+    cluster_destroy(&k);
+    P2_CHECK(o.completed == 200);
+    return o.makespan_s;
+}
+
+static void stealing(struct bench *b) {
+    double on = 0, off = 0;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        on += makespan(false, seed) / 5;
+        off += makespan(true, seed) / 5;
+    }
+    struct bench_row row = {.measure = "stealing, makespan on a 1:4 mix, times shorter",
+                            .value = off / on,
+                            .unit = "x",
+                            .bar = 1.3,
+                            .kind = BENCH_AT_LEAST};
+    snprintf(row.against, sizeof row.against, "%.2f s, not %.2f s", on, off);
+    bench_row(b, &row);
+}
+
 int main(void) {
     struct bench b;
     bench_begin(&b, "core", "");
     decisions(&b);
     quality(&b);
+    stealing(&b);
     return bench_end(&b);
 }

@@ -19,6 +19,7 @@ struct sim_peer {
 struct sim_event { // what a peer will say
     struct p2_heap_node due;
     uint32_t peer, next_free;
+    p2_ns run_ns;   // of the job whose result it is, else 0
     p2_handle conn; // then; another now: the peer was gone in between
     struct p2_msg msg;
 };
@@ -71,14 +72,16 @@ static void say(struct cluster *k, p2_handle conn, const struct p2_msg *m) {
     step(k, &ev);
 }
 
-static void later(struct cluster *k, uint32_t peer, p2_ns at, const struct p2_msg *m) {
+static struct sim_event *later(struct cluster *k, uint32_t peer, p2_ns at, const struct p2_msg *m) {
     P2_CHECK(k->event_free != UINT32_MAX);
     struct sim_event *e = &k->events[k->event_free];
     k->event_free = e->next_free;
     e->peer = peer;
     e->conn = k->peers[peer].conn;
     e->msg = *m;
+    e->run_ns = 0;
     p2_heap_push(&k->due, &e->due, at, 0);
+    return e;
 }
 
 static void assigned(struct cluster *k, uint32_t at, const struct p2_msg *m) {
@@ -91,7 +94,40 @@ static void assigned(struct cluster *k, uint32_t at, const struct p2_msg *m) {
     result.u.result.id = m->u.assign.id;
     result.u.result.attempt = m->u.assign.attempt;
     result.u.result.times.processing_ns = run;
-    later(k, at, p->busy_until_ns + p->rtt_ns / 2, &result);
+    later(k, at, p->busy_until_ns + p->rtt_ns / 2, &result)->run_ns = run;
+}
+
+static bool is_job_of(const struct cluster *k, const struct sim_event *e, uint32_t at) {
+    return p2_heap_in(&e->due) && e->run_ns && e->peer == at && e->conn == k->peers[at].conn;
+}
+
+// Given back when it has not started by the time the question arrives; what waits behind it then starts sooner.
+static void recalled(struct cluster *k, uint32_t at, const struct p2_msg *m) {
+    struct sim_peer *p = &k->peers[at];
+    struct sim_event *job = NULL;
+    for (uint32_t i = 0; i < JOBS_MAX && !job; i++) {
+        struct sim_event *e = &k->events[i];
+        if (is_job_of(k, e, at) && e->msg.stream == m->stream) job = e;
+    }
+    if (!job) return; // its result is on the way
+    p2_ns ends = job->due.key, run = job->run_ns;
+    struct p2_msg answer = {.kind = P2_MSG_TASK_RECALLED, .stream = m->stream};
+    answer.u.recalled.id = m->u.recall.id;
+    answer.u.recalled.attempt = m->u.recall.attempt;
+    answer.u.recalled.returned = ends - p->rtt_ns / 2 - run > k->now + p->rtt_ns / 2;
+    later(k, at, k->now + p->rtt_ns, &answer);
+    if (!answer.u.recalled.returned) return;
+    p2_heap_remove(&k->due, &job->due);
+    job->next_free = k->event_free;
+    k->event_free = (uint32_t)(job - k->events);
+    p->busy_until_ns -= run;
+    for (uint32_t i = 0; i < JOBS_MAX; i++) {
+        struct sim_event *e = &k->events[i];
+        if (!is_job_of(k, e, at) || e->due.key < ends) continue;
+        p2_ns sooner = e->due.key - run;
+        p2_heap_remove(&k->due, &e->due);
+        p2_heap_push(&k->due, &e->due, sooner, 0);
+    }
 }
 
 static void sent(struct cluster *k, p2_handle conn, const struct p2_msg *m) {
@@ -105,6 +141,8 @@ static void sent(struct cluster *k, p2_handle conn, const struct p2_msg *m) {
         }
     } else if (m->kind == P2_MSG_TASK_ASSIGN) {
         assigned(k, at, m);
+    } else if (m->kind == P2_MSG_TASK_RECALL) {
+        recalled(k, at, m);
     } else if (m->kind == P2_MSG_PING) {
         struct p2_msg pong = {.kind = P2_MSG_PONG, .u.ping = m->u.ping};
         later(k, at, k->now + k->peers[at].rtt_ns, &pong);
@@ -127,7 +165,7 @@ static void open_conn(struct cluster *k, p2_handle conn, enum p2_role role) {
     for (unsigned i = 0; i < sizeof ev.id.b; i++) ev.id.b[i] = (uint8_t)p2_rng_next(&k->rng);
     step(k, &ev);
     struct p2_msg hello = {.kind = P2_MSG_HELLO};
-    hello.u.hello = (struct p2_msg_hello){P2_PROTOCOL_MAGIC, 1, 1, 0, role, p2_str("bench")};
+    hello.u.hello = (struct p2_msg_hello){P2_PROTOCOL_MAGIC, 1, 1, P2_FEATURE_RECALL, role, p2_str("bench")};
     say(k, conn, &hello);
 }
 
@@ -177,6 +215,7 @@ struct cluster *cluster_create(const struct cluster_config *config) {
     cc.limits.peers_max = config->peers + 1;
     cc.limits.offers_max = 3 * cc.limits.peers_max;
     cc.limits.tasks_per_client_max = cc.limits.tasks_max;
+    cc.limits.steal = !config->no_stealing;
     cc.limits.heartbeat_ns = 3600 * P2_SEC; // nobody falls silent here
     k->c = coord_create(&cc, k->now);
     k->peers = calloc(config->peers, sizeof *k->peers);
@@ -190,10 +229,11 @@ struct cluster *cluster_create(const struct cluster_config *config) {
         p2_heap_node_init(&k->events[i].due);
         k->events[i].next_free = i + 1 < JOBS_MAX ? i + 1 : UINT32_MAX;
     }
-    const double speeds[3] = {1, 4, 20};
+    const double speeds[2][3] = {{1, 4, 20}, {1, 4, 1}};
     for (uint32_t i = 0; i < config->peers; i++) {
         double noise = 0.8 + 0.4 * p2_rng_unit(&k->rng);
-        k->peers[i].units_per_second = (uint64_t)(SLOW_UNITS_PER_SECOND * speeds[i % 3] * noise);
+        k->peers[i].units_per_second =
+            (uint64_t)(SLOW_UNITS_PER_SECOND * (config->two_speeds ? speeds[1][i % 2] : speeds[0][i % 3]) * noise);
         k->peers[i].rtt_ns = P2_MS + (p2_ns)p2_rng_below(&k->rng, 119 * P2_MS);
         join(k, i);
         if (config->measured) measure(k, i);
@@ -227,7 +267,7 @@ void cluster_destroy(struct cluster **at) {
 // ---- running ------------------------------------------------------------------------------------------------------
 
 static void submit(struct cluster *k) {
-    uint32_t type = (uint32_t)p2_rng_below(&k->rng, 3);
+    uint32_t type = k->config.two_speeds ? 1 : (uint32_t)p2_rng_below(&k->rng, 3);
     struct p2_param param = {.name = p2_str("units"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {units_of[type]}};
     struct p2_msg m = {.kind = P2_MSG_TASK_SUBMIT, .stream = ++k->submitted};
     m.u.submit.id = (struct p2_id){{1}};

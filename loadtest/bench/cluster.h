@@ -13,6 +13,8 @@ struct cluster_config {
     enum pick_strategy strategy;
     double load; // of what all peers together can do
     double churn_per_minute;
+    bool two_speeds; // 1:4 and equal tasks, instead of 1:4:20 and three types
+    bool no_stealing;
     bool measured; // what pings and payloads tell is known from the start
 };
 

@@ -33,6 +33,7 @@ static struct coord_limits limits_for(const struct plan *p) {
     l.offers_max = (p->peers + 4) * SIM_TYPES * 2;
     l.attempts_max = 1 + below(COORD_ATTEMPTS_CEILING - 2);
     if (p->mode == PLAN_CALM && l.attempts_max < 2) l.attempts_max = 2;
+    l.steal = !chance(15);
     l.heartbeat_ns = between(1, p->crowd ? 8 : 4) * P2_SEC;
     l.ping_ns = 10 * P2_SEC;
     l.ping_busy_ns = 5 * P2_SEC;
@@ -84,8 +85,11 @@ static void said_assign(const struct link *l, const struct p2_msg_task_assign *m
     SIM_CHECK(sim.now < d->due_ns, "task %u was assigned after its deadline", n);
     SIM_CHECK(m->attempt > d->attempt, "task %u: attempt %u follows %u", n, m->attempt, d->attempt);
     SIM_CHECK(m->attempt <= coord.limits.attempts_max, "task %u has attempt %u", n, m->attempt);
+    const struct link *owner = link_find(d->owner);
+    SIM_CHECK(!owner || !link_open(owner) || link_tampered(owner), "task %u was assigned while another peer has it", n);
     d->attempt = m->attempt;
     d->placed = true;
+    d->owner = link_handle(l);
     if (!link_node(l)) return;
     uint32_t peer = peer_index(link_node(l));
     if (has_failed(d, peer)) {
@@ -123,6 +127,7 @@ static void said_cancel(const struct p2_id *id) {
     uint32_t n;
     if (!book_number(id, &n)) return;
     deed_of(n)->placed = false;
+    deed_of(n)->owner = 0;
     for (uint32_t i = 0; i < book_count(); i++) {
         if (deed_of(i)->run_of == n + 1) deed_of(i)->placed = false;
     }
@@ -258,6 +263,22 @@ static void on_tick(struct timer *t) {
 
 // ---- what it hears -------------------------------------------------------------------------------------------------
 
+// What the peer that has the task says of it.
+static void heard_of_job(const struct link *l, const struct p2_msg *m) {
+    bool failure = m->kind == P2_MSG_TASK_FAILURE, result = m->kind == P2_MSG_TASK_RESULT;
+    bool returned = m->kind == P2_MSG_TASK_RECALLED && m->u.recalled.returned;
+    uint32_t n;
+    if (!failure && !result && !returned) return;
+    const struct p2_id *id = failure ? &m->u.failure.id : result ? &m->u.result.id : &m->u.recalled.id;
+    if (!book_number(id, &n) || deed_of(n)->owner != link_handle(l)) return;
+    struct deed *d = deed_of(n);
+    d->owner = 0;
+    if (!returned) return;
+    SIM_CHECK(m->u.recalled.attempt == d->attempt, "task %u: attempt %u was given back, it was %u", n,
+              m->u.recalled.attempt, d->attempt);
+    d->attempt--; // that one did not take place
+}
+
 static void heard_failure(const struct link *l, const struct p2_id *id, bool retryable) {
     uint32_t n;
     if (!book_number(id, &n) || !link_node(l) || !retryable) return;
@@ -282,6 +303,7 @@ enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
     if (m->kind == P2_MSG_TASK_SUBMIT && book_number(&m->u.submit.id, &n) && !deed_of(n)->accepted) {
         deed_of(n)->left_ns = m->u.submit.deadline_ns;
     }
+    if (link_node(l) && link_node(l)->kind == NODE_PEER) heard_of_job(l, m);
     if (m->kind == P2_MSG_TASK_FAILURE) heard_failure(l, &m->u.failure.id, m->u.failure.retryable);
     step(&ev);
     return link_open(l) ? P2_OK : P2_ERR_CLOSED;

@@ -194,7 +194,7 @@ void exec_hear(struct exec *e, const struct word *w) {
         r->ends_ns = p2_ns_min(r->ends_ns, sim.now + between(P2_US, 50 * P2_MS));
         if (chance(80)) r->code = P2_ERR_CANCELLED;
     } else if (w->kind == WORD_RECALL) {
-        if (e->runs[w->u.cell].state == RUN_NONE) return; // its end is being said
+        if (e->runs[w->u.cell].state == RUN_NONE || chance(2)) return; // its end is being said; or it never answers
         e->runs[w->u.cell].recalled_ns = sim.now + (chance(80) ? between(P2_US, P2_MS) : between(P2_MS, 100 * P2_MS));
     } else if (w->kind == WORD_QUIT) {
         e->stage = STAGE_QUITTING;

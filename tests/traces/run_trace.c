@@ -178,6 +178,10 @@ static void say_detail(const struct p2_msg *m) {
         id = &m->u.cancel.id;
         attempt = m->u.cancel.attempt;
         break;
+    case P2_MSG_TASK_RECALL:
+        id = &m->u.recall.id;
+        attempt = m->u.recall.attempt;
+        break;
     case P2_MSG_RESEND:
         id = &m->u.resend.id;
         attempt = m->u.resend.attempt;
@@ -333,6 +337,15 @@ static void on_learn(void) {
     st.estimates = true;
 }
 
+static void on_recalled(void) {
+    const struct p2_msg *job = &named(2)->job;
+    struct p2_msg m = {.kind = P2_MSG_TASK_RECALLED, .stream = job->stream};
+    m.u.recalled.id = job->u.assign.id;
+    m.u.recalled.attempt = job->u.assign.attempt;
+    m.u.recalled.returned = strcmp(option("returned", "yes"), "yes") == 0;
+    rig_msg(&st.rig, named(1)->conn, &m);
+}
+
 static void on_gone(void) { rig_close(&st.rig, named(1)->conn); }
 static void on_beat(void) { rig_heartbeat(&st.rig, named(1)->conn); }
 static void on_stall(void) { rig_jump(&st.rig, duration(st.words[1])); }
@@ -359,11 +372,11 @@ static void play(char *line) {
     static const struct {
         const char *word;
         void (*on)(void);
-    } events[] = {{"client", on_client}, {"peer", on_peer},     {"register", on_register}, {"submit", on_submit},
-                  {"chunk", on_chunk},   {"window", on_window}, {"result", on_result},     {"fail", on_fail},
-                  {"cancel", on_cancel}, {"gone", on_gone},     {"beat", on_beat},         {"stall", on_stall},
-                  {"wait", on_wait},     {"drain", on_drain},   {"bye", on_bye},           {"ask", on_ask},
-                  {"learn", on_learn}};
+    } events[] = {{"client", on_client}, {"peer", on_peer},        {"register", on_register}, {"submit", on_submit},
+                  {"chunk", on_chunk},   {"window", on_window},    {"result", on_result},     {"fail", on_fail},
+                  {"cancel", on_cancel}, {"gone", on_gone},        {"beat", on_beat},         {"stall", on_stall},
+                  {"wait", on_wait},     {"drain", on_drain},      {"bye", on_bye},           {"ask", on_ask},
+                  {"learn", on_learn},   {"recalled", on_recalled}};
     st.word_count = 0;
     for (char *word = strtok_r(line, " ", &line); word && st.word_count < 16; word = strtok_r(NULL, " ", &line)) {
         st.words[st.word_count++] = word;

@@ -129,6 +129,7 @@ static void post(struct actor *a, unsigned lane_number, const struct p2_msg *m) 
     case P2_MSG_TASK_ENDED: mail.id = m->u.ended.id; break;
     case P2_MSG_TASK_TIMEOUT: mail.id = m->u.timeout.id; break;
     case P2_MSG_TASK_CANCEL: mail.attempt = m->u.cancel.attempt; break;
+    case P2_MSG_TASK_RECALL: mail.attempt = m->u.recall.attempt; break;
     default: break;
     }
     if (payload) {
@@ -343,6 +344,16 @@ static void send_failure(struct actor *a, struct line *l, enum p2_err code, bool
     listen_to_core();
 }
 
+// A job can be given back until its result has begun; now and then it has started before.
+static void answer_recall(struct actor *a, struct line *l) {
+    struct p2_msg m = {.kind = P2_MSG_TASK_RECALLED, .stream = l->stream};
+    m.u.recalled.id = l->id;
+    m.u.recalled.attempt = l->attempt;
+    m.u.recalled.returned = !l->whole_sent && chance(70);
+    if (m.u.recalled.returned) l->used = false;
+    say(a, &m);
+}
+
 static void peer_hears(struct actor *a, const struct mail *m) {
     struct line *l = line_of(a, m->stream);
     if (m->kind == P2_MSG_TASK_ASSIGN) {
@@ -359,6 +370,9 @@ static void peer_hears(struct actor *a, const struct mail *m) {
         receive(a, l, m);
     } else if (m->kind == P2_MSG_WINDOW) {
         if (m->limit > l->out_limit) l->out_limit = m->limit;
+    } else if (m->kind == P2_MSG_TASK_RECALL) {
+        assert_int_equal(m->attempt, l->attempt);
+        if (chance(90)) answer_recall(a, l);
     } else if (m->kind == P2_MSG_TASK_CANCEL) {
         assert_int_equal(m->attempt, l->attempt);
         if (chance(70))

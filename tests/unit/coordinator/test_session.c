@@ -25,6 +25,9 @@ static void test_hello_chooses_version_and_features(void **state) {
     const struct coord_action *last = &r->out.items[r->out.count - 1];
     assert_int_equal(last->kind, COORD_ESTABLISHED);
     assert_int_equal(last->features, P2_FEATURE_ZSTD);
+    p2_handle peer = rig_open(r);
+    rig_hello(r, peer, P2_ROLE_PEER);
+    assert_int_equal(rig_last(r, peer, P2_MSG_HELLO)->u.hello.features, P2_FEATURE_ZSTD | P2_FEATURE_RECALL);
 }
 
 static void refuse_hello(struct rig *r, struct p2_msg_hello hello, enum p2_err code) {

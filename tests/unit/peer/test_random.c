@@ -113,6 +113,7 @@ static void word(struct world *x, uint32_t exec, struct word w) {
     step(x, (struct worker_event){.kind = WORKER_EXEC_WORD, .exec = exec, .word = &w});
 }
 
+// Some time later: it drops the job, or says that it runs.
 static void answer_recall(struct world *x, uint32_t exec, uint32_t cell) {
     x->recalled[exec][cell] = false;
     struct word w = {.kind = WORD_RUNS, .u.cell = cell};
