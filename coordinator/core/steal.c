@@ -234,13 +234,21 @@ static void check_offer(const struct coord *c, const struct offer *o) {
     P2_CHECK(!queues(o) || o->steal.free_at_ns == device_of(o)->free_at_ns);
 }
 
-static uint32_t recalled_for(const struct coord *c, const struct peer *p, uint32_t device) {
-    uint32_t count = 0;
+// The jobs recalled for each device, held against the replicas that say so.
+static void check_incoming(const struct coord *c) {
+    uint32_t recalled = 0, incoming = 0;
     for (uint32_t i = 0; i < c->replicas.capacity; i++) {
         const struct replica *r = coord_at(&c->replicas, i);
-        count += r && r->state == REPLICA_RECALLING && r->thief == p->self && r->thief_device == device;
+        const struct peer *thief = r && r->state == REPLICA_RECALLING ? p2_slab_get(&c->peers, r->thief) : NULL;
+        if (!thief) continue;
+        P2_CHECK(thief->devices[r->thief_device].incoming > 0);
+        recalled++;
     }
-    return count;
+    for (uint32_t i = 0; i < c->peers.capacity; i++) {
+        const struct peer *p = coord_at(&c->peers, i);
+        for (uint32_t d = 0; p && d < P2_DEVICES_MAX; d++) incoming += p->devices[d].incoming;
+    }
+    P2_CHECK(recalled == incoming);
 }
 
 void steal_check(const struct coord *c) {
@@ -255,10 +263,5 @@ void steal_check(const struct coord *c) {
         const struct offer *o = coord_at(&c->offers, i);
         if (o) check_offer(c, o);
     }
-    for (uint32_t i = 0; i < c->peers.capacity; i++) {
-        const struct peer *p = coord_at(&c->peers, i);
-        for (uint32_t d = 0; p && d < P2_DEVICES_MAX; d++) {
-            if (p->devices[d].incoming) P2_CHECK(recalled_for(c, p, d) == p->devices[d].incoming);
-        }
-    }
+    check_incoming(c);
 }

@@ -11,6 +11,7 @@ static enum p2_log_level level_of(const struct coord_note *n) {
     switch (n->kind) {
     case NOTE_TASK: return n->to == TASK_FAILED ? P2_LOG_INFO : P2_LOG_DEBUG;
     case NOTE_TASK_RESEND:
+    case NOTE_TASK_RECALL:
     case NOTE_CLIENT_JOINED:
     case NOTE_CLIENT_LOST:
     case NOTE_LATE: return P2_LOG_DEBUG;

@@ -218,8 +218,7 @@ void runner_recall(struct runner *r, uint32_t cell) {
                                    .queue_ns = p2_clock_now() - c->received_ns,
                                    .allocations = atomic_load(&r->allocations)};
     if (waiting) {
-        p2_heap_remove(&r->waiting, &c->node);
-        c->state = RUN_FREE;
+        cell_move(r, c, RUN_FREE);
     } else if (c->state == RUN_RUNNING) {
         r->o.runs(r->o.arg, cell); // with the lock, so that it is said before the job's end
     }

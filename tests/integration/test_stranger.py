@@ -22,9 +22,9 @@ def client(cluster):
     return connection
 
 
-def peer(cluster, **how):
+def peer(cluster, features=0, **how):
     connection = Connection(cluster.address)
-    connection.hello('PEER')
+    connection.hello('PEER', features)
     connection.register_peer(**how)
     return connection
 
@@ -296,6 +296,24 @@ class Peer(unittest.TestCase):
             lost.drop()
             self.assertEqual(finished.result(30).data, payload)
             self.assertEqual((task.deliveries, task.delivery.attempt), (2, 2))
+
+    def test_giving_a_job_back(self):
+        with peer(self.cluster, features=2, queue_depth=3) as busy, client(self.cluster) as gamer:
+            tasks = [gamer.submit('echo', str(i).encode()) for i in range(4)]
+            jobs = [busy.expect('TASK_ASSIGN') for _ in tasks]
+            with peer(self.cluster) as idle:
+                recall = busy.expect('TASK_RECALL')
+                self.assertEqual((recall.stream, recall.id), (jobs[3].stream, jobs[3].id))
+                busy.send('TASK_RECALLED', recall.stream, id=recall.id, attempt=recall.attempt, returned=True)
+                job = idle.job()
+                self.assertEqual((job.assign.id, job.assign.attempt), (recall.id, 1))
+                idle.answer(job, b'3')
+                self.assertEqual(gamer.finish(tasks[3]).data, b'3')
+                recall = busy.expect('TASK_RECALL')
+                self.assertEqual(recall.stream, jobs[2].stream)
+                busy.send('TASK_RECALLED', recall.stream, id=recall.id, attempt=recall.attempt)
+                busy.answer(busy.jobs[jobs[2].stream], b'2')  # too late: it had started
+                self.assertEqual(gamer.finish(tasks[2]).data, b'2')
 
     def test_leaving_politely(self):
         with peer(self.cluster) as first, client(self.cluster) as gamer:

@@ -83,13 +83,14 @@ static void said_assign(const struct link *l, const struct p2_msg_task_assign *m
     struct deed *d = deed_of(n);
     SIM_CHECK(d->accepted && !d->ended, "task %u was assigned after its end", n);
     SIM_CHECK(sim.now < d->due_ns, "task %u was assigned after its deadline", n);
-    SIM_CHECK(m->attempt > d->attempt, "task %u: attempt %u follows %u", n, m->attempt, d->attempt);
-    SIM_CHECK(m->attempt <= coord.limits.attempts_max, "task %u has attempt %u", n, m->attempt);
     const struct link *owner = link_find(d->owner);
     SIM_CHECK(!owner || !link_open(owner) || link_tampered(owner), "task %u was assigned while another peer has it", n);
+    SIM_CHECK(m->attempt > d->attempt, "task %u: attempt %u follows %u", n, m->attempt, d->attempt);
+    SIM_CHECK(m->attempt <= coord.limits.attempts_max, "task %u has attempt %u", n, m->attempt);
     d->attempt = m->attempt;
     d->placed = true;
     d->owner = link_handle(l);
+    d->run_of = 0;
     if (!link_node(l)) return;
     uint32_t peer = peer_index(link_node(l));
     if (has_failed(d, peer)) {
@@ -129,7 +130,9 @@ static void said_cancel(const struct p2_id *id) {
     deed_of(n)->placed = false;
     deed_of(n)->owner = 0;
     for (uint32_t i = 0; i < book_count(); i++) {
-        if (deed_of(i)->run_of == n + 1) deed_of(i)->placed = false;
+        if (deed_of(i)->run_of != n + 1) continue;
+        deed_of(i)->placed = false;
+        deed_of(i)->owner = 0;
     }
 }
 
@@ -162,7 +165,10 @@ static void noted_taken_over(const struct coord_note *note, struct deed *d) {
     SIM_CHECK(from->content == d->content && !from->ended, "the run of task %u was taken over by another kind", n);
     d->placed = from->placed;
     d->run_of = from->run_of ? from->run_of : n + 1;
+    d->owner = from->owner;
+    d->attempt = from->attempt;
     from->placed = false;
+    from->owner = 0;
 }
 
 static void noted_task(const struct coord_note *note) {
@@ -270,8 +276,13 @@ static void heard_of_job(const struct link *l, const struct p2_msg *m) {
     uint32_t n;
     if (!failure && !result && !returned) return;
     const struct p2_id *id = failure ? &m->u.failure.id : result ? &m->u.result.id : &m->u.recalled.id;
-    if (!book_number(id, &n) || deed_of(n)->owner != link_handle(l)) return;
+    if (!book_number(id, &n)) return;
     struct deed *d = deed_of(n);
+    for (uint32_t i = 0; d->owner != link_handle(l); i++) { // who took the run over
+        while (i < book_count() && deed_of(i)->run_of != n + 1) i++;
+        if (i >= book_count()) return;
+        d = deed_of(i);
+    }
     d->owner = 0;
     if (!returned) return;
     SIM_CHECK(m->u.recalled.attempt == d->attempt, "task %u: attempt %u was given back, it was %u", n,
@@ -303,7 +314,7 @@ enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
     if (m->kind == P2_MSG_TASK_SUBMIT && book_number(&m->u.submit.id, &n) && !deed_of(n)->accepted) {
         deed_of(n)->left_ns = m->u.submit.deadline_ns;
     }
-    if (link_node(l) && link_node(l)->kind == NODE_PEER) heard_of_job(l, m);
+    heard_of_job(l, m);
     if (m->kind == P2_MSG_TASK_FAILURE) heard_failure(l, &m->u.failure.id, m->u.failure.retryable);
     step(&ev);
     return link_open(l) ? P2_OK : P2_ERR_CLOSED;

@@ -290,7 +290,7 @@ static void every_number_of_a_setup_is_checked(void **state) {
 static void bad_jobs_end_it(void **state) {
     (void)state;
     struct word w;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         start("fake");
         struct word job = job_word("add", 0, 100, P2_NEVER), stuck = job_word("stuck", 1, STUCK_SIZE, P2_NEVER);
         const char *reason = NULL;
@@ -311,6 +311,10 @@ static void bad_jobs_end_it(void **state) {
             say(&stuck);
             job = stuck;
             reason = "has not ended";
+            break;
+        case 4:
+            job = (struct word){.kind = WORD_RECALL, .u.cell = CELLS};
+            reason = "a cell that there is not";
             break;
         default: job = (struct word){.kind = WORD_CANCEL, .u.cell = CELLS}; reason = "a cell that there is not";
         }
@@ -341,6 +345,15 @@ static void late_jobs_are_told_while_the_slot_is_stuck(void **state) {
     hear_kind(WORD_DONE, &w);
     assert_int_equal(w.u.done.cell, 3);
     assert_int_equal(w.u.done.code, P2_ERR_CANCELLED);
+    say(&cancelled);
+    cancel.kind = WORD_RECALL;
+    say(&cancel);
+    hear_kind(WORD_DONE, &w);
+    assert_true(w.u.done.cell == 3 && w.u.done.returned);
+    cancel.u.cell = 1; // the stuck one
+    say(&cancel);
+    hear_kind(WORD_RUNS, &w);
+    assert_int_equal(w.u.cell, 1);
     kill(child.pid, SIGKILL);
     int status = end();
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
