@@ -193,6 +193,7 @@ static void check_sessions(const struct coord *c) {
 }
 
 void coord_check(const struct coord *c) {
+    budget_check(&c->retries);
     check_tasks(c);
     check_types(c);
     check_peers(c);

@@ -130,7 +130,7 @@ void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m)
     if (!t) return; // it has ended meanwhile
     enum p2_err code = m->u.error.code == P2_OK ? P2_ERR_CANCELLED : m->u.error.code;
     if (code == P2_ERR_BAD_PAYLOAD && t->state == TASK_RETURNING && t->delivery_begun) {
-        replica_reject_result(c, t, code); // what its peer compressed went by unread
+        replica_reject_result(c, t, WHY_CLIENT_ASKED, code); // what its peer compressed went by unread
         return;
     }
     const struct task_end end = {

@@ -57,6 +57,7 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     pick_config_settle(&c->pick);
     c->start_ns = c->now = c->excused_ns = now_ns;
     c->planned_ns = c->steal_look_ns = P2_NEVER;
+    budget_init(&c->retries, c->limits.retry_budget_percent, c->limits.retry_floor, now_ns);
     p2_rng_init(&c->rng, config->seed);
     p2_list_init(&c->pumping);
     p2_list_init(&c->lingering);

@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "coordinator/core/budget.h"
 #include "msg/msg.h"
 
 struct coord_limits coord_limits_default(void) {
@@ -17,6 +18,8 @@ struct coord_limits coord_limits_default(void) {
         .jobs_per_peer_max = 256,
         .attempts_max = 3,
         .steal = true,
+        .retry_budget_percent = 10,
+        .retry_floor = 10,
         .class_floor_percent = 5,
         .reserve_percent = 20,
         .client_share_percent = 50,
@@ -58,6 +61,8 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (!l->offers_max || l->offers_max > most) return "offers_max is not in 1..16777216";
     if (!l->jobs_per_peer_max) return "jobs_per_peer_max is 0";
     if (!l->attempts_max || l->attempts_max > COORD_ATTEMPTS_CEILING) return "attempts_max is not in 1..8";
+    if (l->retry_budget_percent > 100) return "retry_budget_percent is more than 100";
+    if (l->retry_floor > BUDGET_TOKENS_MAX) return "retry_floor is more than 1000";
     if (l->client_bytes_max < P2_TASK_PAYLOAD_MAX) return "client_bytes_max is less than one payload may be";
     if (l->client_burst_ns < 0) return "client_burst_ns is negative";
     if (!l->budget_high_percent || l->budget_high_percent > 100) return "budget_high_percent is not in 1..100";

@@ -35,6 +35,7 @@ static const char *const why_names[WHY_CODES] = {
     [WHY_TOOK_OVER] = "took_over",
     [WHY_RELEASED] = "released",
     [WHY_RECALLED] = "recalled",
+    [WHY_BUDGET] = "budget",
 };
 
 static const char *const note_names[NOTE_KINDS] = {

@@ -67,6 +67,7 @@ enum coord_why {
     WHY_TOOK_OVER,  // the run of an identical one that has ended
     WHY_RELEASED,   // what it had joined is over
     WHY_RECALLED,   // its peer gave it back before it had started
+    WHY_BUDGET,     // too much fails: no token for another attempt
     WHY_CODES
 };
 

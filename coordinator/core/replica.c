@@ -181,18 +181,17 @@ static struct replica *find_job(struct coord *c, struct session *s, const struct
     return r;
 }
 
-void replica_reject_result(struct coord *c, struct task *t, enum p2_err code) {
+void replica_reject_result(struct coord *c, struct task *t, enum coord_why why, enum p2_err code) {
     struct replica *r = p2_slab_get(&c->replicas, t->replica);
     struct peer *p = t->memo.cached ? NULL : p2_slab_get(&c->peers, t->peer_handle);
     p2_handle tried = p ? p->self : P2_NO_HANDLE;
-    bool short_memory = code == P2_ERR_OVERLOADED;
-    if (p && !short_memory) {
+    if (p && why != WHY_MEMORY) {
         p->jobs_failed++;
         peer_learn_failure(p);
     }
     if (r) replica_cancel(c, r);
-    if (!short_memory) memo_rejected(c, t);
-    task_retry(c, t, short_memory ? WHY_MEMORY : WHY_PEER_FAILED, code, tried);
+    if (why != WHY_MEMORY) memo_rejected(c, t);
+    task_retry(c, t, why, code, tried);
 }
 
 static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) {
@@ -224,8 +223,10 @@ static void take_piece(struct coord *c, struct session *s, struct replica *r, co
     enum p2_err e = relay_piece_wrong(&piece->slice, piece->raw_size, piece->zstd);
     if (e == P2_OK) e = p2_inflow_take(&t->result_in, r->attempt, piece->offset, piece->raw_size);
     if (e == P2_OK) e = keep_piece(c, t, piece);
-    if (e == P2_ERR_NO_MEMORY || e == P2_ERR_BAD_PAYLOAD) {
-        replica_reject_result(c, t, e == P2_ERR_NO_MEMORY ? P2_ERR_OVERLOADED : e);
+    if (e == P2_ERR_NO_MEMORY) {
+        replica_reject_result(c, t, WHY_MEMORY, P2_ERR_OVERLOADED);
+    } else if (e == P2_ERR_BAD_PAYLOAD) {
+        replica_reject_result(c, t, WHY_PEER_FAILED, e);
     } else if (e != P2_OK) {
         break_rules(c, s, e, "a result that does not continue or passes its window");
     } else {
@@ -268,7 +269,7 @@ void replica_on_result(struct coord *c, struct session *s, const struct p2_msg *
     if (!may || !p2_outflow_done(&r->out)) {
         break_rules(c, s, P2_ERR_UNEXPECTED_MESSAGE, "a second result, or one before its payload was whole");
     } else if (result->payload_size > t->cost.result_bytes_max) {
-        replica_reject_result(c, p2_slab_get(&c->tasks, r->task), P2_ERR_RESULT_TOO_LARGE);
+        replica_reject_result(c, p2_slab_get(&c->tasks, r->task), WHY_PEER_FAILED, P2_ERR_RESULT_TOO_LARGE);
     } else if (result->raw_size > result->payload_size) {
         break_rules(c, s, P2_ERR_BAD_MESSAGE, "a result's first bytes are more than all of it");
     } else {

@@ -62,9 +62,10 @@ void replica_place(struct coord *c, struct task *t, struct offer *o); // needs r
 void replica_move(struct coord *c, struct replica *r, enum replica_state to);
 void replica_cancel(struct coord *c, struct replica *r); // told to its peer when it knows of it; lets go of the task
 void replica_end(struct coord *c, struct replica *r, bool by_us);
-// The peer's doing (or, with Overloaded, ours), but not against the protocol: its peer is told to stop if it has not
-// ended yet, the task goes elsewhere.
-void replica_reject_result(struct coord *c, struct task *t, enum p2_err code);
+// Its result is not wanted, though nobody broke the protocol: its peer is told to stop if it has not ended yet, the task
+// goes elsewhere. WHY_PEER_FAILED, WHY_MEMORY (ours was short) or WHY_CLIENT_ASKED (it says it cannot read it, which is
+// held against the peer, but not as much as what is seen here).
+void replica_reject_result(struct coord *c, struct task *t, enum coord_why why, enum p2_err code);
 void replica_tick(struct coord *c); // cancelled ones whose peers did not answer
 
 void replica_on_result(struct coord *c, struct session *s, const struct p2_msg *m);

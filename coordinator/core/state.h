@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "base/slab.h"
+#include "coordinator/core/budget.h"
 #include "coordinator/core/cache.h"
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
@@ -83,6 +84,7 @@ struct coord {
     p2_ns class_clock[P2_CLASSES];
     struct p2_list full_clients; // those that were found to hold their share of slots
     uint32_t slots;              // of all devices behind offers
+    struct budget retries;       // of jobs that failed
     struct coord_stats stats;
     struct unmet unmet;
 };

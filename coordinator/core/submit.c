@@ -190,6 +190,7 @@ static void accept(struct coord *c, struct session *s, struct task *t, const str
     t->unready = !task_payload_ready(t);
     task_await(c, t);
     task_move(c, t, TASK_QUEUED, WHY_SUBMITTED, P2_OK);
+    budget_earn(&c->retries);
     sched_task_waits(c, t);
     struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
     m.u.accepted.id = t->id;

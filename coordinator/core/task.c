@@ -191,6 +191,19 @@ static void ask_again(struct coord *c, struct task *t) {
     n->attempt = t->in.attempt;
 }
 
+// A lost peer's tasks are tried again whatever the budget says: nothing accepted is lost because a process was killed,
+// and no more can be lost than peers are. What costs is failing at once and again: jobs that peers say failed, and
+// results that cannot be used. A client's word that it cannot read one may use up half of the floor at most, so that
+// nobody can spend the retries of others.
+static bool may_retry(struct coord *c, enum coord_why why) {
+    uint32_t leave = 0;
+    if (why == WHY_CLIENT_ASKED)
+        leave = (c->limits.retry_floor + 1) / 2;
+    else if (why != WHY_PEER_FAILED && why != WHY_MEMORY)
+        return true;
+    return !c->limits.retry_budget_percent || budget_take(&c->retries, c->now, leave);
+}
+
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried) {
     t->replica = P2_NO_HANDLE;
     t->delivery_begun = false;
@@ -205,6 +218,12 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
         const char *text =
             p2_arena_printf(&c->out->texts, "%u attempts failed, the last with %s", t->attempt, p2_err_name(code));
         task_fail(c, t, WHY_ATTEMPTS, P2_ERR_ATTEMPTS_EXHAUSTED, text);
+        return;
+    }
+    if (!may_retry(c, why)) {
+        const char *text =
+            p2_arena_printf(&c->out->texts, "it failed with %s, and too much fails to try again", p2_err_name(code));
+        task_fail(c, t, WHY_BUDGET, P2_ERR_ATTEMPTS_EXHAUSTED, text);
         return;
     }
     bool again = t->dropped > 0;

@@ -97,7 +97,8 @@ void task_move_of(struct coord *c, struct task *t, enum task_state to, enum coor
 void task_end(struct coord *c, struct task *t, const struct task_end *e);
 void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, const char *sentence);
 
-// Its replica is gone without a result: queued again, or failed when no attempt is left. `tried` is not asked again.
+// Its replica is gone without a result: queued again, or failed when no attempt is left, or, where its peer is still
+// there and failed it, no token of the retry budget. `tried` is not asked again.
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried);
 
 // After its flow changed: does the client owe bytes of the payload? Bytes that bring nothing for long end the task.

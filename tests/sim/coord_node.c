@@ -1,9 +1,11 @@
 // The coordinator: its core, the duties of its shell, and what it says held against the book.
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "book.h"
+#include "coordinator/core/budget.h"
 #include "coordinator/core/coord.h"
 #include "hash.h"
 
@@ -17,6 +19,8 @@ static struct {
     uint32_t open;       // accepted, not ended
     p2_ns stalled_until; // it was not run before then: what it does late is not its fault
     uint64_t since_check;
+    uint64_t accepted, paid;          // tasks; retries that cost a token
+    p2_ns paid_ns[BUDGET_TOKENS_MAX]; // the latest of them, a ring
 } coord;
 
 // ---- limits -------------------------------------------------------------------------------------------------------
@@ -34,6 +38,8 @@ static struct coord_limits limits_for(const struct plan *p) {
     l.attempts_max = 1 + below(COORD_ATTEMPTS_CEILING - 2);
     if (p->mode == PLAN_CALM && l.attempts_max < 2) l.attempts_max = 2;
     l.steal = !chance(15);
+    l.retry_budget_percent = chance(20) ? 0 : 1 + below(20);
+    l.retry_floor = below(11);
     l.heartbeat_ns = between(1, p->crowd ? 8 : 4) * P2_SEC;
     l.ping_ns = 10 * P2_SEC;
     l.ping_busy_ns = 5 * P2_SEC;
@@ -119,7 +125,7 @@ static void said_end(const struct link *l, const struct p2_id *id, enum p2_err c
     struct deed *d = deed_of(n);
     SIM_CHECK(++d->answers == 1, "task %u ended twice for its client", n);
     SIM_CHECK(!d->done, "task %u is done and failed", n);
-    if (code == P2_ERR_ATTEMPTS_EXHAUSTED)
+    if (code == P2_ERR_ATTEMPTS_EXHAUSTED && !d->unpaid)
         SIM_CHECK(attempt == coord.limits.attempts_max, "task %u was given up after %u attempts", n, attempt);
 }
 
@@ -171,6 +177,26 @@ static void noted_taken_over(const struct coord_note *note, struct deed *d) {
     from->owner = 0;
 }
 
+// Retries are at most the share of tasks, what was there at the start, and what time brings; and none is denied unless
+// that many were made not long ago.
+static void paid_retry(uint32_t n) {
+    uint64_t percent = coord.limits.retry_budget_percent, floor = coord.limits.retry_floor;
+    coord.paid_ns[coord.paid++ % BUDGET_TOKENS_MAX] = sim.now;
+    uint64_t refills = floor * (uint64_t)(sim.now / P2_SEC) / 10 + 1;
+    SIM_CHECK(!percent || coord.paid <= floor + refills + coord.accepted * percent / 100,
+              "task %u is tried again, the %" PRIu64 "th retry for %" PRIu64 " tasks", n, coord.paid, coord.accepted);
+}
+
+static void denied_retry(uint32_t n) {
+    uint64_t floor = coord.limits.retry_floor;
+    SIM_CHECK(coord.limits.retry_budget_percent, "task %u is denied a retry, and there is no limit", n);
+    bool many = floor < 2;
+    if (!many && coord.paid >= floor / 2)
+        many = sim.now - coord.paid_ns[(coord.paid - floor / 2) % BUDGET_TOKENS_MAX] <= 11 * P2_SEC;
+    SIM_CHECK(many, "task %u is denied a retry, and few were made", n);
+    deed_of(n)->unpaid = true;
+}
+
 static void noted_task(const struct coord_note *note) {
     uint32_t n;
     SIM_CHECK(book_number(&note->task, &n), "a note of a task that nobody submitted");
@@ -184,7 +210,11 @@ static void noted_task(const struct coord_note *note) {
         d->waits = true;
         d->waits_since_ns = sim.now;
     }
+    bool pays = note->why == WHY_PEER_FAILED || note->why == WHY_MEMORY || note->why == WHY_CLIENT_ASKED;
+    if (note->to == TASK_QUEUED && pays) paid_retry(n);
+    if (note->why == WHY_BUDGET) denied_retry(n);
     if (note->to == TASK_QUEUED && note->why == WHY_SUBMITTED) {
+        coord.accepted++;
         SIM_CHECK(!d->accepted, "task %u was accepted twice", n);
         d->accepted = true;
         d->accepted_ns = sim.now;
@@ -348,6 +378,7 @@ void coord_create_node(void) {
     coord.open = 0;
     coord.since_check = 0;
     coord.stalled_until = 0;
+    coord.accepted = coord.paid = 0;
     uint64_t links = coord.limits.clients_max + coord.limits.peers_max + coord.limits.strangers_max;
     p2_blob_pool_init(&sim.coord_pool, 2 * coord.limits.payload_budget_bytes + links * (UINT64_C(1) << 20),
                       UINT64_C(16) << 20);

@@ -528,6 +528,8 @@ static void run_seed(uint64_t seed) {
     l.tasks_per_client_max = 10 + below(20);
     l.client_tasks_per_s = chance(30) ? 20 + below(200) : 0;
     l.client_burst_ns = (p2_ns)below(2000) * P2_MS;
+    l.retry_budget_percent = below(30);
+    l.retry_floor = below(11);
     l.class_floor_percent = below(31);
     l.reserve_percent = below(91);
     l.client_share_percent = 1 + below(100);
