@@ -11,6 +11,7 @@
     X(attempts_off_by_one, "coordinator: one attempt more than allowed")                                               \
     X(attempts_too_few, "coordinator: gives up one attempt early")                                                     \
     X(blocked_stays, "coordinator: a free offer does not unblock its type (lost wake-up)")                             \
+    X(breaker_stays, "coordinator: an open breaker stays open")                                                        \
     X(budget_unpaid, "coordinator: retries cost no token")                                                             \
     X(cache_by_payload, "coordinator: parameters do not count in what makes two tasks the same")                       \
     X(cancel_missed, "coordinator: a cancelled task's peer is not told")                                               \

@@ -124,7 +124,8 @@ static void check_peer(const struct coord *c, const struct peer *p) {
     }
     P2_LIST_EACH (it, next, &p->offers) {
         const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
-        P2_CHECK(p2_meld_in(&o->free.node) == peer_device_free(p, o->device) && p2_meld_in(&o->by_memory.node));
+        P2_CHECK(p2_meld_in(&o->free.node) == (peer_device_free(p, o->device) && health_lets(c, o)));
+        P2_CHECK(p2_meld_in(&o->by_memory.node));
         offers++;
     }
     P2_CHECK(all == p->jobs && offers == p->offer_count && (!p->draining || offers == 0));
@@ -201,6 +202,7 @@ void coord_check(const struct coord *c) {
     check_sessions(c);
     next_check(c);
     steal_check(c);
+    health_check(c);
     estimate_check(c);
     unmet_check(c);
     flight_check(c);

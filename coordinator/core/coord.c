@@ -203,6 +203,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     task_expire_due(c);
     task_stalled_due(c);
     replica_tick(c);
+    health_tick(c);
     session_tick(c);
     next_tick(c);
     flight_tick(c);
@@ -219,6 +220,7 @@ p2_ns coord_next_ns(const struct coord *c) {
     if (c->again) return c->now;
     const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
     p2_ns next = p2_ns_min(p2_ns_min(next_due_ns(c), steal_next_ns(c)), task_stalled_next_ns(c));
+    next = p2_ns_min(next, health_due_ns(c));
     if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
     if (deadline) next = p2_ns_min(next, deadline->key);

@@ -63,7 +63,8 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     p2_list_init(&c->lingering);
     p2_list_init(&c->awaited);
     p2_list_init(&c->settling);
-    if (!make_types(c, config) || !make_tables(c) || !next_init(c) || !estimate_init(c)) coord_destroy(&c);
+    if (!make_types(c, config) || !make_tables(c) || !next_init(c) || !health_init(c) || !estimate_init(c))
+        coord_destroy(&c);
     return c;
 }
 
@@ -93,6 +94,7 @@ void coord_destroy(struct coord **at) {
     p2_heap_deinit(&c->timers);
     p2_heap_deinit(&c->deadlines);
     next_deinit(c);
+    health_deinit(c);
     estimate_deinit(c);
     free(c->types);
     free(c->recent);
@@ -111,5 +113,5 @@ size_t coord_memory_bytes(const struct coord *c) {
                  c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
-    return sum + c->type_count * sizeof *c->types + next_bytes(c) + estimate_bytes(c);
+    return sum + c->type_count * sizeof *c->types + next_bytes(c) + health_bytes(c) + estimate_bytes(c);
 }

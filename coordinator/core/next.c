@@ -95,27 +95,29 @@ void next_offer_added(struct coord *c, struct offer *o) {
     if (d->offers++ == 0) slots_changed(c, c->slots + d->slots);
 }
 
-void next_supply_update(struct coord *c, struct offer *o) {
-    struct supply *s = &c->types[o->type].queue.supply;
+static struct supply supply_of(const struct coord *c, const struct offer *o) {
     const struct peer_device *d = &o->peer->devices[o->device];
-    uint32_t free = d->jobs < d->slots ? d->slots - d->jobs : 0;
-    s->slots += d->slots - o->counted_slots;
-    s->free += free - o->counted_free;
-    s->lower += d->jobs_lower - o->counted_lower;
-    s->load_ns += d->load_ns - o->counted_load_ns;
-    o->counted_load_ns = d->load_ns;
-    o->counted_slots = d->slots;
-    o->counted_free = free;
-    o->counted_lower = d->jobs_lower;
+    if (!health_lets(c, o)) return (struct supply){.slots = 0};
+    return (struct supply){
+        .slots = d->slots, .free = d->jobs < d->slots ? d->slots - d->jobs : 0, .lower = d->jobs_lower, .load_ns = d->load_ns};
+}
+
+void next_supply_update(struct coord *c, struct offer *o) {
+    struct supply *s = &c->types[o->type].queue.supply, now = supply_of(c, o);
+    s->slots += now.slots - o->counted.slots;
+    s->free += now.free - o->counted.free;
+    s->lower += now.lower - o->counted.lower;
+    s->load_ns += now.load_ns - o->counted.load_ns;
+    o->counted = now;
 }
 
 void next_offer_removed(struct coord *c, struct offer *o) {
     struct peer_device *d = &o->peer->devices[o->device];
     struct supply *s = &c->types[o->type].queue.supply;
-    s->slots -= o->counted_slots;
-    s->free -= o->counted_free;
-    s->lower -= o->counted_lower;
-    s->load_ns -= o->counted_load_ns;
+    s->slots -= o->counted.slots;
+    s->free -= o->counted.free;
+    s->lower -= o->counted.lower;
+    s->load_ns -= o->counted.load_ns;
     if (--d->offers == 0) slots_changed(c, c->slots - d->slots);
 }
 
@@ -283,15 +285,15 @@ p2_ns next_due_ns(const struct coord *c) {
 
 // ---- invariants -----------------------------------------------------------------------------------------------------
 
-static void check_supply(const struct type_state *ts) {
+static void check_supply(const struct coord *c, const struct type_state *ts) {
     struct supply sum = {0, 0, 0, 0};
     P2_LIST_EACH (it, next, &ts->offers) {
         const struct offer *o = P2_CONTAINER_OF(it, struct offer, in_type);
-        const struct peer_device *d = &o->peer->devices[o->device];
-        sum.slots += d->slots;
-        sum.free += d->jobs < d->slots ? d->slots - d->jobs : 0;
-        sum.lower += d->jobs_lower;
-        sum.load_ns += d->load_ns;
+        const struct supply part = supply_of(c, o);
+        sum.slots += part.slots;
+        sum.free += part.free;
+        sum.lower += part.lower;
+        sum.load_ns += part.load_ns;
     }
     const struct supply *s = &ts->queue.supply;
     P2_CHECK(sum.slots == s->slots && sum.free == s->free && sum.lower == s->lower && sum.load_ns == s->load_ns);
@@ -356,7 +358,7 @@ static void check_waiting(const struct coord *c, uint32_t type, enum p2_class cl
 
 void next_check(const struct coord *c) {
     for (uint32_t i = 0; i < c->type_count; i++) {
-        check_supply(&c->types[i]);
+        check_supply(c, &c->types[i]);
         for (unsigned k = 0; k < P2_CLASSES; k++) check_waiting(c, i, (enum p2_class)k);
     }
     check_slots(c);

@@ -47,6 +47,9 @@ static const char *const note_names[NOTE_KINDS] = {
     [NOTE_PEER_CHANGED] = "peer_changed",
     [NOTE_PEER_DRAINING] = "peer_draining",
     [NOTE_PEER_LOST] = "peer_lost",
+    [NOTE_BREAKER_OPEN] = "breaker_open",
+    [NOTE_BREAKER_HALF_OPEN] = "breaker_half_open",
+    [NOTE_BREAKER_CLOSED] = "breaker_closed",
     [NOTE_OFFER_IGNORED] = "offer_ignored",
     [NOTE_CLIENT_JOINED] = "client_joined",
     [NOTE_CLIENT_LOST] = "client_lost",
@@ -105,6 +108,7 @@ void coord_note_text(const struct coord_note *n, struct p2_strbuf *out) {
     case NOTE_DRAIN: p2_strbuf_printf(out, " tasks=%llu", (unsigned long long)n->count); break;
     default: break;
     }
-    if (n->span_ns) p2_strbuf_printf(out, " after_us=%llu", (unsigned long long)p2_ns_to_us(n->span_ns));
+    const char *span = n->kind == NOTE_BREAKER_OPEN ? "for_us" : "after_us";
+    if (n->span_ns) p2_strbuf_printf(out, " %s=%llu", span, (unsigned long long)p2_ns_to_us(n->span_ns));
     put_text(out, n->text);
 }

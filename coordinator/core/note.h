@@ -79,8 +79,11 @@ enum coord_note_kind {
     NOTE_PEER_JOINED,  // count: slots
     NOTE_PEER_CHANGED, // registered anew: count: slots
     NOTE_PEER_DRAINING,
-    NOTE_PEER_LOST,     // why, code; count: jobs it had
-    NOTE_OFFER_IGNORED, // text: the type; code says why
+    NOTE_PEER_LOST,         // why, code; count: jobs it had
+    NOTE_BREAKER_OPEN,      // it fails: no work of the type in text for span_ns
+    NOTE_BREAKER_HALF_OPEN, // one job, to see
+    NOTE_BREAKER_CLOSED,    // as usual again
+    NOTE_OFFER_IGNORED,     // text: the type; code says why
     NOTE_CLIENT_JOINED,
     NOTE_CLIENT_LOST,  // code; count: tasks it had open
     NOTE_CONN_REFUSED, // code

@@ -127,6 +127,7 @@ static struct peer *join(struct coord *c, struct session *s) {
     p->byte_pace = pace_of(BYTE_NS_PRIOR, BYTE_PACE_STEPS);
     p2_list_init(&p->offers);
     p2_list_init(&p->replicas);
+    health_peer_came(c, p);
     s->who = h;
     s->pinged_ns = c->now - c->limits.ping_ns; // the first ping goes out with this step's timers
     session_move(c, s, SESSION_PEER);
@@ -255,5 +256,6 @@ void peer_gone(struct coord *c, struct peer *p, enum coord_why why, enum p2_err 
     }
     P2_CHECK(p->jobs == 0);
     count_share(c, p, (struct peer_share){.ready = 0});
+    health_peer_left(c, p);
     p2_slab_free(&c->peers, p->self);
 }

@@ -10,6 +10,7 @@
 #include "coordinator/core/note.h"
 #include "coordinator/core/pace.h"
 #include "coordinator/core/pick.h"
+#include "coordinator/core/queue.h"
 #include "coordinator/core/steal.h"
 #include "msg/msg.h"
 
@@ -28,8 +29,7 @@ struct offer {
     uint32_t kind;    // of its device
     struct pace pace; // ns per unit of work: as it said, then as observed
     struct p2_list in_peer, in_type;
-    uint32_t counted_slots, counted_free, counted_lower; // its part of its type's supply
-    p2_ns counted_load_ns;
+    struct supply counted; // its part of its type's supply
     // In its type's pick_index.
     struct pick_node free; // on a shelf while its device takes another job
     struct pick_node by_memory;

@@ -181,7 +181,7 @@ static void unshelve(struct pick_index *x, struct offer *o) {
 void pick_update(struct coord *c, struct offer *o) {
     struct pick_index *x = &c->types[o->type].pick;
     unshelve(x, o);
-    if (!peer_device_free(o->peer, o->device)) return;
+    if (!peer_device_free(o->peer, o->device) || !health_lets(c, o)) return;
     o->shelf = shelf_for(c, x, o);
     o->rtt_ns = rtt_now(c, o);
     int64_t key = key_of(c, o);
@@ -248,15 +248,15 @@ bool pick_suits(const struct task *t, const struct offer *o, bool untried_only) 
            !(untried_only && was_tried(t, o->peer));
 }
 
-// Is there somebody, busy or not, whom this task has not tried? The walk ends below what has too little memory, so it
-// meets at most the few offers of tried peers before the answer.
-static bool has_untried(const struct pick_index *x, const struct task *t) {
+// Is there somebody let work, busy or not, whom this task has not tried? The walk ends below what has too little memory,
+// so it meets at most the offers of tried peers and of those held off before the answer.
+static bool has_untried(const struct coord *c, const struct pick_index *x, const struct task *t) {
     for (uint32_t kind = 0; kind < PICK_KINDS; kind++) {
         const struct p2_meld_node *n =
             kind_suits(t->cost.device_kinds, kind) ? p2_meld_peek(&x->by_memory[kind]) : NULL;
         while (n) {
             const struct offer *o = P2_CONTAINER_OF(n, struct offer, by_memory.node);
-            if (pick_suits(t, o, true)) return true;
+            if (pick_suits(t, o, true) && health_lets(c, o)) return true;
             n = p2_meld_after(n, pick_suits(t, o, false));
         }
     }
@@ -321,7 +321,7 @@ static struct offer *best(struct coord *c, const struct pick_index *x, const str
                           const struct offer *except) {
     struct search s = {.c = c, .t = t, .untried_only = true, .except = except};
     struct offer *o = search(&s, x);
-    if (o || !t->tried_count || has_untried(x, t)) return o;
+    if (o || !t->tried_count || has_untried(c, x, t)) return o;
     s = (struct search){.c = c, .t = t, .except = except};
     return search(&s, x);
 }
@@ -395,7 +395,7 @@ void pick_check(const struct coord *c, const struct pick_index *x) {
         uint32_t here = 0;
         for (struct p2_meld_node *n = p2_meld_peek(&s->offers); n; n = p2_meld_after(n, true)) {
             const struct offer *o = P2_CONTAINER_OF(n, struct offer, free.node);
-            P2_CHECK(o->shelf == i && peer_device_free(o->peer, o->device));
+            P2_CHECK(o->shelf == i && peer_device_free(o->peer, o->device) && health_lets(c, o));
             P2_CHECK(s->mixed || name_of(c, o) == x->names[i]);
             here++;
         }

@@ -25,7 +25,7 @@
 
 struct task;
 
-// Slots of the devices behind a type's offers.
+// Slots of the devices behind a type's offers that are let work.
 struct supply {
     uint32_t slots, free;
     uint32_t lower; // jobs in hand there of the two lower classes

@@ -72,6 +72,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     p2_list_push_back(&p->replicas, &r->in_peer);
     next_job_taken(c, p, r);
     steal_job_given(c, r, o);
+    health_job_given(c, r);
     peer_take_job(c, p, r->device, r->estimate_ns);
 
     t->replica = h;
@@ -94,6 +95,7 @@ void replica_end(struct coord *c, struct replica *r, bool by_us) {
     p->ended[p->ended_next] = (struct ended_job){r->stream, r->attempt, r->id, by_us, r->asked};
     p->ended_next = (p->ended_next + 1) % PEER_ENDED_JOBS;
     next_job_dropped(c, p, r);
+    health_job_dropped(c, r);
     peer_drop_job(c, p, r->device, P2_CANARY(load_kept) ? 0 : r->estimate_ns);
     if (P2_CANARY(slot_twice) && p->jobs) p->jobs--;
     p2_slab_free(&c->replicas, r->self);
@@ -189,6 +191,7 @@ void replica_reject_result(struct coord *c, struct task *t, enum coord_why why, 
         p->jobs_failed++;
         peer_learn_failure(p);
     }
+    if (r && why == WHY_PEER_FAILED) health_job_failed(c, r);
     if (r) replica_cancel(c, r);
     if (why != WHY_MEMORY) memo_rejected(c, t);
     task_retry(c, t, why, code, tried);
@@ -199,6 +202,7 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
     struct peer *p = p2_slab_get(&c->peers, r->peer);
     p->jobs_done++;
     peer_learn_result(c, p, r, &t->times);
+    health_job_succeeded(c, r);
     estimate_add(c, t->type, t->cost.size_class, c->now - r->placed_ns);
     t->replica = P2_NO_HANDLE;
     replica_end(c, r, false);
@@ -300,6 +304,7 @@ static void fail(struct coord *c, struct replica *r, const struct p2_msg_error *
     bool cancelled = r->state == REPLICA_CANCELLING;
     if (t) t->replica = P2_NO_HANDLE;
     if (!cancelled) peer_learn_failure(p);
+    if (!cancelled && e->retryable) health_job_failed(c, r); // else it would have failed everywhere
     replica_end(c, r, by_us);
     if (cancelled) return; // the answer to our word
     p->jobs_failed++;

@@ -10,6 +10,7 @@
 #ifndef COORDINATOR_CORE_REPLICA_H
 #define COORDINATOR_CORE_REPLICA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -43,6 +44,7 @@ struct replica {
     p2_ns linger_until_ns;
     uint32_t stream, device, attempt;
     uint32_t type; // index into coord.types
+    bool probe; // of a breaker that is half open
     struct p2_id id;
     enum p2_class class_;
     p2_ns estimate_ns, placed_ns;

@@ -15,6 +15,7 @@
 #include "coordinator/core/coord.h"
 #include "coordinator/core/estimate.h"
 #include "coordinator/core/flight.h"
+#include "coordinator/core/health.h"
 #include "coordinator/core/next.h"
 #include "coordinator/core/peer.h"
 #include "coordinator/core/queue.h"
@@ -85,6 +86,8 @@ struct coord {
     struct p2_list full_clients; // those that were found to hold their share of slots
     uint32_t slots;              // of all devices behind offers
     struct budget retries;       // of jobs that failed
+    struct health *health;       // for each peer slot and type
+    struct p2_heap mending;      // open breakers
     struct coord_stats stats;
     struct unmet unmet;
 };

@@ -5,11 +5,20 @@
 #include <string.h>
 
 #include "book.h"
+#include "coordinator/core/breaker.h"
 #include "coordinator/core/budget.h"
 #include "coordinator/core/coord.h"
 #include "hash.h"
 
 #define LATE (10 * P2_MS) // after its deadline a task may still be open that long
+
+// What its breakers must be like, from what it has heard of a peer's jobs of one type on the present connection.
+struct shun {
+    uint32_t failures;
+    bool open, half;
+    p2_ns until_ns;
+    uint32_t probe; // task + 1
+};
 
 static struct {
     struct coord *core;
@@ -20,6 +29,7 @@ static struct {
     p2_ns stalled_until; // it was not run before then: what it does late is not its fault
     uint64_t since_check;
     uint64_t accepted, paid;          // tasks; retries that cost a token
+    struct shun *shuns;               // of peers and types
     p2_ns paid_ns[BUDGET_TOKENS_MAX]; // the latest of them, a ring
 } coord;
 
@@ -83,6 +93,55 @@ static bool has_failed(const struct deed *d, uint32_t peer) {
     return false;
 }
 
+// ---- breakers ------------------------------------------------------------------------------------------------------
+
+static struct shun *shun_of(const struct link *l, uint32_t type) {
+    struct node *n = l ? link_node(l) : NULL;
+    if (!n || n->kind != NODE_PEER || n->link != l) return NULL; // of a connection it has given up
+    return &coord.shuns[peer_index(n) * SIM_TYPES + type];
+}
+
+// Need not be given work of that type, or may only just have been let work again.
+static bool held_off(uint32_t peer, uint32_t content) {
+    const struct shun *s = &coord.shuns[peer * SIM_TYPES + content_of(content)->type];
+    return s->open && sim.now < s->until_ns + 2 * P2_SEC;
+}
+
+static void assigned_shunned(const struct link *l, uint32_t n) {
+    struct shun *s = shun_of(l, content_of(deed_of(n)->content)->type);
+    if (!s || !s->open) return;
+    SIM_CHECK(s->half && sim.now >= s->until_ns, "task %u went to a peer whose breaker is open", n);
+    SIM_CHECK(!s->probe, "task %u went to a peer that has a probe, task %u", n, s->probe - 1);
+    s->probe = n + 1;
+}
+
+static void probe_over(const struct link *l, uint32_t n) {
+    struct shun *s = shun_of(l, content_of(deed_of(n)->content)->type);
+    if (s && s->probe == n + 1) s->probe = 0;
+}
+
+static void noted_breaker(const struct coord_note *note) {
+    uint32_t type = 0;
+    while (!p2_str_is(note->text, sim_types[type]->name)) type++;
+    struct shun *s = shun_of(link_find(note->conn), type);
+    if (!s) return;
+    if (note->kind == NOTE_BREAKER_OPEN) {
+        SIM_CHECK(s->failures >= (s->half ? 1 : BREAKER_IN_A_ROW), "a breaker opened after %u failures", s->failures);
+        SIM_CHECK(note->span_ns >= P2_SEC && note->span_ns <= 60 * P2_SEC, "a breaker opened for %.3f s",
+                  (double)note->span_ns / (double)P2_SEC);
+        *s = (struct shun){.open = true, .until_ns = sim.now + note->span_ns};
+    } else if (note->kind == NOTE_BREAKER_HALF_OPEN) {
+        SIM_CHECK(s->open && !s->half && sim.now >= s->until_ns, "a breaker is half open too early");
+        s->half = true;
+        s->failures = 0;
+    } else {
+        SIM_CHECK(s->open && s->half, "a breaker closed that was not half open");
+        *s = (struct shun){.open = false};
+    }
+}
+
+// ---- tasks ---------------------------------------------------------------------------------------------------------
+
 static void said_assign(const struct link *l, const struct p2_msg_task_assign *m) {
     uint32_t n;
     SIM_CHECK(book_number(&m->id, &n), "a task was assigned that nobody submitted");
@@ -101,11 +160,13 @@ static void said_assign(const struct link *l, const struct p2_msg_task_assign *m
     uint32_t peer = peer_index(link_node(l));
     if (has_failed(d, peer)) {
         for (uint32_t i = 0; i < sim.plan->peers; i++) {
-            SIM_CHECK(among(d->failed_by, d->failed_count, i) || !peer_idle_for(i, d->content),
+            SIM_CHECK(among(d->failed_by, d->failed_count, i) || held_off(i, d->content) ||
+                          !peer_idle_for(i, d->content),
                       "task %u went again to peer %u that failed it, and peer %u is idle", n, peer, i);
         }
     }
     add(d->had, &d->had_count, peer);
+    assigned_shunned(l, n);
 }
 
 static void said_delivery(const struct link *l, const struct p2_msg_result_delivery *m) {
@@ -130,11 +191,12 @@ static void said_end(const struct link *l, const struct p2_id *id, enum p2_err c
 }
 
 // A run is known to its peer by the task it began for, also when an identical one has taken it over.
-static void said_cancel(const struct p2_id *id) {
+static void said_cancel(const struct link *l, const struct p2_id *id) {
     uint32_t n;
     if (!book_number(id, &n)) return;
     deed_of(n)->placed = false;
     deed_of(n)->owner = 0;
+    probe_over(l, n);
     for (uint32_t i = 0; i < book_count(); i++) {
         if (deed_of(i)->run_of != n + 1) continue;
         deed_of(i)->placed = false;
@@ -157,7 +219,7 @@ static void said(const struct link *l, const struct p2_msg *m) {
     case P2_MSG_RESULT_DELIVERY: said_delivery(l, &m->u.delivery); break;
     case P2_MSG_TASK_ENDED: said_end(l, &m->u.ended.id, m->u.ended.code, m->u.ended.attempt); break;
     case P2_MSG_TASK_TIMEOUT: said_end(l, &m->u.timeout.id, P2_ERR_DEADLINE_EXCEEDED, m->u.timeout.attempt); break;
-    case P2_MSG_TASK_CANCEL: said_cancel(&m->u.cancel.id); break;
+    case P2_MSG_TASK_CANCEL: said_cancel(l, &m->u.cancel.id); break;
     case P2_MSG_ERROR: said_error(l, m); break;
     default: break;
     }
@@ -243,6 +305,7 @@ static void noted(const struct coord_note *n) {
         sim_trace("coordinator %s", text.text);
     }
     if (n->kind == NOTE_TASK) noted_task(n);
+    if (n->kind >= NOTE_BREAKER_OPEN && n->kind <= NOTE_BREAKER_CLOSED) noted_breaker(n);
 }
 
 static void carry_out(const struct coord_action *a) {
@@ -322,8 +385,12 @@ static void heard_of_job(const struct link *l, const struct p2_msg *m) {
 
 static void heard_failure(const struct link *l, const struct p2_id *id, bool retryable) {
     uint32_t n;
-    if (!book_number(id, &n) || !link_node(l) || !retryable) return;
+    if (!book_number(id, &n) || !link_node(l)) return;
     struct deed *d = deed_of(n);
+    struct shun *s = shun_of(l, content_of(d->content)->type);
+    probe_over(l, n);
+    if (!retryable) return;
+    if (s) s->failures++;
     uint32_t peer = peer_index(link_node(l));
     add(d->failed_by, &d->failed_count, peer);
     for (uint32_t i = 0; i < d->failed_count; i++) {
@@ -333,6 +400,10 @@ static void heard_failure(const struct link *l, const struct p2_id *id, bool ret
 
 void coord_opened(struct link *l) {
     struct coord_event ev = {.kind = COORD_OPENED, .conn = link_handle(l), .room = link_room(l, FAR)};
+    for (uint32_t type = 0; type < SIM_TYPES; type++) {
+        struct shun *s = shun_of(l, type);
+        if (s) *s = (struct shun){.open = false};
+    }
     uint64_t id[2] = {p2_rng_next(&sim.rng), p2_rng_next(&sim.rng)};
     memcpy(ev.id.b, id, sizeof ev.id.b);
     step(&ev);
@@ -345,6 +416,7 @@ enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
         deed_of(n)->left_ns = m->u.submit.deadline_ns;
     }
     heard_of_job(l, m);
+    if (m->kind == P2_MSG_TASK_RESULT && book_number(&m->u.result.id, &n)) probe_over(l, n);
     if (m->kind == P2_MSG_TASK_FAILURE) heard_failure(l, &m->u.failure.id, m->u.failure.retryable);
     step(&ev);
     return link_open(l) ? P2_OK : P2_ERR_CLOSED;
@@ -379,6 +451,8 @@ void coord_create_node(void) {
     coord.since_check = 0;
     coord.stalled_until = 0;
     coord.accepted = coord.paid = 0;
+    coord.shuns = calloc((size_t)p->peers * SIM_TYPES, sizeof *coord.shuns);
+    P2_CHECK(coord.shuns);
     uint64_t links = coord.limits.clients_max + coord.limits.peers_max + coord.limits.strangers_max;
     p2_blob_pool_init(&sim.coord_pool, 2 * coord.limits.payload_budget_bytes + links * (UINT64_C(1) << 20),
                       UINT64_C(16) << 20);
@@ -399,6 +473,7 @@ void coord_destroy_node(void) {
     timer_off(&coord.tick);
     hashes_close();
     coord_destroy(&coord.core);
+    free(coord.shuns);
     coord_actions_deinit(&coord.out);
     p2_codec_deinit(&sim.coord_codec);
     p2_blob_pool_deinit(&sim.coord_pool);
@@ -431,7 +506,8 @@ static void check_waiting(uint32_t n, const struct deed *d) {
     if (!d->waits || sim.now - d->waits_since_ns < 2 * P2_SEC) return;
     for (uint32_t i = 0; i < sim.plan->peers; i++) {
         bool had = among(d->had, d->had_count, i) || among(d->failed_by, d->failed_count, i);
-        SIM_CHECK(had || !peer_idle_for(i, d->content), "task %u waits for %.3f s, and peer %u is idle", n,
+        SIM_CHECK(had || held_off(i, d->content) || !peer_idle_for(i, d->content),
+                  "task %u waits for %.3f s, and peer %u is idle", n,
                   (double)(sim.now - d->waits_since_ns) / (double)P2_SEC, i);
     }
 }
