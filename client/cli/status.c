@@ -46,6 +46,8 @@ static void print_json(const p2c2r_cluster *c) {
         {"tasks_cancelled", c->tasks_cancelled},
         {"tasks_refused", c->tasks_refused},
         {"retries", c->retries},
+        {"hedges", c->hedges},
+        {"peers_held_back", c->peers_held_back},
         {"uptime_us", (uint64_t)c->uptime_us},
         {"rtt_us", (uint64_t)c->rtt_us},
     };
@@ -80,14 +82,15 @@ static void print_unmet(const p2c2r_unmet *u) {
 static void print_text(const struct common_settings *s, const p2c2r_cluster *c) {
     printf("coordinator  %s, version %s, up %" PRId64 " s, round trip %.3f ms\n", s->coordinator, c->version,
            c->uptime_us / 1000000, (double)c->rtt_us / 1e3);
-    printf("peers        %" PRIu32 ", %" PRIu32 " ready; %" PRIu32 " of %" PRIu32 " slots busy\n", c->peers,
-           c->peers_ready, c->slots_busy, c->slots);
+    printf("peers        %" PRIu32 ", %" PRIu32 " ready, %" PRIu32 " held back; %" PRIu32 " of %" PRIu32
+           " slots busy\n",
+           c->peers, c->peers_ready, c->peers_held_back, c->slots_busy, c->slots);
     printf("clients      %" PRIu32 "\n", c->clients);
     printf("tasks        %" PRIu32 " queued, %" PRIu32 " running\n", c->tasks_queued, c->tasks_running);
     printf("so far       %" PRIu64 " accepted, %" PRIu64 " completed, %" PRIu64 " failed, %" PRIu64 " expired, %" PRIu64
-           " cancelled, %" PRIu64 " refused, %" PRIu64 " retries\n",
+           " cancelled, %" PRIu64 " refused, %" PRIu64 " retries, %" PRIu64 " hedges\n",
            c->tasks_accepted, c->tasks_completed, c->tasks_failed, c->tasks_expired, c->tasks_cancelled,
-           c->tasks_refused, c->retries);
+           c->tasks_refused, c->retries, c->hedges);
     for (uint32_t i = 0; i < c->unmet_count; i++) print_unmet(&c->unmet[i]);
 }
 

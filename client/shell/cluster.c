@@ -44,6 +44,8 @@ void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m) {
         .tasks_cancelled = m->tasks_cancelled,
         .tasks_refused = m->tasks_refused,
         .retries = m->attempts_retried,
+        .hedges = m->attempts_hedged,
+        .peers_held_back = m->peers_held_back,
         .uptime_us = m->uptime_ns / P2_US,
     };
     copy_text(c->status.version, sizeof c->status.version, m->version);

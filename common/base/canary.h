@@ -19,6 +19,7 @@
     X(class_starved, "coordinator: the queue of the lowest class is never looked at")                                  \
     X(deadline_ignored, "coordinator: expired tasks stay")                                                             \
     X(delivered_early, "coordinator: a long result counts as delivered before its end")                                \
+    X(flap_ignored, "coordinator: nobody is held back for joining too often")                                          \
     X(joined_forgotten, "coordinator: who waits for an identical task is not woken when it ends")                      \
     X(load_kept, "coordinator: an ended job's load is not subtracted")                                                 \
     X(map_entry_leaked, "coordinator: the stream of an ended task stays in its map")                                   \

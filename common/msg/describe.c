@@ -123,6 +123,7 @@ static void add_delivery(struct p2_strbuf *out, const struct p2_msg_result_deliv
 
 static void add_register(struct p2_strbuf *out, const struct p2_msg_peer_register *r) {
     p2_strbuf_printf(out, " slots=%u queue_depth=%u cores=%u", r->slots, r->queue_depth, r->cpu_cores);
+    add_flag(out, "instance", !p2_id_is_zero(&r->instance)); // whose it is, nobody else need know
     for (uint32_t i = 0; i < r->device_count; i++) add_text(out, "device", r->devices[i].name);
     for (uint32_t i = 0; i < r->offer_count; i++) {
         const struct p2_msg_offer *o = &r->offers[i];
@@ -150,6 +151,8 @@ static void add_status(struct p2_strbuf *out, const struct p2_msg_status *s) {
     add_number(out, "cancelled", s->tasks_cancelled);
     add_number(out, "refused", s->tasks_refused);
     add_number(out, "retried", s->attempts_retried);
+    if (s->attempts_hedged) add_number(out, "hedged", s->attempts_hedged);
+    if (s->peers_held_back) add_number(out, "held_back", s->peers_held_back);
     add_span(out, "uptime", s->uptime_ns);
     add_text(out, "version", s->version);
     if (s->cache_hits || s->cache_misses) {

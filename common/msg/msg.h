@@ -55,6 +55,7 @@ struct p2_msg_peer_register {
     uint32_t device_count;
     const struct p2_msg_offer *offers;
     uint32_t offer_count;
+    struct p2_id instance; // tells its connections from those of others; zero: not said
 };
 
 struct p2_msg_peer_registered {
@@ -104,7 +105,8 @@ struct p2_msg_status {
     uint32_t slots, slots_busy;
     uint32_t tasks_queued, tasks_running;
     uint64_t tasks_accepted, tasks_completed, tasks_failed, tasks_expired, tasks_cancelled, tasks_refused;
-    uint64_t attempts_retried;
+    uint64_t attempts_retried, attempts_hedged;
+    uint32_t peers_held_back;
     p2_ns uptime_ns;
     struct p2_str version;
     uint64_t cache_hits, cache_misses;

@@ -109,6 +109,7 @@ static const struct wire_field peer_register_fields[] = {
     U32(p2_msg_peer_register, queue_depth, 0, WIRE_SLOTS_MAX),
     LIST(WIRE_LIST, p2_msg_peer_register, devices, device_count, 0, P2_DEVICES_MAX, &device_table),
     LIST(WIRE_LIST, p2_msg_peer_register, offers, offer_count, 0, P2_TYPES_MAX, &offer_table),
+    ID_OPT(p2_msg_peer_register, instance),
 };
 TABLE(peer_register, peer_register, p2_msg_peer_register, NULL);
 
@@ -324,6 +325,8 @@ static const struct wire_field status_fields[] = {
     U64(p2_msg_status, cache_hits),
     U64(p2_msg_status, cache_misses),
     LIST(WIRE_LIST, p2_msg_status, unmet, unmet_count, 0, P2_UNMET_MAX, &unmet_table),
+    U64(p2_msg_status, attempts_hedged),
+    U32(p2_msg_status, peers_held_back, 0, UINT32_MAX),
 };
 TABLE(status, status, p2_msg_status, NULL);
 

@@ -246,6 +246,8 @@ void coord_status(const struct coord *c, struct p2_msg_status *out) {
                                   .tasks_cancelled = st->tasks_cancelled,
                                   .tasks_refused = st->tasks_refused,
                                   .attempts_retried = st->attempts_retried,
+                                  .attempts_hedged = st->attempts_hedged,
+                                  .peers_held_back = c->held.count,
                                   .uptime_ns = c->now - c->start_ns,
                                   .version = p2_str(P2_VERSION)};
     for (uint32_t i = 0; i < c->type_count; i++) {

@@ -35,6 +35,7 @@ static const char *const why_names[WHY_CODES] = {
     [WHY_TOOK_OVER] = "took_over",
     [WHY_RELEASED] = "released",
     [WHY_RECALLED] = "recalled",
+    [WHY_FLAPPING] = "flapping",
     [WHY_BUDGET] = "budget",
 };
 
@@ -45,6 +46,8 @@ static const char *const note_names[NOTE_KINDS] = {
     [NOTE_TASK_RECALL] = "task_recall",
     [NOTE_PEER_JOINED] = "peer_joined",
     [NOTE_PEER_CHANGED] = "peer_changed",
+    [NOTE_PEER_HELD] = "peer_held",
+    [NOTE_PEER_RELEASED] = "peer_released",
     [NOTE_PEER_DRAINING] = "peer_draining",
     [NOTE_PEER_LOST] = "peer_lost",
     [NOTE_BREAKER_OPEN] = "breaker_open",
@@ -108,7 +111,7 @@ void coord_note_text(const struct coord_note *n, struct p2_strbuf *out) {
     case NOTE_DRAIN: p2_strbuf_printf(out, " tasks=%llu", (unsigned long long)n->count); break;
     default: break;
     }
-    const char *span = n->kind == NOTE_BREAKER_OPEN ? "for_us" : "after_us";
+    const char *span = n->kind == NOTE_BREAKER_OPEN || n->kind == NOTE_PEER_HELD ? "for_us" : "after_us";
     if (n->span_ns) p2_strbuf_printf(out, " %s=%llu", span, (unsigned long long)p2_ns_to_us(n->span_ns));
     put_text(out, n->text);
 }

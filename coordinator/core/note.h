@@ -67,17 +67,20 @@ enum coord_why {
     WHY_TOOK_OVER,  // the run of an identical one that has ended
     WHY_RELEASED,   // what it had joined is over
     WHY_RECALLED,   // its peer gave it back before it had started
+    WHY_FLAPPING,   // joined too often
     WHY_BUDGET,     // too much fails: no token for another attempt
     WHY_CODES
 };
 
 enum coord_note_kind {
-    NOTE_TASK,         // moved to `to` because of `why`
-    NOTE_PICKED,       // which peer, and why it and not the next best; text
-    NOTE_TASK_RESEND,  // its payload is asked for again
-    NOTE_TASK_RECALL,  // it is asked back from that peer, for an idle slot elsewhere
-    NOTE_PEER_JOINED,  // count: slots
-    NOTE_PEER_CHANGED, // registered anew: count: slots
+    NOTE_TASK,          // moved to `to` because of `why`
+    NOTE_PICKED,        // which peer, and why it and not the next best; text
+    NOTE_TASK_RESEND,   // its payload is asked for again
+    NOTE_TASK_RECALL,   // it is asked back from that peer, for an idle slot elsewhere
+    NOTE_PEER_JOINED,   // count: slots
+    NOTE_PEER_CHANGED,  // registered anew: count: slots
+    NOTE_PEER_HELD,     // registered, but without work for span_ns: why
+    NOTE_PEER_RELEASED, // that is over
     NOTE_PEER_DRAINING,
     NOTE_PEER_LOST,         // why, code; count: jobs it had
     NOTE_BREAKER_OPEN,      // it fails: no work of the type in text for span_ns

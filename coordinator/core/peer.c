@@ -150,6 +150,7 @@ void peer_on_register(struct coord *c, struct session *s, const struct p2_msg *m
     n->conn = s->conn;
     n->peer = s->id;
     n->count = p->slots;
+    if (first) health_peer_joined(c, p, &said->instance);
     for (uint32_t i = 0; !p->draining && i < said->offer_count; i++) {
         enum p2_err e = add_offer(c, p, &said->offers[i]);
         if (e != P2_OK) note_ignored(c, s, &said->offers[i], e);

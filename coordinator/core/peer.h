@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/heap.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "coordinator/core/note.h"
@@ -68,6 +69,7 @@ struct peer {
     p2_handle self, session;
     struct p2_id id;
     bool draining;
+    struct p2_heap_node held; // in coord.held while it is held back: joined too often
     uint32_t slots, jobs_max, jobs;
     p2_ns idle_since_ns;
     struct peer_device devices[P2_DEVICES_MAX];

@@ -14,6 +14,7 @@
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
 #include "coordinator/core/estimate.h"
+#include "coordinator/core/flap.h"
 #include "coordinator/core/flight.h"
 #include "coordinator/core/health.h"
 #include "coordinator/core/next.h"
@@ -88,6 +89,8 @@ struct coord {
     struct budget retries;       // of jobs that failed
     struct health *health;       // for each peer slot and type
     struct p2_heap mending;      // open breakers
+    struct flap flap;
+    struct p2_heap held; // peers held back
     struct coord_stats stats;
     struct unmet unmet;
 };

@@ -8,7 +8,7 @@
 
 struct coord_stats {
     uint64_t tasks_accepted, tasks_completed, tasks_failed, tasks_expired, tasks_cancelled, tasks_refused;
-    uint64_t attempts_retried;
+    uint64_t attempts_retried, attempts_hedged;
     uint64_t recalls_asked, recalls_returned; // steal.h
     uint64_t conn_errors, late_messages, stalls;
     uint32_t tasks_queued, tasks_running, tasks_joined; // now

@@ -15,6 +15,7 @@ static enum p2_log_level level_of(const struct coord_note *n) {
     case NOTE_CLIENT_JOINED:
     case NOTE_CLIENT_LOST:
     case NOTE_LATE: return P2_LOG_DEBUG;
+    case NOTE_PEER_HELD:
     case NOTE_BREAKER_OPEN:
     case NOTE_CONN_REFUSED:
     case NOTE_CONN_ERROR:

@@ -241,7 +241,8 @@ static void send_register(struct worker *w) {
                                                       .devices = w->reg_devices,
                                                       .device_count = w->config.device_count,
                                                       .offers = w->reg_offers,
-                                                      .offer_count = offers};
+                                                      .offer_count = offers,
+                                                      .instance = w->config.instance};
     worker_send(w, &m, 0);
     w->link.offers_changed = false;
     worker_note(w, WORKER_NOTE_OFFERED)->value = offers;

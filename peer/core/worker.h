@@ -42,7 +42,8 @@ struct worker_config {
     uint64_t seed;                           // of back-off jitter and of the job table's hash
     const struct p2_task_type *const *types; // borrows for the worker's life
     uint32_t type_count;
-    const char *agent;                            // HELLO's; borrows for the worker's life
+    struct p2_id instance; // said when registering: the same on all its connections; zero: not said
+    const char *agent;     // HELLO's; borrows for the worker's life
     struct worker_device devices[P2_DEVICES_MAX]; // one executor each; a device keeps its index for good
     uint32_t device_count;                        // 1..P2_DEVICES_MAX
     uint32_t cpu_cores;

@@ -160,6 +160,7 @@ static bool worker_start(struct supervisor *s) {
     const struct serve_settings *set = &s->settings;
     struct worker_config c = worker_config_default();
     p2_entropy(&c.seed, sizeof c.seed);
+    p2_entropy(&c.instance, sizeof c.instance);
     c.types = p2_task_types;
     c.type_count = p2_task_type_count;
     c.agent = "p2c2r-peer " P2_VERSION;

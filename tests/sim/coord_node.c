@@ -8,6 +8,7 @@
 #include "coordinator/core/breaker.h"
 #include "coordinator/core/budget.h"
 #include "coordinator/core/coord.h"
+#include "coordinator/core/flap.h"
 #include "hash.h"
 
 #define LATE (10 * P2_MS) // after its deadline a task may still be open that long
@@ -20,6 +21,15 @@ struct shun {
     uint32_t probe; // task + 1
 };
 
+// How often a peer joined, from its registrations.
+struct joins {
+    p2_ns last_ns[FLAP_JOINS];
+    uint32_t count;
+    bool held;
+    p2_ns held_until_ns;
+    p2_handle conn; // its latest registration
+};
+
 static struct {
     struct coord *core;
     struct coord_actions out;
@@ -30,6 +40,8 @@ static struct {
     uint64_t since_check;
     uint64_t accepted, paid;          // tasks; retries that cost a token
     struct shun *shuns;               // of peers and types
+    bool says_instance;               // the peer that is just heard
+    struct joins *joins;              // of peers
     p2_ns paid_ns[BUDGET_TOKENS_MAX]; // the latest of them, a ring
 } coord;
 
@@ -104,10 +116,12 @@ static struct shun *shun_of(const struct link *l, uint32_t type) {
 // Need not be given work of that type, or may only just have been let work again.
 static bool held_off(uint32_t peer, uint32_t content) {
     const struct shun *s = &coord.shuns[peer * SIM_TYPES + content_of(content)->type];
-    return s->open && sim.now < s->until_ns + 2 * P2_SEC;
+    return (s->open && sim.now < s->until_ns + 2 * P2_SEC) || sim.now < coord.joins[peer].held_until_ns + 2 * P2_SEC;
 }
 
 static void assigned_shunned(const struct link *l, uint32_t n) {
+    const struct joins *j = &coord.joins[peer_index(link_node(l))];
+    SIM_CHECK(!j->held || j->conn != link_handle(l), "task %u went to a peer that is held back", n);
     struct shun *s = shun_of(l, content_of(deed_of(n)->content)->type);
     if (!s || !s->open) return;
     SIM_CHECK(s->half && sim.now >= s->until_ns, "task %u went to a peer whose breaker is open", n);
@@ -118,6 +132,35 @@ static void assigned_shunned(const struct link *l, uint32_t n) {
 static void probe_over(const struct link *l, uint32_t n) {
     struct shun *s = shun_of(l, content_of(deed_of(n)->content)->type);
     if (s && s->probe == n + 1) s->probe = 0;
+}
+
+static void noted_joined(const struct coord_note *note) {
+    const struct link *l = link_find(note->conn);
+    if (!l || !link_node(l) || !coord.says_instance) return;
+    struct joins *j = &coord.joins[peer_index(link_node(l))];
+    p2_ns *oldest = &j->last_ns[j->count % FLAP_JOINS];
+    j->conn = note->conn;
+    // From here on it is wrong to give it work, unless it is said to be released.
+    bool often = j->count >= FLAP_JOINS && sim.now - *oldest < FLAP_SPAN_NS;
+    j->held = often || sim.now < j->held_until_ns;
+    if (often) j->held_until_ns = p2_ns_max(j->held_until_ns, sim.now + FLAP_BACKOFF_NS);
+    *oldest = sim.now;
+    j->count++;
+}
+
+static void noted_held(const struct coord_note *note) {
+    const struct link *l = link_find(note->conn);
+    if (!l || !link_node(l)) return;
+    struct joins *j = &coord.joins[peer_index(link_node(l))];
+    if (j->conn != note->conn) return;
+    if (note->kind == NOTE_PEER_HELD) {
+        SIM_CHECK(j->held, "a peer is held back that joined %u times", j->count);
+        SIM_CHECK(note->span_ns <= FLAP_BACKOFF_NS_MAX, "a peer is held back for too long");
+        j->held_until_ns = sim.now + note->span_ns;
+    } else {
+        SIM_CHECK(j->held && sim.now >= j->held_until_ns, "a peer is released too early");
+        j->held = false;
+    }
 }
 
 static void noted_breaker(const struct coord_note *note) {
@@ -305,6 +348,8 @@ static void noted(const struct coord_note *n) {
         sim_trace("coordinator %s", text.text);
     }
     if (n->kind == NOTE_TASK) noted_task(n);
+    if (n->kind == NOTE_PEER_JOINED) noted_joined(n);
+    if (n->kind == NOTE_PEER_HELD || n->kind == NOTE_PEER_RELEASED) noted_held(n);
     if (n->kind >= NOTE_BREAKER_OPEN && n->kind <= NOTE_BREAKER_CLOSED) noted_breaker(n);
 }
 
@@ -417,6 +462,7 @@ enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
     }
     heard_of_job(l, m);
     if (m->kind == P2_MSG_TASK_RESULT && book_number(&m->u.result.id, &n)) probe_over(l, n);
+    if (m->kind == P2_MSG_PEER_REGISTER) coord.says_instance = !p2_id_is_zero(&m->u.peer_register.instance);
     if (m->kind == P2_MSG_TASK_FAILURE) heard_failure(l, &m->u.failure.id, m->u.failure.retryable);
     step(&ev);
     return link_open(l) ? P2_OK : P2_ERR_CLOSED;
@@ -452,7 +498,8 @@ void coord_create_node(void) {
     coord.stalled_until = 0;
     coord.accepted = coord.paid = 0;
     coord.shuns = calloc((size_t)p->peers * SIM_TYPES, sizeof *coord.shuns);
-    P2_CHECK(coord.shuns);
+    coord.joins = calloc(p->peers, sizeof *coord.joins);
+    P2_CHECK(coord.shuns && coord.joins);
     uint64_t links = coord.limits.clients_max + coord.limits.peers_max + coord.limits.strangers_max;
     p2_blob_pool_init(&sim.coord_pool, 2 * coord.limits.payload_budget_bytes + links * (UINT64_C(1) << 20),
                       UINT64_C(16) << 20);
@@ -474,6 +521,7 @@ void coord_destroy_node(void) {
     hashes_close();
     coord_destroy(&coord.core);
     free(coord.shuns);
+    free(coord.joins);
     coord_actions_deinit(&coord.out);
     p2_codec_deinit(&sim.coord_codec);
     p2_blob_pool_deinit(&sim.coord_pool);

@@ -12,7 +12,8 @@
 struct peer {
     struct node node;
     uint32_t index, devices, slots, queue_depth;
-    bool up, leaving; // a process; it has said LEAVE
+    struct p2_id instance; // of its processes; zero: each has its own, or none
+    bool up, leaving;      // a process; it has said LEAVE
     struct worker *w;
     struct worker_actions out;
     struct worker_event later[LATER];
@@ -208,6 +209,7 @@ void peer_exec_gone(uint32_t peer, uint32_t exec) {
 static void process_start(struct peer *p) {
     struct worker_config c = worker_config_default();
     c.seed = p2_rng_next(&sim.rng);
+    c.instance = p->instance;
     c.types = sim_types;
     c.type_count = SIM_TYPES;
     c.agent = "simulated";
@@ -258,6 +260,9 @@ static void choose(struct peer *p) {
     double speeds[] = {1, 1, 2, 4, 20};
     double speed = speeds[below(5)] * (0.5 + p2_rng_unit(&sim.rng));
     p->devices = plan->crowd || chance(75) ? 1 : 2;
+    // Only where tasks may expire: who is held back cannot help.
+    if (plan->mode == PLAN_WILD && chance(70)) p->instance.b[0] = (uint8_t)(1 + p->index % 255);
+    p->instance.b[1] = (uint8_t)(p->index / 255);
     p->slots = 1 + below(plan->crowd ? 2 : 4);
     p->queue_depth = below(4);
     bool bad = plan->mode != PLAN_CALM && chance(30);

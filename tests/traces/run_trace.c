@@ -250,7 +250,12 @@ static void register_named(p2_handle conn) {
     rig_register(&st.rig, conn, (uint32_t)number("slots", 1), (uint32_t)number("depth", 0), mask, number("memory", 0));
 }
 
-static void on_peer(void) { register_named(connect_as(1, P2_ROLE_PEER)->conn); }
+static void on_peer(void) {
+    p2_handle conn = connect_as(1, P2_ROLE_PEER)->conn;
+    st.rig.instance = rig_id(number("instance", 0));
+    register_named(conn);
+}
+
 static void on_register(void) { register_named(named(1)->conn); }
 
 static void read_params(struct p2_param params[2]) {

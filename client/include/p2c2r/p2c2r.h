@@ -191,6 +191,8 @@ typedef struct p2c2r_cluster {
     int64_t uptime_us;
     int64_t rtt_us; // to the coordinator, smoothed
     char version[32];
+    uint64_t hedges;          // second runs of tasks that took long
+    uint32_t peers_held_back; // get no work for a while, because they join too often
     uint32_t unmet_count;
     p2c2r_unmet unmet[32]; // latest first
 } p2c2r_cluster;

@@ -210,6 +210,7 @@ void rig_register(struct rig *r, p2_handle conn, uint32_t slots, uint32_t queue_
     struct p2_msg_device device = {.kind = P2_DEVICE_FAKE, .memory_bytes = memory, .slots = slots};
     struct p2_msg_offer offers[3];
     struct p2_msg m = {.kind = P2_MSG_PEER_REGISTER};
+    m.u.peer_register.instance = r->instance;
     m.u.peer_register.slots = slots;
     m.u.peer_register.queue_depth = queue_depth;
     m.u.peer_register.devices = &device;

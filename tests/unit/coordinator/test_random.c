@@ -406,6 +406,7 @@ static void misbehave(struct actor *a) {
 }
 
 static void register_anew(struct actor *a) {
+    w.rig.instance = rig_id(chance(50) ? 1 + below(4) : 0);
     rig_register(&w.rig, a->conn, 1 + below(3), below(3), 1 + below(7), below(2) ? 0 : 500 + below(2000));
     listen_to_core();
 }

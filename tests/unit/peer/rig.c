@@ -32,6 +32,7 @@ const struct p2_task_type *const rig_types[2] = {&flip, &other};
 void rig_config(struct rig *r, uint32_t devices) {
     *r = (struct rig){.config = worker_config_default(), .now = 1000 * P2_SEC};
     r->config.seed = 42;
+    r->config.instance.b[15] = 9;
     r->config.types = rig_types;
     r->config.type_count = 2;
     r->config.agent = "test";

@@ -71,6 +71,7 @@ static void greets_and_registers(void **state) {
     assert_non_null(rig_action(&r, WORKER_ACT_ESTABLISHED, 0));
     const struct p2_msg_peer_register *reg = &rig_sent(&r, P2_MSG_PEER_REGISTER, 0)->u.peer_register;
     assert_int_equal(reg->device_count, 2);
+    assert_int_equal(reg->instance.b[15], 9);
     assert_int_equal(reg->devices[0].slots, 0); // not ready
     assert_int_equal(reg->devices[1].slots, 2);
     assert_int_equal(reg->slots, 2);
