@@ -14,7 +14,7 @@ struct coordinator_settings {
     const char *listen;
     int64_t clients_max, peers_max, strangers_max;
     int64_t tasks_max, tasks_per_client_max, queue_per_class_max;
-    int64_t attempts_max, retry_budget;
+    int64_t attempts_max, retry_budget, hedge;
     int64_t class_floor, reserve, client_share;
     int64_t client_tasks_rate, client_device_rate, budget_high;
     uint64_t client_bytes, client_bytes_rate;

@@ -22,6 +22,7 @@
     X(flap_ignored, "coordinator: nobody is held back for joining too often")                                          \
     X(joined_forgotten, "coordinator: who waits for an identical task is not woken when it ends")                      \
     X(load_kept, "coordinator: an ended job's load is not subtracted")                                                 \
+    X(loser_kept, "coordinator: of two runs the slower is not called off")                                             \
     X(map_entry_leaked, "coordinator: the stream of an ended task stays in its map")                                   \
     X(offer_after_drain, "coordinator: a draining peer keeps its offers")                                              \
     X(question_lost, "client: questions on their way are forgotten with the connection")                               \

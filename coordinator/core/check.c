@@ -52,7 +52,11 @@ static void check_task(const struct coord *c, const struct task *t) {
     P2_CHECK(task_by_id(c, cl, &t->id) == t && task_by_stream(c, cl, t->stream) == t && t->stream <= cl->stream_max);
     P2_CHECK(!task_recent(c, cl, &t->id));
     P2_CHECK(queued || joined ? r == NULL : t->state == TASK_RETURNING || r != NULL);
-    P2_CHECK(!r || (r->task == t->self && r->attempt == t->attempt));
+    P2_CHECK(!r || (r->task == t->self && r->attempt <= t->attempt));
+    const struct replica *second = p2_slab_get(&c->replicas, t->hedge);
+    P2_CHECK((t->hedge != P2_NO_HANDLE) == (second != NULL));
+    P2_CHECK(!second || (r && t->state == TASK_PLACED && t->keep && second->task == t->self));
+    P2_CHECK(!second || (second->peer != r->peer && second->attempt != r->attempt && second->attempt <= t->attempt));
     P2_CHECK(t->attempt <= c->limits.attempts_max && (!queued || t->attempt < c->limits.attempts_max));
     check_payload(t);
     check_result(t, r);
@@ -101,8 +105,10 @@ static void check_replica(const struct coord *c, const struct replica *r) {
     P2_CHECK(p && p2_list_linked(&r->in_peer) && in_map(&c->by_job, coord_pair_key(r->peer, r->stream), r->self));
     P2_CHECK((r->state == REPLICA_CANCELLING) == (t == NULL));
     P2_CHECK((r->state == REPLICA_CANCELLING) == p2_list_linked(&r->lingering));
+    P2_CHECK(!p2_heap_in(&r->straggler) || r->state == REPLICA_WAITING || r->state == REPLICA_SENT);
     if (!t) return;
-    P2_CHECK(t->replica == r->self && r->state != REPLICA_ENDED);
+    P2_CHECK((t->replica == r->self || t->hedge == r->self) && r->state != REPLICA_ENDED);
+    P2_CHECK(!p2_heap_in(&r->straggler) || (t->replica == r->self && t->hedge == P2_NO_HANDLE && t->keep));
     P2_CHECK((r->state == REPLICA_RETURNING) == (t->state == TASK_RETURNING));
     P2_CHECK(r->state != REPLICA_RECALLING || (r->asked && t->keep && !p2_list_linked(&r->outlet.link)));
     P2_CHECK(r->out.size == t->in.size && r->out.sent <= r->out.limit && r->out.sent <= t->in.have);
@@ -195,6 +201,7 @@ static void check_sessions(const struct coord *c) {
 
 void coord_check(const struct coord *c) {
     budget_check(&c->retries);
+    budget_check(&c->hedges);
     check_tasks(c);
     check_types(c);
     check_peers(c);

@@ -209,6 +209,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     flight_tick(c);
     if (!memo_awaits(c)) next_run(c);
     steal_run(c);
+    hedge_run(c);
     relay_flush(c);
     go_on_draining(c);
     if (!p2_list_empty(&c->settling)) c->again = true; // of what ended since
@@ -220,7 +221,7 @@ p2_ns coord_next_ns(const struct coord *c) {
     if (c->again) return c->now;
     const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
     p2_ns next = p2_ns_min(p2_ns_min(next_due_ns(c), steal_next_ns(c)), task_stalled_next_ns(c));
-    next = p2_ns_min(next, health_due_ns(c));
+    next = p2_ns_min(next, p2_ns_min(health_due_ns(c), hedge_due_ns(c)));
     if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
     if (deadline) next = p2_ns_min(next, deadline->key);

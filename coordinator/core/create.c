@@ -42,7 +42,7 @@ static bool make_tables(struct coord *c) {
            p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
            map(c, &c->by_id, l->tasks_max) && map(c, &c->by_stream, l->tasks_max) && map(c, &c->by_job, l->tasks_max) &&
            map(c, &c->recent_map, l->recent_max) && p2_heap_init(&c->timers, sessions_max(l)) &&
-           p2_heap_init(&c->deadlines, l->tasks_max) && make_cache(c) &&
+           p2_heap_init(&c->deadlines, l->tasks_max) && p2_heap_init(&c->stragglers, l->tasks_max) && make_cache(c) &&
            (c->recent = calloc(l->recent_max, sizeof *c->recent));
 }
 
@@ -58,6 +58,7 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     c->start_ns = c->now = c->excused_ns = now_ns;
     c->planned_ns = c->steal_look_ns = P2_NEVER;
     budget_init(&c->retries, c->limits.retry_budget_percent, c->limits.retry_floor, now_ns);
+    budget_init(&c->hedges, c->limits.hedge_percent, 0, now_ns);
     p2_rng_init(&c->rng, config->seed);
     p2_list_init(&c->pumping);
     p2_list_init(&c->lingering);
@@ -93,6 +94,7 @@ void coord_destroy(struct coord **at) {
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) p2_map_deinit(maps[i]);
     p2_heap_deinit(&c->timers);
     p2_heap_deinit(&c->deadlines);
+    p2_heap_deinit(&c->stragglers);
     next_deinit(c);
     health_deinit(c);
     estimate_deinit(c);
@@ -110,7 +112,8 @@ size_t coord_memory_bytes(const struct coord *c) {
     const struct p2_map *const maps[] = {&c->by_conn, &c->by_id,      &c->by_stream,
                                          &c->by_job,  &c->recent_map, &c->cache.by_key};
     size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + map_bytes(&c->by_flight) +
-                 c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
+                 c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines) +
+                 heap_bytes(&c->stragglers);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
     return sum + c->type_count * sizeof *c->types + next_bytes(c) + health_bytes(c) + estimate_bytes(c);

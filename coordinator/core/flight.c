@@ -95,14 +95,19 @@ void flight_over(struct coord *c, struct task *leader, bool alone) {
     stop(c, f);
 }
 
+static void take_run(struct coord *c, const struct task *to, p2_handle run) {
+    struct replica *r = p2_slab_get(&c->replicas, run);
+    r->task = to->self;
+    if (r->state == REPLICA_WAITING) r->id = to->id; // its peer has not heard of it
+}
+
 // Equal payloads: what of it the peer has, and what is here, is the new leader's from now on.
 static void hand_over(struct coord *c, struct flight *f, struct task *from, struct task *to) {
-    struct replica *r = p2_slab_get(&c->replicas, from->replica);
     unlink_member(f, to);
     lead(f, to);
-    from->memo.flight = from->replica = P2_NO_HANDLE;
-    to->replica = r->self;
-    r->task = to->self;
+    to->replica = from->replica;
+    to->hedge = from->hedge;
+    from->memo.flight = from->replica = from->hedge = P2_NO_HANDLE;
     spool_clear(&to->payload);
     to->payload = from->payload;
     to->dropped = from->dropped;
@@ -111,8 +116,9 @@ static void hand_over(struct coord *c, struct flight *f, struct task *from, stru
     memcpy(to->tried, from->tried, sizeof to->tried);
     to->tried_count = from->tried_count;
     to->placed_ns = from->placed_ns;
-    to->peer = from->peer;
-    if (r->state == REPLICA_WAITING) r->id = to->id; // its peer has not heard of it
+    take_run(c, to, to->replica);
+    if (to->hedge != P2_NO_HANDLE) take_run(c, to, to->hedge);
+    task_run_is(c, to, p2_slab_get(&c->replicas, to->replica));
     task_move_of(c, to, TASK_PLACED, WHY_TOOK_OVER, &from->id);
 }
 

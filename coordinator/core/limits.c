@@ -20,6 +20,7 @@ struct coord_limits coord_limits_default(void) {
         .steal = true,
         .retry_budget_percent = 10,
         .retry_floor = 10,
+        .hedge_percent = 5,
         .class_floor_percent = 5,
         .reserve_percent = 20,
         .client_share_percent = 50,
@@ -62,6 +63,7 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (!l->jobs_per_peer_max) return "jobs_per_peer_max is 0";
     if (!l->attempts_max || l->attempts_max > COORD_ATTEMPTS_CEILING) return "attempts_max is not in 1..8";
     if (l->retry_budget_percent > 100) return "retry_budget_percent is more than 100";
+    if (l->hedge_percent > 100) return "hedge_percent is more than 100";
     if (l->retry_floor > BUDGET_TOKENS_MAX) return "retry_floor is more than 1000";
     if (l->client_bytes_max < P2_TASK_PAYLOAD_MAX) return "client_bytes_max is less than one payload may be";
     if (l->client_burst_ns < 0) return "client_burst_ns is negative";

@@ -23,6 +23,7 @@ struct coord_limits {
     bool steal; // jobs that wait at one peer are recalled for a slot that is idle at another
     // Retries of failed jobs, budget.h; tasks of a lost peer are always tried again. percent 0: any number.
     uint32_t retry_budget_percent, retry_floor;
+    uint32_t hedge_percent; // of tasks that may have a second run, hedge.h; 0: none
 
     uint32_t class_floor_percent;  // of placements for each class below realtime that waits
     uint32_t reserve_percent;      // of slots for realtime and interactive

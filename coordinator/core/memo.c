@@ -83,12 +83,12 @@ static bool copy(struct coord *c, const struct spool *from, struct spool *to) {
 
 static bool answer(struct coord *c, struct task *t, const struct cache_entry *e) {
     if (!reserve(c, t, t->in.have + e->size) || !copy(c, &e->result, &t->result)) return false;
-    struct replica *r = p2_slab_get(&c->replicas, t->replica);
-    if (r) replica_cancel(c, r);
+    task_call_off(c, t);
     if (t->state == TASK_QUEUED) {
         t->attempt++; // a number of its own: an earlier attempt may have delivered half a result
         t->placed_ns = c->now;
     }
+    t->run_attempt = t->attempt;
     p2_inflow_begin(&t->result_in, t->attempt, e->size, e->size);
     t->result_in.have = e->size;
     p2_outflow_begin(&t->result_out, t->attempt, e->size, P2_STREAM_WINDOW);

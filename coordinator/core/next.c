@@ -98,8 +98,10 @@ void next_offer_added(struct coord *c, struct offer *o) {
 static struct supply supply_of(const struct coord *c, const struct offer *o) {
     const struct peer_device *d = &o->peer->devices[o->device];
     if (!health_lets(c, o)) return (struct supply){.slots = 0};
-    return (struct supply){
-        .slots = d->slots, .free = d->jobs < d->slots ? d->slots - d->jobs : 0, .lower = d->jobs_lower, .load_ns = d->load_ns};
+    return (struct supply){.slots = d->slots,
+                           .free = d->jobs < d->slots ? d->slots - d->jobs : 0,
+                           .lower = d->jobs_lower,
+                           .load_ns = d->load_ns};
 }
 
 void next_supply_update(struct coord *c, struct offer *o) {
@@ -211,18 +213,19 @@ static void unpark(struct coord *c, const struct parked *p) {
 }
 
 void next_place(struct coord *c, struct task *t, struct offer *o) {
-    const struct peer *p = o->peer;
-    uint32_t device = o->device;
     bool charged = t->returned; // when it was placed before
     pick_chosen(c, t, o);
     replica_place(c, t, o);
     t->returned = false;
-    if (charged) return;
-    const struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    if (!charged) next_charge(c, t, p2_slab_get(&c->replicas, t->replica));
+}
+
+void next_charge(struct coord *c, const struct task *t, const struct replica *r) {
+    const struct peer *p = p2_slab_get(&c->peers, r->peer);
     account_charge(t->flow->account, r->estimate_ns);
     P2_LIST_EACH (it, next, &p->offers) {
         const struct offer *other = P2_CONTAINER_OF(it, struct offer, in_peer);
-        if (other->device == device) share_placed(&c->types[other->type].queue, &c->limits, t->class_);
+        if (other->device == r->device) share_placed(&c->types[other->type].queue, &c->limits, t->class_);
     }
 }
 

@@ -27,6 +27,7 @@ struct flow;
 void next_run(struct coord *c);                                    // places what can be placed, a bounded number
 void next_place(struct coord *c, struct task *t, struct offer *o); // needs replica_room
 void next_tick(struct coord *c);                                   // ends what is stranded longer than its grace
+void next_charge(struct coord *c, const struct task *t, const struct replica *r); // a run of t was placed
 p2_ns next_due_ns(const struct coord *c);
 
 // What waits of one client in one type and class. Lends for the life of the client.

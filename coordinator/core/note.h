@@ -75,6 +75,8 @@ enum coord_why {
 enum coord_note_kind {
     NOTE_TASK,          // moved to `to` because of `why`
     NOTE_PICKED,        // which peer, and why it and not the next best; text
+    NOTE_HEDGED,        // a second run began: on which peer
+    NOTE_RUN_LOST,      // one of two runs is over without a result that counts: why, code
     NOTE_TASK_RESEND,   // its payload is asked for again
     NOTE_TASK_RECALL,   // it is asked back from that peer, for an idle slot elsewhere
     NOTE_PEER_JOINED,   // count: slots

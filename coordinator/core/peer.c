@@ -252,6 +252,7 @@ void peer_gone(struct coord *c, struct peer *p, enum coord_why why, enum p2_err 
     P2_LIST_EACH (it, next, &p->replicas) {
         struct replica *r = P2_CONTAINER_OF(it, struct replica, in_peer);
         struct task *t = p2_slab_get(&c->tasks, r->task);
+        if (t) task_drop_run(c, t, r, why, P2_ERR_PEER_LOST);
         replica_end(c, r, true);
         if (t) task_retry(c, t, why, P2_ERR_PEER_LOST, P2_NO_HANDLE);
     }

@@ -269,6 +269,7 @@ struct search {
     const struct coord *c;
     const struct task *t;
     bool untried_only, idle_only;
+    bool elsewhere;             // not where it runs
     const struct offer *except; // passed over; NULL: nobody
     struct offer *best;
     int64_t cost;
@@ -293,6 +294,7 @@ static void search_shelf(struct search *s, const struct shelf *shelf) {
         bool below = !beaten(s, least, o->free.tie);
         bool suits = o != s->except && pick_suits(s->t, o, s->untried_only);
         if (s->idle_only && looked++ == IDLE_LOOKED_AT) return;
+        if (s->elsewhere && o->peer->self == s->t->peer_handle) suits = false;
         if (below && suits && (!s->idle_only || pick_is_idle(o))) {
             int64_t cost = pick_cost(s->c, s->t, o).cost;
             if (!beaten(s, cost, o->free.tie)) {
@@ -332,6 +334,11 @@ struct offer *pick_best(struct coord *c, struct type_state *ts, const struct tas
 
 struct offer *pick_idle(struct coord *c, struct type_state *ts, const struct task *t) {
     struct search s = {.c = c, .t = t, .untried_only = true, .idle_only = true};
+    return search(&s, &ts->pick);
+}
+
+struct offer *pick_spare(struct coord *c, struct type_state *ts, const struct task *t) {
+    struct search s = {.c = c, .t = t, .untried_only = true, .idle_only = true, .elsewhere = true};
     return search(&s, &ts->pick);
 }
 

@@ -93,6 +93,8 @@ uint64_t pick_memory_max(const struct pick_index *x, uint32_t kinds);           
 
 // NULL: nobody suitable is free. A peer that has failed the task gets it again only when there is nobody else.
 struct offer *pick_best(struct coord *c, struct type_state *ts, const struct task *t);
+// Of peers with an idle slot that have not tried it and do not run it. NULL: there is none.
+struct offer *pick_spare(struct coord *c, struct type_state *ts, const struct task *t);
 void pick_chosen(struct coord *c, const struct task *t, struct offer *o); // before it is placed: turns, notes
 
 // The best by the strategy whose device has a slot that is idle and nothing is recalled for, and that the task has not

@@ -121,7 +121,7 @@ static void fill_assign(const struct coord *c, struct p2_msg *m, const struct ta
 static void fill_delivery(struct p2_msg *m, const struct task *t, const struct piece *piece) {
     m->kind = P2_MSG_RESULT_DELIVERY;
     m->u.delivery = (struct p2_msg_result_delivery){.id = t->id,
-                                                    .attempt = t->attempt,
+                                                    .attempt = t->result_out.attempt,
                                                     .peer = t->peer,
                                                     .cached = t->memo.cached,
                                                     .queue_ns = t->placed_ns - t->accepted_ns,
@@ -165,7 +165,7 @@ static void send_payload(struct coord *c, struct session *s, struct replica *r, 
 static void send_result(struct coord *c, struct session *s, struct task *t, const struct piece *piece) {
     struct p2_msg m = {.stream = t->stream};
     if (t->delivery_begun)
-        fill_chunk(&m, piece, t->attempt);
+        fill_chunk(&m, piece, t->result_out.attempt);
     else
         fill_delivery(&m, t, piece);
     t->delivery_begun = true;

@@ -15,6 +15,7 @@ static const uint8_t legal[REPLICA_STATES] = {
 
 void replica_move(struct coord *c, struct replica *r, enum replica_state to) {
     P2_CHECK(legal[r->state] & TO(to));
+    if (to != REPLICA_SENT) p2_heap_remove(&c->stragglers, &r->straggler);
     if (r->state == REPLICA_CANCELLING) p2_list_remove(&r->lingering);
     if (to == REPLICA_CANCELLING) {
         r->linger_until_ns = c->now + c->limits.cancel_linger_ns;
@@ -43,7 +44,7 @@ static uint32_t take_stream(struct peer *p) {
 
 bool replica_room(const struct coord *c) { return c->replicas.live < c->replicas.capacity; }
 
-void replica_place(struct coord *c, struct task *t, struct offer *o) {
+static struct replica *start(struct coord *c, struct task *t, struct offer *o) {
     struct peer *p = o->peer;
     p2_handle h;
     struct replica *r = p2_slab_alloc(&c->replicas, &h);
@@ -59,6 +60,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     r->class_ = t->class_;
     r->estimate_ns = estimate(t, o);
     r->placed_ns = c->now;
+    p2_heap_node_init(&r->straggler);
     p2_list_init(&r->lingering);
     p2_list_init(&r->in_peer);
     p2_list_init(&r->in_offer);
@@ -71,15 +73,32 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     } while (!p2_map_put(&c->by_job, &key, h));
     p2_list_push_back(&p->replicas, &r->in_peer);
     next_job_taken(c, p, r);
-    steal_job_given(c, r, o);
+    if (t->replica == P2_NO_HANDLE) steal_job_given(c, r, o); // of two runs none is recalled
     health_job_given(c, r);
     peer_take_job(c, p, r->device, r->estimate_ns);
+    return r;
+}
 
-    t->replica = h;
+void replica_place(struct coord *c, struct task *t, struct offer *o) {
+    struct replica *r = start(c, t, o);
+    t->replica = r->self;
     t->placed_ns = c->now;
-    t->peer = p->id;
-    t->peer_handle = p->self;
+    task_run_is(c, t, r);
     task_move(c, t, TASK_PLACED, WHY_PICKED, P2_OK);
+    hedge_watch(c, t, r);
+    relay_wake_payload(c, r);
+}
+
+void replica_hedge(struct coord *c, struct task *t, struct offer *o) {
+    steal_job_left(c, p2_slab_get(&c->replicas, t->replica));
+    struct replica *r = start(c, t, o);
+    t->hedge = r->self;
+    c->stats.attempts_hedged++;
+    struct coord_note *n = coord_note_add(c, NOTE_HEDGED);
+    n->task = t->id;
+    n->peer = o->peer->id;
+    n->attempt = r->attempt;
+    n->span_ns = c->now - t->accepted_ns;
     relay_wake_payload(c, r);
 }
 
@@ -103,7 +122,7 @@ void replica_end(struct coord *c, struct replica *r, bool by_us) {
 
 void replica_cancel(struct coord *c, struct replica *r) {
     struct task *t = p2_slab_get(&c->tasks, r->task);
-    if (t) t->replica = P2_NO_HANDLE;
+    if (t) task_drop_run(c, t, r, WHY_NONE, P2_OK);
     r->task = P2_NO_HANDLE;
     if (r->state == REPLICA_WAITING) {
         replica_end(c, r, false);
@@ -183,8 +202,8 @@ static struct replica *find_job(struct coord *c, struct session *s, const struct
     return r;
 }
 
-void replica_reject_result(struct coord *c, struct task *t, enum coord_why why, enum p2_err code) {
-    struct replica *r = p2_slab_get(&c->replicas, t->replica);
+static void reject(struct coord *c, struct task *t, struct replica *r, enum coord_why why, enum p2_err code) {
+    if (r) task_run_is(c, t, r);
     struct peer *p = t->memo.cached ? NULL : p2_slab_get(&c->peers, t->peer_handle);
     p2_handle tried = p ? p->self : P2_NO_HANDLE;
     if (p && why != WHY_MEMORY) {
@@ -192,9 +211,14 @@ void replica_reject_result(struct coord *c, struct task *t, enum coord_why why, 
         peer_learn_failure(p);
     }
     if (r && why == WHY_PEER_FAILED) health_job_failed(c, r);
+    if (r) task_drop_run(c, t, r, why, code);
     if (r) replica_cancel(c, r);
     if (why != WHY_MEMORY) memo_rejected(c, t);
     task_retry(c, t, why, code, tried);
+}
+
+void replica_reject_result(struct coord *c, struct task *t, enum coord_why why, enum p2_err code) {
+    reject(c, t, p2_slab_get(&c->replicas, t->replica), why, code);
 }
 
 static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) {
@@ -204,7 +228,7 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
     peer_learn_result(c, p, r, &t->times);
     health_job_succeeded(c, r);
     estimate_add(c, t->type, t->cost.size_class, c->now - r->placed_ns);
-    t->replica = P2_NO_HANDLE;
+    task_drop_run(c, t, r, WHY_NONE, P2_OK);
     replica_end(c, r, false);
     memo_result_whole(c, t);
 }
@@ -240,8 +264,20 @@ static void take_piece(struct coord *c, struct session *s, struct replica *r, co
     }
 }
 
+// The result of r begins: the task is its own, and the other run is not wanted any more.
+static void win(struct coord *c, struct task *t, const struct replica *r) {
+    struct replica *other = p2_slab_get(&c->replicas, t->replica == r->self ? t->hedge : t->replica);
+    if (other && !P2_CANARY(loser_kept)) {
+        if (r->self == t->hedge) estimate_add(c, t->type, t->cost.size_class, c->now - other->placed_ns);
+        task_drop_run(c, t, other, WHY_RESULT, P2_OK);
+        replica_cancel(c, other);
+    }
+    task_run_is(c, t, r);
+}
+
 static void begin_result(struct coord *c, struct session *s, struct replica *r, const struct p2_msg_task_result *m) {
     struct task *t = p2_slab_get(&c->tasks, r->task);
+    win(c, t, r);
     p2_inflow_begin(&t->result_in, r->attempt, m->payload_size, P2_STREAM_WINDOW);
     p2_outflow_begin(&t->result_out, r->attempt, m->payload_size, P2_STREAM_WINDOW);
     t->latency_ns = c->now - t->accepted_ns;
@@ -273,7 +309,7 @@ void replica_on_result(struct coord *c, struct session *s, const struct p2_msg *
     if (!may || !p2_outflow_done(&r->out)) {
         break_rules(c, s, P2_ERR_UNEXPECTED_MESSAGE, "a second result, or one before its payload was whole");
     } else if (result->payload_size > t->cost.result_bytes_max) {
-        replica_reject_result(c, p2_slab_get(&c->tasks, r->task), WHY_PEER_FAILED, P2_ERR_RESULT_TOO_LARGE);
+        reject(c, p2_slab_get(&c->tasks, r->task), r, WHY_PEER_FAILED, P2_ERR_RESULT_TOO_LARGE);
     } else if (result->raw_size > result->payload_size) {
         break_rules(c, s, P2_ERR_BAD_MESSAGE, "a result's first bytes are more than all of it");
     } else {
@@ -302,7 +338,7 @@ static void fail(struct coord *c, struct replica *r, const struct p2_msg_error *
     struct task *t = p2_slab_get(&c->tasks, r->task);
     p2_handle tried = p->self;
     bool cancelled = r->state == REPLICA_CANCELLING;
-    if (t) t->replica = P2_NO_HANDLE;
+    if (t) task_drop_run(c, t, r, WHY_PEER_FAILED, code);
     if (!cancelled) peer_learn_failure(p);
     if (!cancelled && e->retryable) health_job_failed(c, r); // else it would have failed everywhere
     replica_end(c, r, by_us);

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/heap.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "coordinator/core/note.h"
@@ -43,8 +44,10 @@ struct replica {
     struct p2_list lingering; // in coord.lingering while CANCELLING
     p2_ns linger_until_ns;
     uint32_t stream, device, attempt;
-    uint32_t type; // index into coord.types
-    bool probe; // of a breaker that is half open
+    uint32_t type;                 // index into coord.types
+    struct p2_heap_node straggler; // in coord.stragglers while a second run may begin beside it
+    p2_ns straggle_ns;             // so long is long
+    bool probe;                    // of a breaker that is half open
     struct p2_id id;
     enum p2_class class_;
     p2_ns estimate_ns, placed_ns;
@@ -61,6 +64,7 @@ struct replica {
 
 bool replica_room(const struct coord *c);
 void replica_place(struct coord *c, struct task *t, struct offer *o); // needs replica_room
+void replica_hedge(struct coord *c, struct task *t, struct offer *o); // the same, beside the run it has
 void replica_move(struct coord *c, struct replica *r, enum replica_state to);
 void replica_cancel(struct coord *c, struct replica *r); // told to its peer when it knows of it; lets go of the task
 void replica_end(struct coord *c, struct replica *r, bool by_us);

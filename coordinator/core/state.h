@@ -17,6 +17,7 @@
 #include "coordinator/core/flap.h"
 #include "coordinator/core/flight.h"
 #include "coordinator/core/health.h"
+#include "coordinator/core/hedge.h"
 #include "coordinator/core/next.h"
 #include "coordinator/core/peer.h"
 #include "coordinator/core/queue.h"
@@ -87,8 +88,10 @@ struct coord {
     struct p2_list full_clients; // those that were found to hold their share of slots
     uint32_t slots;              // of all devices behind offers
     struct budget retries;       // of jobs that failed
-    struct health *health;       // for each peer slot and type
-    struct p2_heap mending;      // open breakers
+    struct budget hedges;
+    struct p2_heap stragglers; // first runs that may get a second beside them, by when
+    struct health *health;     // for each peer slot and type
+    struct p2_heap mending;    // open breakers
     struct flap flap;
     struct p2_heap held; // peers held back
     struct coord_stats stats;

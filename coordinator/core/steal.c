@@ -38,7 +38,8 @@ void steal_offer_update(struct coord *c, struct offer *o) {
 static bool may_be_asked(const struct coord *c, const struct replica *r, const struct task *t) {
     const struct peer *p = p2_slab_get(&c->peers, r->peer);
     bool open = r->state == REPLICA_WAITING || r->state == REPLICA_SENT;
-    return c->limits.steal && t && t->keep && t->recalls < STEAL_RECALLS_MAX && open && !r->kept &&
+    bool one = t && t->hedge == P2_NO_HANDLE && t->attempt == r->attempt; // the only run, and the last
+    return c->limits.steal && t && t->keep && t->recalls < STEAL_RECALLS_MAX && one && open && !r->kept &&
            peer_session(c, p)->features & P2_FEATURE_RECALL;
 }
 
@@ -212,7 +213,7 @@ void steal_take_back(struct coord *c, struct replica *r, bool by_us) {
     c->stats.recalls_returned++;
     replica_end(c, r, by_us);
     t->replica = P2_NO_HANDLE;
-    t->attempt--; // that one did not take place
+    t->run_attempt = --t->attempt; // that one did not take place
     t->returned = true;
     t->unready = false;
     task_move(c, t, TASK_QUEUED, WHY_RECALLED, P2_OK);

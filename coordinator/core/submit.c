@@ -191,6 +191,7 @@ static void accept(struct coord *c, struct session *s, struct task *t, const str
     task_await(c, t);
     task_move(c, t, TASK_QUEUED, WHY_SUBMITTED, P2_OK);
     budget_earn(&c->retries);
+    budget_earn(&c->hedges);
     sched_task_waits(c, t);
     struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
     m.u.accepted.id = t->id;

@@ -28,7 +28,7 @@ static struct coord_note *note_move(struct coord *c, const struct task *t, enum 
     n->code = code;
     n->class_ = t->class_;
     n->task = t->id;
-    n->attempt = t->attempt;
+    n->attempt = t->run_attempt;
     n->span_ns = c->now - t->accepted_ns;
     n->text = text;
     if (t->attempt) n->peer = t->peer;
@@ -157,9 +157,8 @@ static void tell_end(struct coord *c, const struct task *t, const struct task_en
 
 void task_end(struct coord *c, struct task *t, const struct task_end *e) {
     flight_leave(c, t, e);
-    struct replica *r = p2_slab_get(&c->replicas, t->replica);
-    P2_CHECK(!r || e->last != TASK_DONE);
-    if (r) replica_cancel(c, r);
+    P2_CHECK(t->replica == P2_NO_HANDLE || e->last != TASK_DONE);
+    task_call_off(c, t);
     state_move(c, t, e->last);
     note_move(c, t, e->why, e->code, e->text);
     tell_end(c, t, e);
@@ -171,6 +170,37 @@ void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err 
     const struct task_end end = {
         .last = TASK_FAILED, .why = why, .code = code, .retryable = p2_err_retryable(code), .text = p2_str(sentence)};
     task_end(c, t, &end);
+}
+
+// ---- its runs ---------------------------------------------------------------------------------------------------
+
+void task_run_is(struct coord *c, struct task *t, const struct replica *r) {
+    t->peer_handle = r->peer;
+    t->peer = ((const struct peer *)p2_slab_get(&c->peers, r->peer))->id;
+    t->run_attempt = r->attempt;
+}
+
+void task_drop_run(struct coord *c, struct task *t, const struct replica *r, enum coord_why why, enum p2_err code) {
+    bool second = t->hedge == r->self;
+    if (!second && t->replica != r->self) return;
+    const struct replica *other = p2_slab_get(&c->replicas, second ? t->replica : t->hedge);
+    t->replica = other ? other->self : P2_NO_HANDLE;
+    t->hedge = P2_NO_HANDLE;
+    if (!other) return;
+    task_run_is(c, t, other);
+    if (why == WHY_NONE) return;
+    struct coord_note *n = coord_note_add(c, NOTE_RUN_LOST);
+    n->why = why;
+    n->code = code;
+    n->task = t->id;
+    n->peer = ((const struct peer *)p2_slab_get(&c->peers, r->peer))->id;
+    n->attempt = r->attempt;
+    n->span_ns = c->now - t->accepted_ns;
+}
+
+void task_call_off(struct coord *c, struct task *t) {
+    struct replica *r;
+    while ((r = p2_slab_get(&c->replicas, t->replica))) replica_cancel(c, r);
 }
 
 // ---- another attempt -------------------------------------------------------------------------------------------
@@ -205,12 +235,12 @@ static bool may_retry(struct coord *c, enum coord_why why) {
 }
 
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried) {
-    t->replica = P2_NO_HANDLE;
+    if (tried != P2_NO_HANDLE && t->tried_count < COORD_ATTEMPTS_CEILING) t->tried[t->tried_count++] = tried;
+    if (t->replica != P2_NO_HANDLE) return; // its other run goes on
     t->delivery_begun = false;
     outlet_close(&t->outlet);
     spool_clear(&t->result);
     memo_run_lost(c, t);
-    if (tried != P2_NO_HANDLE && t->tried_count < COORD_ATTEMPTS_CEILING) t->tried[t->tried_count++] = tried;
     uint32_t most = c->limits.attempts_max;
     if (P2_CANARY(attempts_off_by_one)) most++;
     if (P2_CANARY(attempts_too_few)) most--;

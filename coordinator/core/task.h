@@ -23,7 +23,8 @@ struct client;
 struct flow;
 
 struct task {
-    p2_handle self, client, replica; // replica: the run in progress, or none
+    p2_handle self, client;
+    p2_handle replica, hedge; // the run in progress, or none; a second one beside it, hedge.h
     enum task_state state;
     struct p2_id id;
     uint32_t stream; // the client's
@@ -53,7 +54,8 @@ struct task {
     uint64_t awaited_have;
     uint64_t arrival; // kept for life: a task that comes back goes before those that came after it
 
-    uint32_t attempt;                        // placements so far
+    uint32_t attempt;                        // runs so far
+    uint32_t run_attempt;                    // of the run that `peer` has or had
     p2_handle tried[COORD_ATTEMPTS_CEILING]; // peers not to be asked again
     uint32_t tried_count;
     uint32_t recalls; // times it was asked back from a peer
@@ -97,7 +99,13 @@ void task_move_of(struct coord *c, struct task *t, enum task_state to, enum coor
 void task_end(struct coord *c, struct task *t, const struct task_end *e);
 void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, const char *sentence);
 
-// Its replica is gone without a result: queued again, or failed when no attempt is left, or, where its peer is still
+// `peer` is that of r.
+void task_run_is(struct coord *c, struct task *t, const struct replica *r);
+// r is none of its runs any more; a second one, if there is one, takes its place. A why is noted when there is.
+void task_drop_run(struct coord *c, struct task *t, const struct replica *r, enum coord_why why, enum p2_err code);
+void task_call_off(struct coord *c, struct task *t); // all its runs
+
+// A run of it was dropped without a result. Nothing more when there is another; else it is queued again, or failed when no attempt is left, or, where its peer is still
 // there and failed it, no token of the retry budget. `tried` is not asked again.
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried);
 

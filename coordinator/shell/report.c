@@ -10,6 +10,8 @@
 static enum p2_log_level level_of(const struct coord_note *n) {
     switch (n->kind) {
     case NOTE_TASK: return n->to == TASK_FAILED ? P2_LOG_INFO : P2_LOG_DEBUG;
+    case NOTE_HEDGED:
+    case NOTE_RUN_LOST:
     case NOTE_TASK_RESEND:
     case NOTE_TASK_RECALL:
     case NOTE_CLIENT_JOINED:

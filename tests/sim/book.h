@@ -24,12 +24,11 @@ struct deed { // one task
     bool asked_to_end, abandoned, over; // at the client: over once its ticket has ended
     // at the coordinator
     bool accepted, ended, done, waits, refused;
-    bool placed;     // a peer was given it and not told to stop
-    uint32_t run_of; // its run began as that one's: number + 1; 0: as its own
-    p2_handle owner; // the link it was assigned on, until that peer has answered, given it back or been told to stop
-    bool unpaid; // ended for want of a retry token
+    uint32_t hedges; // second runs
+    bool unpaid;     // ended for want of a retry token
     p2_ns accepted_ns, due_ns, waits_since_ns;
     uint32_t attempt, delivered_attempt, answers;
+    uint32_t attempts;                                                        // those said, one bit each
     uint32_t had[BOOK_PEERS], failed_by[BOOK_PEERS], had_count, failed_count; // peers
     p2_ns failed_ns[BOOK_PEERS];
 };

@@ -10,6 +10,7 @@
 #include "coordinator/core/coord.h"
 #include "coordinator/core/flap.h"
 #include "hash.h"
+#include "runs.h"
 
 #define LATE (10 * P2_MS) // after its deadline a task may still be open that long
 
@@ -38,7 +39,9 @@ static struct {
     uint32_t open;       // accepted, not ended
     p2_ns stalled_until; // it was not run before then: what it does late is not its fault
     uint64_t since_check;
-    uint64_t accepted, paid;          // tasks; retries that cost a token
+    uint32_t waiting[SIM_TYPES];
+    uint64_t accepted, hedged;        // tasks, second runs
+    uint64_t paid;                    // tasks; retries that cost a token
     struct shun *shuns;               // of peers and types
     bool says_instance;               // the peer that is just heard
     struct joins *joins;              // of peers
@@ -62,6 +65,7 @@ static struct coord_limits limits_for(const struct plan *p) {
     l.steal = !chance(15);
     l.retry_budget_percent = chance(20) ? 0 : 1 + below(20);
     l.retry_floor = below(11);
+    l.hedge_percent = chance(20) ? 0 : 1 + below(30);
     l.heartbeat_ns = between(1, p->crowd ? 8 : 4) * P2_SEC;
     l.ping_ns = 10 * P2_SEC;
     l.ping_busy_ns = 5 * P2_SEC;
@@ -191,14 +195,14 @@ static void said_assign(const struct link *l, const struct p2_msg_task_assign *m
     struct deed *d = deed_of(n);
     SIM_CHECK(d->accepted && !d->ended, "task %u was assigned after its end", n);
     SIM_CHECK(sim.now < d->due_ns, "task %u was assigned after its deadline", n);
-    const struct link *owner = link_find(d->owner);
-    SIM_CHECK(!owner || !link_open(owner) || link_tampered(owner), "task %u was assigned while another peer has it", n);
-    SIM_CHECK(m->attempt > d->attempt, "task %u: attempt %u follows %u", n, m->attempt, d->attempt);
+    bool again = d->attempts >> m->attempt & 1; // of two runs the second may be said first
+    SIM_CHECK(!again && (m->attempt > d->attempt || d->hedges), "task %u: attempt %u follows %u", n, m->attempt,
+              d->attempt);
     SIM_CHECK(m->attempt <= coord.limits.attempts_max, "task %u has attempt %u", n, m->attempt);
-    d->attempt = m->attempt;
-    d->placed = true;
-    d->owner = link_handle(l);
-    d->run_of = 0;
+    if (m->attempt > d->attempt) d->attempt = m->attempt;
+    d->attempts |= 1u << m->attempt;
+    SIM_CHECK(runs_of(n) == 0 || d->hedges, "task %u has a second run for no reason", n);
+    run_begins(n, m->attempt, link_handle(l));
     if (!link_node(l)) return;
     uint32_t peer = peer_index(link_node(l));
     if (has_failed(d, peer)) {
@@ -233,18 +237,11 @@ static void said_end(const struct link *l, const struct p2_id *id, enum p2_err c
         SIM_CHECK(attempt == coord.limits.attempts_max, "task %u was given up after %u attempts", n, attempt);
 }
 
-// A run is known to its peer by the task it began for, also when an identical one has taken it over.
-static void said_cancel(const struct link *l, const struct p2_id *id) {
+static void said_cancel(const struct link *l, const struct p2_msg_task_cancel *m) {
     uint32_t n;
-    if (!book_number(id, &n)) return;
-    deed_of(n)->placed = false;
-    deed_of(n)->owner = 0;
+    if (!book_number(&m->id, &n)) return;
+    run_ends(n, m->attempt, link_handle(l));
     probe_over(l, n);
-    for (uint32_t i = 0; i < book_count(); i++) {
-        if (deed_of(i)->run_of != n + 1) continue;
-        deed_of(i)->placed = false;
-        deed_of(i)->owner = 0;
-    }
 }
 
 // Nobody here breaks the protocol but by tampering.
@@ -262,24 +259,23 @@ static void said(const struct link *l, const struct p2_msg *m) {
     case P2_MSG_RESULT_DELIVERY: said_delivery(l, &m->u.delivery); break;
     case P2_MSG_TASK_ENDED: said_end(l, &m->u.ended.id, m->u.ended.code, m->u.ended.attempt); break;
     case P2_MSG_TASK_TIMEOUT: said_end(l, &m->u.timeout.id, P2_ERR_DEADLINE_EXCEEDED, m->u.timeout.attempt); break;
-    case P2_MSG_TASK_CANCEL: said_cancel(l, &m->u.cancel.id); break;
+    case P2_MSG_TASK_CANCEL: said_cancel(l, &m->u.cancel); break;
     case P2_MSG_ERROR: said_error(l, m); break;
     default: break;
     }
 }
 
 // The run of a task that ends goes on for an identical one: its peer need not be told.
-static void noted_taken_over(const struct coord_note *note, struct deed *d) {
+static void noted_taken_over(const struct coord_note *note, uint32_t by) {
     uint32_t n;
+    struct deed *d = deed_of(by);
     SIM_CHECK(book_number(&note->of, &n), "the run of a task that nobody submitted was taken over");
     struct deed *from = deed_of(n);
     SIM_CHECK(from->content == d->content && !from->ended, "the run of task %u was taken over by another kind", n);
-    d->placed = from->placed;
-    d->run_of = from->run_of ? from->run_of : n + 1;
-    d->owner = from->owner;
+    runs_taken_over(n, by);
+    d->hedges += from->hedges;
     d->attempt = from->attempt;
-    from->placed = false;
-    from->owner = 0;
+    d->attempts = from->attempts;
 }
 
 // Retries are at most the share of tasks, what was there at the start, and what time brings; and none is denied unless
@@ -302,18 +298,36 @@ static void denied_retry(uint32_t n) {
     deed_of(n)->unpaid = true;
 }
 
+static void set_waits(struct deed *d, bool waits) {
+    uint32_t *count = &coord.waiting[content_of(d->content)->type];
+    *count += (uint32_t)waits - (uint32_t)d->waits;
+    d->waits = waits;
+    d->waits_since_ns = sim.now;
+}
+
+// A second run: of a payload that is kept, when no task of its type waits, and for few tasks only.
+static void noted_hedged(const struct coord_note *note) {
+    uint32_t n;
+    SIM_CHECK(book_number(&note->task, &n), "a second run of a task that nobody submitted");
+    struct deed *d = deed_of(n);
+    const struct content *about = content_of(d->content);
+    d->hedges++;
+    coord.hedged++;
+    SIM_CHECK(!d->ended && !d->waits, "task %u got a second run, and has none", n);
+    SIM_CHECK(about->payload_size <= P2_STREAM_WINDOW, "task %u got a second run, and its payload is not kept", n);
+    SIM_CHECK(!coord.waiting[about->type], "task %u got a second run, and others of its type wait", n);
+    SIM_CHECK(coord.hedged * 100 <= coord.accepted * coord.limits.hedge_percent,
+              "task %u got a second run, the %" PRIu64 "th of %" PRIu64 " tasks", n, coord.hedged, coord.accepted);
+}
+
 static void noted_task(const struct coord_note *note) {
     uint32_t n;
     SIM_CHECK(book_number(&note->task, &n), "a note of a task that nobody submitted");
     struct deed *d = deed_of(n);
-    d->waits = false;
+    set_waits(d, note->to == TASK_QUEUED);
     if (note->to == TASK_REFUSED) {
         d->refused = true;
         return;
-    }
-    if (note->to == TASK_QUEUED) {
-        d->waits = true;
-        d->waits_since_ns = sim.now;
     }
     bool pays = note->why == WHY_PEER_FAILED || note->why == WHY_MEMORY || note->why == WHY_CLIENT_ASKED;
     if (note->to == TASK_QUEUED && pays) paid_retry(n);
@@ -326,10 +340,9 @@ static void noted_task(const struct coord_note *note) {
         d->due_ns = sim.now + p2_ns_min(d->left_ns, coord.limits.deadline_ns_max);
         SIM_CHECK(++coord.open <= coord.limits.tasks_max, "more than %u tasks are open", coord.limits.tasks_max);
     }
-    if (note->why == WHY_TOOK_OVER) noted_taken_over(note, d);
-    bool asked = note->to == TASK_CANCELLED || note->to == TASK_EXPIRED;
-    SIM_CHECK(!asked || !d->placed, "task %u ended, and its peer was not told", n);
-    if (note->to == TASK_QUEUED || note->to >= TASK_RETURNING) d->placed = false;
+    if (note->why == WHY_TOOK_OVER) noted_taken_over(note, n);
+    SIM_CHECK(note->to == TASK_PLACED || runs_of(n) == 0, "task %u is %s, and a peer that runs it was not told", n,
+              task_state_name(note->to));
     if (note->to < TASK_DONE) return;
     SIM_CHECK(d->accepted && !d->ended, "task %u ended twice", n);
     d->ended = true;
@@ -348,6 +361,8 @@ static void noted(const struct coord_note *n) {
         sim_trace("coordinator %s", text.text);
     }
     if (n->kind == NOTE_TASK) noted_task(n);
+    if (n->kind == NOTE_HEDGED) noted_hedged(n);
+    if (n->kind == NOTE_PEER_LOST) runs_lost(n->conn);
     if (n->kind == NOTE_PEER_JOINED) noted_joined(n);
     if (n->kind == NOTE_PEER_HELD || n->kind == NOTE_PEER_RELEASED) noted_held(n);
     if (n->kind >= NOTE_BREAKER_OPEN && n->kind <= NOTE_BREAKER_CLOSED) noted_breaker(n);
@@ -407,34 +422,26 @@ static void on_tick(struct timer *t) {
 
 // ---- what it hears -------------------------------------------------------------------------------------------------
 
-// What the peer that has the task says of it.
-static void heard_of_job(const struct link *l, const struct p2_msg *m) {
-    bool failure = m->kind == P2_MSG_TASK_FAILURE, result = m->kind == P2_MSG_TASK_RESULT;
-    bool returned = m->kind == P2_MSG_TASK_RECALLED && m->u.recalled.returned;
-    uint32_t n;
-    if (!failure && !result && !returned) return;
-    const struct p2_id *id = failure ? &m->u.failure.id : result ? &m->u.result.id : &m->u.recalled.id;
-    if (!book_number(id, &n)) return;
-    struct deed *d = deed_of(n);
-    for (uint32_t i = 0; d->owner != link_handle(l); i++) { // who took the run over
-        while (i < book_count() && deed_of(i)->run_of != n + 1) i++;
-        if (i >= book_count()) return;
-        d = deed_of(i);
-    }
-    d->owner = 0;
-    if (!returned) return;
-    SIM_CHECK(m->u.recalled.attempt == d->attempt, "task %u: attempt %u was given back, it was %u", n,
-              m->u.recalled.attempt, d->attempt);
-    d->attempt--; // that one did not take place
+// A job given back did not take place: its number comes again.
+static void heard_returned(const struct link *l, const struct p2_msg_task_recalled *m) {
+    uint32_t n, owner;
+    if (!m->returned || !book_number(&m->id, &n) || !run_owner(n, m->attempt, link_handle(l), &owner)) return;
+    struct deed *d = deed_of(owner);
+    SIM_CHECK(m->attempt == d->attempt, "task %u: attempt %u was given back, it was %u", owner, m->attempt, d->attempt);
+    d->attempts &= ~(1u << d->attempt--);
+    run_ends(n, m->attempt, link_handle(l));
+    probe_over(l, n);
 }
 
-static void heard_failure(const struct link *l, const struct p2_id *id, bool retryable) {
+static void heard_failure(const struct link *l, const struct p2_msg_task_failure *m) {
     uint32_t n;
-    if (!book_number(id, &n) || !link_node(l)) return;
+    if (!book_number(&m->id, &n)) return;
+    run_ends(n, m->attempt, link_handle(l));
+    if (!link_node(l)) return;
     struct deed *d = deed_of(n);
     struct shun *s = shun_of(l, content_of(d->content)->type);
     probe_over(l, n);
-    if (!retryable) return;
+    if (!m->retryable) return;
     if (s) s->failures++;
     uint32_t peer = peer_index(link_node(l));
     add(d->failed_by, &d->failed_count, peer);
@@ -460,10 +467,13 @@ enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
     if (m->kind == P2_MSG_TASK_SUBMIT && book_number(&m->u.submit.id, &n) && !deed_of(n)->accepted) {
         deed_of(n)->left_ns = m->u.submit.deadline_ns;
     }
-    heard_of_job(l, m);
-    if (m->kind == P2_MSG_TASK_RESULT && book_number(&m->u.result.id, &n)) probe_over(l, n);
+    if (m->kind == P2_MSG_TASK_RECALLED) heard_returned(l, &m->u.recalled);
+    if (m->kind == P2_MSG_TASK_RESULT && book_number(&m->u.result.id, &n)) {
+        run_ends(n, m->u.result.attempt, link_handle(l));
+        probe_over(l, n);
+    }
     if (m->kind == P2_MSG_PEER_REGISTER) coord.says_instance = !p2_id_is_zero(&m->u.peer_register.instance);
-    if (m->kind == P2_MSG_TASK_FAILURE) heard_failure(l, &m->u.failure.id, m->u.failure.retryable);
+    if (m->kind == P2_MSG_TASK_FAILURE) heard_failure(l, &m->u.failure);
     step(&ev);
     return link_open(l) ? P2_OK : P2_ERR_CLOSED;
 }
@@ -496,7 +506,9 @@ void coord_create_node(void) {
     coord.open = 0;
     coord.since_check = 0;
     coord.stalled_until = 0;
-    coord.accepted = coord.paid = 0;
+    coord.accepted = coord.paid = coord.hedged = 0;
+    memset(coord.waiting, 0, sizeof coord.waiting);
+    runs_open(2 * coord.limits.tasks_max);
     coord.shuns = calloc((size_t)p->peers * SIM_TYPES, sizeof *coord.shuns);
     coord.joins = calloc(p->peers, sizeof *coord.joins);
     P2_CHECK(coord.shuns && coord.joins);
@@ -522,6 +534,7 @@ void coord_destroy_node(void) {
     coord_destroy(&coord.core);
     free(coord.shuns);
     free(coord.joins);
+    runs_close();
     coord_actions_deinit(&coord.out);
     p2_codec_deinit(&sim.coord_codec);
     p2_blob_pool_deinit(&sim.coord_pool);

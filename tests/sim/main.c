@@ -63,6 +63,7 @@ static void add(struct sim_result *sum, const struct sim_result *r) {
     sum->refused += r->refused;
     sum->lost += r->lost;
     sum->retried += r->retried;
+    sum->hedged += r->hedged;
     sum->events += r->events;
     sum->steps += r->steps;
     sum->checks += r->checks;
@@ -73,8 +74,9 @@ static void add(struct sim_result *sum, const struct sim_result *r) {
 
 static void print_result(const struct sim_result *r) {
     printf("tasks %" PRIu64 " accepted %" PRIu64 " done %" PRIu64 " failed %" PRIu64 " expired %" PRIu64
-           " cancelled %" PRIu64 " refused %" PRIu64 " lost %" PRIu64 " retried %" PRIu64 "\n",
-           r->tasks, r->accepted, r->done, r->failed, r->expired, r->cancelled, r->refused, r->lost, r->retried);
+           " cancelled %" PRIu64 " refused %" PRIu64 " lost %" PRIu64 " retried %" PRIu64 " hedged %" PRIu64 "\n",
+           r->tasks, r->accepted, r->done, r->failed, r->expired, r->cancelled, r->refused, r->lost, r->retried,
+           r->hedged);
     printf("events %" PRIu64 " steps %" PRIu64 " checks %" PRIu64 " messages %" PRIu64 " faults %" PRIu64 "\n",
            r->events, r->steps, r->checks, r->messages, r->faults);
 }

@@ -121,7 +121,7 @@ struct sim {
 extern struct sim sim;
 
 struct sim_result {
-    uint64_t tasks, accepted, done, failed, expired, cancelled, refused, lost, retried;
+    uint64_t tasks, accepted, done, failed, expired, cancelled, refused, lost, retried, hedged;
     uint64_t events, steps, checks, messages, faults;
     p2_ns simulated;
 };

@@ -90,6 +90,7 @@ static void come_to_rest(void) {
     }
     world.result->accepted = s.tasks_accepted;
     world.result->retried = s.attempts_retried;
+    world.result->hedged = s.attempts_hedged;
 }
 
 static void take_down(void) {

@@ -447,6 +447,7 @@ int main(int argc, char **argv) {
     struct coord_limits limits = rig_limits();
     limits.queue_per_class_max = 3; // so that stories of overload are short
     limits.payload_budget_bytes = 16 << 20;
+    limits.hedge_percent = 100;
     rig_init(&st.rig, &limits);
     play_all(text);
     rig_deinit(&st.rig);

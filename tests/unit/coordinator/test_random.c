@@ -531,6 +531,7 @@ static void run_seed(uint64_t seed) {
     l.client_burst_ns = (p2_ns)below(2000) * P2_MS;
     l.retry_budget_percent = below(30);
     l.retry_floor = below(11);
+    l.hedge_percent = below(101);
     l.class_floor_percent = below(31);
     l.reserve_percent = below(91);
     l.client_share_percent = 1 + below(100);
@@ -541,6 +542,8 @@ static void run_seed(uint64_t seed) {
     rig_init(&w.rig, &l);
     w.rig.slow_hash = chance(50);
     for (unsigned i = 0; i < ACTORS; i++) w.actors[i].is_peer = i >= CLIENTS;
+    // Tasks are known to be quick, so that many get a second run.
+    for (unsigned i = chance(50) ? 200 : 0; i; i--) estimate_add(w.rig.c, i % 2, 0, P2_MS);
     for (unsigned i = 0; i < ITERATIONS; i++) iterate();
     w.closing = true;
     if (chance(30)) {
