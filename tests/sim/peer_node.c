@@ -261,8 +261,10 @@ static void choose(struct peer *p) {
     double speed = speeds[below(5)] * (0.5 + p2_rng_unit(&sim.rng));
     p->devices = plan->crowd || chance(75) ? 1 : 2;
     // Only where tasks may expire: who is held back cannot help.
-    if (plan->mode == PLAN_WILD && chance(70)) p->instance.b[0] = (uint8_t)(1 + p->index % 255);
-    p->instance.b[1] = (uint8_t)(p->index / 255);
+    if (plan->mode == PLAN_WILD && chance(70)) {
+        p->instance.b[0] = (uint8_t)(1 + p->index % 255);
+        p->instance.b[1] = (uint8_t)(p->index / 255);
+    }
     p->slots = 1 + below(plan->crowd ? 2 : 4);
     p->queue_depth = below(4);
     bool bad = plan->mode != PLAN_CALM && chance(30);
