@@ -5,31 +5,13 @@
 #include <string.h>
 
 #include "book.h"
-#include "coordinator/core/breaker.h"
 #include "coordinator/core/budget.h"
 #include "coordinator/core/coord.h"
-#include "coordinator/core/flap.h"
 #include "hash.h"
 #include "runs.h"
+#include "shuns.h"
 
 #define LATE (10 * P2_MS) // after its deadline a task may still be open that long
-
-// What its breakers must be like, from what it has heard of a peer's jobs of one type on the present connection.
-struct shun {
-    uint32_t failures;
-    bool open, half;
-    p2_ns until_ns;
-    uint32_t probe; // task + 1
-};
-
-// How often a peer joined, from its registrations.
-struct joins {
-    p2_ns last_ns[FLAP_JOINS];
-    uint32_t count;
-    bool held;
-    p2_ns held_until_ns;
-    p2_handle conn; // its latest registration
-};
 
 static struct {
     struct coord *core;
@@ -39,12 +21,8 @@ static struct {
     uint32_t open;       // accepted, not ended
     p2_ns stalled_until; // it was not run before then: what it does late is not its fault
     uint64_t since_check;
-    uint32_t waiting[SIM_TYPES];
-    uint64_t accepted, hedged;        // tasks, second runs
-    uint64_t paid;                    // tasks; retries that cost a token
-    struct shun *shuns;               // of peers and types
-    bool says_instance;               // the peer that is just heard
-    struct joins *joins;              // of peers
+    uint32_t waiting[SIM_TYPES];      // tasks
+    uint64_t accepted, hedged, paid;  // tasks; second runs; retries that cost a token
     p2_ns paid_ns[BUDGET_TOKENS_MAX]; // the latest of them, a ring
 } coord;
 
@@ -109,84 +87,6 @@ static bool has_failed(const struct deed *d, uint32_t peer) {
     return false;
 }
 
-// ---- breakers ------------------------------------------------------------------------------------------------------
-
-static struct shun *shun_of(const struct link *l, uint32_t type) {
-    struct node *n = l ? link_node(l) : NULL;
-    if (!n || n->kind != NODE_PEER || n->link != l) return NULL; // of a connection it has given up
-    return &coord.shuns[peer_index(n) * SIM_TYPES + type];
-}
-
-// Need not be given work of that type, or may only just have been let work again.
-static bool held_off(uint32_t peer, uint32_t content) {
-    const struct shun *s = &coord.shuns[peer * SIM_TYPES + content_of(content)->type];
-    return (s->open && sim.now < s->until_ns + 2 * P2_SEC) || sim.now < coord.joins[peer].held_until_ns + 2 * P2_SEC;
-}
-
-static void assigned_shunned(const struct link *l, uint32_t n) {
-    const struct joins *j = &coord.joins[peer_index(link_node(l))];
-    SIM_CHECK(!j->held || j->conn != link_handle(l), "task %u went to a peer that is held back", n);
-    struct shun *s = shun_of(l, content_of(deed_of(n)->content)->type);
-    if (!s || !s->open) return;
-    SIM_CHECK(s->half && sim.now >= s->until_ns, "task %u went to a peer whose breaker is open", n);
-    SIM_CHECK(!s->probe, "task %u went to a peer that has a probe, task %u", n, s->probe - 1);
-    s->probe = n + 1;
-}
-
-static void probe_over(const struct link *l, uint32_t n) {
-    struct shun *s = shun_of(l, content_of(deed_of(n)->content)->type);
-    if (s && s->probe == n + 1) s->probe = 0;
-}
-
-static void noted_joined(const struct coord_note *note) {
-    const struct link *l = link_find(note->conn);
-    if (!l || !link_node(l) || !coord.says_instance) return;
-    struct joins *j = &coord.joins[peer_index(link_node(l))];
-    p2_ns *oldest = &j->last_ns[j->count % FLAP_JOINS];
-    j->conn = note->conn;
-    // From here on it is wrong to give it work, unless it is said to be released.
-    bool often = j->count >= FLAP_JOINS && sim.now - *oldest < FLAP_SPAN_NS;
-    j->held = often || sim.now < j->held_until_ns;
-    if (often) j->held_until_ns = p2_ns_max(j->held_until_ns, sim.now + FLAP_BACKOFF_NS);
-    *oldest = sim.now;
-    j->count++;
-}
-
-static void noted_held(const struct coord_note *note) {
-    const struct link *l = link_find(note->conn);
-    if (!l || !link_node(l)) return;
-    struct joins *j = &coord.joins[peer_index(link_node(l))];
-    if (j->conn != note->conn) return;
-    if (note->kind == NOTE_PEER_HELD) {
-        SIM_CHECK(j->held, "a peer is held back that joined %u times", j->count);
-        SIM_CHECK(note->span_ns <= FLAP_BACKOFF_NS_MAX, "a peer is held back for too long");
-        j->held_until_ns = sim.now + note->span_ns;
-    } else {
-        SIM_CHECK(j->held && sim.now >= j->held_until_ns, "a peer is released too early");
-        j->held = false;
-    }
-}
-
-static void noted_breaker(const struct coord_note *note) {
-    uint32_t type = 0;
-    while (!p2_str_is(note->text, sim_types[type]->name)) type++;
-    struct shun *s = shun_of(link_find(note->conn), type);
-    if (!s) return;
-    if (note->kind == NOTE_BREAKER_OPEN) {
-        SIM_CHECK(s->failures >= (s->half ? 1 : BREAKER_IN_A_ROW), "a breaker opened after %u failures", s->failures);
-        SIM_CHECK(note->span_ns >= P2_SEC && note->span_ns <= 60 * P2_SEC, "a breaker opened for %.3f s",
-                  (double)note->span_ns / (double)P2_SEC);
-        *s = (struct shun){.open = true, .until_ns = sim.now + note->span_ns};
-    } else if (note->kind == NOTE_BREAKER_HALF_OPEN) {
-        SIM_CHECK(s->open && !s->half && sim.now >= s->until_ns, "a breaker is half open too early");
-        s->half = true;
-        s->failures = 0;
-    } else {
-        SIM_CHECK(s->open && s->half, "a breaker closed that was not half open");
-        *s = (struct shun){.open = false};
-    }
-}
-
 // ---- tasks ---------------------------------------------------------------------------------------------------------
 
 static void said_assign(const struct link *l, const struct p2_msg_task_assign *m) {
@@ -207,13 +107,13 @@ static void said_assign(const struct link *l, const struct p2_msg_task_assign *m
     uint32_t peer = peer_index(link_node(l));
     if (has_failed(d, peer)) {
         for (uint32_t i = 0; i < sim.plan->peers; i++) {
-            SIM_CHECK(among(d->failed_by, d->failed_count, i) || held_off(i, d->content) ||
+            SIM_CHECK(among(d->failed_by, d->failed_count, i) || shuns_held_off(i, d->content) ||
                           !peer_idle_for(i, d->content),
                       "task %u went again to peer %u that failed it, and peer %u is idle", n, peer, i);
         }
     }
     add(d->had, &d->had_count, peer);
-    assigned_shunned(l, n);
+    shuns_said(l, n);
 }
 
 static void said_delivery(const struct link *l, const struct p2_msg_result_delivery *m) {
@@ -241,7 +141,7 @@ static void said_cancel(const struct link *l, const struct p2_msg_task_cancel *m
     uint32_t n;
     if (!book_number(&m->id, &n)) return;
     run_ends(n, m->attempt, link_handle(l));
-    probe_over(l, n);
+    shuns_over(l, n);
 }
 
 // Nobody here breaks the protocol but by tampering.
@@ -312,6 +212,7 @@ static void noted_hedged(const struct coord_note *note) {
     struct deed *d = deed_of(n);
     const struct content *about = content_of(d->content);
     d->hedges++;
+    shuns_placed(note, n);
     coord.hedged++;
     SIM_CHECK(!d->ended && !d->waits, "task %u got a second run, and has none", n);
     SIM_CHECK(about->payload_size <= P2_STREAM_WINDOW, "task %u got a second run, and its payload is not kept", n);
@@ -340,6 +241,7 @@ static void noted_task(const struct coord_note *note) {
         d->due_ns = sim.now + p2_ns_min(d->left_ns, coord.limits.deadline_ns_max);
         SIM_CHECK(++coord.open <= coord.limits.tasks_max, "more than %u tasks are open", coord.limits.tasks_max);
     }
+    if (note->to == TASK_PLACED && note->why == WHY_PICKED) shuns_placed(note, n);
     if (note->why == WHY_TOOK_OVER) noted_taken_over(note, n);
     SIM_CHECK(note->to == TASK_PLACED || runs_of(n) == 0, "task %u is %s, and a peer that runs it was not told", n,
               task_state_name(note->to));
@@ -363,9 +265,7 @@ static void noted(const struct coord_note *n) {
     if (n->kind == NOTE_TASK) noted_task(n);
     if (n->kind == NOTE_HEDGED) noted_hedged(n);
     if (n->kind == NOTE_PEER_LOST) runs_lost(n->conn);
-    if (n->kind == NOTE_PEER_JOINED) noted_joined(n);
-    if (n->kind == NOTE_PEER_HELD || n->kind == NOTE_PEER_RELEASED) noted_held(n);
-    if (n->kind >= NOTE_BREAKER_OPEN && n->kind <= NOTE_BREAKER_CLOSED) noted_breaker(n);
+    shuns_noted(n);
 }
 
 static void carry_out(const struct coord_action *a) {
@@ -439,10 +339,9 @@ static void heard_failure(const struct link *l, const struct p2_msg_task_failure
     run_ends(n, m->attempt, link_handle(l));
     if (!link_node(l)) return;
     struct deed *d = deed_of(n);
-    struct shun *s = shun_of(l, content_of(d->content)->type);
-    probe_over(l, n);
+    shuns_over(l, n);
     if (!m->retryable) return;
-    if (s) s->failures++;
+    shuns_failed(l, n);
     uint32_t peer = peer_index(link_node(l));
     add(d->failed_by, &d->failed_count, peer);
     for (uint32_t i = 0; i < d->failed_count; i++) {
@@ -452,12 +351,9 @@ static void heard_failure(const struct link *l, const struct p2_msg_task_failure
 
 void coord_opened(struct link *l) {
     struct coord_event ev = {.kind = COORD_OPENED, .conn = link_handle(l), .room = link_room(l, FAR)};
-    for (uint32_t type = 0; type < SIM_TYPES; type++) {
-        struct shun *s = shun_of(l, type);
-        if (s) *s = (struct shun){.open = false};
-    }
     uint64_t id[2] = {p2_rng_next(&sim.rng), p2_rng_next(&sim.rng)};
     memcpy(ev.id.b, id, sizeof ev.id.b);
+    shuns_opened(l, &ev.id);
     step(&ev);
 }
 
@@ -470,9 +366,9 @@ enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
     if (m->kind == P2_MSG_TASK_RECALLED) heard_returned(l, &m->u.recalled);
     if (m->kind == P2_MSG_TASK_RESULT && book_number(&m->u.result.id, &n)) {
         run_ends(n, m->u.result.attempt, link_handle(l));
-        probe_over(l, n);
+        shuns_over(l, n);
     }
-    if (m->kind == P2_MSG_PEER_REGISTER) coord.says_instance = !p2_id_is_zero(&m->u.peer_register.instance);
+    if (m->kind == P2_MSG_PEER_REGISTER) shuns_registering(&m->u.peer_register.instance);
     if (m->kind == P2_MSG_TASK_FAILURE) heard_failure(l, &m->u.failure);
     step(&ev);
     return link_open(l) ? P2_OK : P2_ERR_CLOSED;
@@ -509,9 +405,7 @@ void coord_create_node(void) {
     coord.accepted = coord.paid = coord.hedged = 0;
     memset(coord.waiting, 0, sizeof coord.waiting);
     runs_open(2 * coord.limits.tasks_max);
-    coord.shuns = calloc((size_t)p->peers * SIM_TYPES, sizeof *coord.shuns);
-    coord.joins = calloc(p->peers, sizeof *coord.joins);
-    P2_CHECK(coord.shuns && coord.joins);
+    shuns_open(p->peers);
     uint64_t links = coord.limits.clients_max + coord.limits.peers_max + coord.limits.strangers_max;
     p2_blob_pool_init(&sim.coord_pool, 2 * coord.limits.payload_budget_bytes + links * (UINT64_C(1) << 20),
                       UINT64_C(16) << 20);
@@ -532,8 +426,7 @@ void coord_destroy_node(void) {
     timer_off(&coord.tick);
     hashes_close();
     coord_destroy(&coord.core);
-    free(coord.shuns);
-    free(coord.joins);
+    shuns_close();
     runs_close();
     coord_actions_deinit(&coord.out);
     p2_codec_deinit(&sim.coord_codec);
@@ -567,7 +460,7 @@ static void check_waiting(uint32_t n, const struct deed *d) {
     if (!d->waits || sim.now - d->waits_since_ns < 2 * P2_SEC) return;
     for (uint32_t i = 0; i < sim.plan->peers; i++) {
         bool had = among(d->had, d->had_count, i) || among(d->failed_by, d->failed_count, i);
-        SIM_CHECK(had || held_off(i, d->content) || !peer_idle_for(i, d->content),
+        SIM_CHECK(had || shuns_held_off(i, d->content) || !peer_idle_for(i, d->content),
                   "task %u waits for %.3f s, and peer %u is idle", n,
                   (double)(sim.now - d->waits_since_ns) / (double)P2_SEC, i);
     }
