@@ -330,7 +330,7 @@ static void heard_returned(const struct link *l, const struct p2_msg_task_recall
     SIM_CHECK(m->attempt == d->attempt, "task %u: attempt %u was given back, it was %u", owner, m->attempt, d->attempt);
     d->attempts &= ~(1u << d->attempt--);
     run_ends(n, m->attempt, link_handle(l));
-    probe_over(l, n);
+    shuns_over(l, n);
 }
 
 static void heard_failure(const struct link *l, const struct p2_msg_task_failure *m) {

@@ -27,7 +27,7 @@ static struct {
     struct shun *all;
     struct joins *joins;
     uint32_t peers;
-    bool says_instance;
+    struct joins *registering; // whose instance is just heard, or NULL
 } shuns;
 
 void shuns_open(uint32_t peers) {
@@ -65,7 +65,11 @@ void shuns_opened(const struct link *l, const struct p2_id *id) {
     for (uint32_t type = 0; type < SIM_TYPES; type++) *shun_of(j, type) = (struct shun){.open = false};
 }
 
-void shuns_registering(const struct p2_id *instance) { shuns.says_instance = !p2_id_is_zero(instance); }
+// Peer i has instance 1 + i, in two digits (peer_node.c).
+void shuns_registering(const struct p2_id *instance) {
+    bool says = !p2_id_is_zero(instance);
+    shuns.registering = says ? &shuns.joins[instance->b[0] - 1 + 255 * instance->b[1]] : NULL;
+}
 
 void shuns_failed(const struct link *l, uint32_t task) {
     const struct joins *j = joins_of(l);
@@ -105,19 +109,19 @@ void shuns_placed(const struct coord_note *note, uint32_t task) {
     s->said = false;
 }
 
-static void joined(struct joins *j) {
-    if (!shuns.says_instance) return;
+// Also on a connection that its peer has given up meanwhile.
+static void joined(struct joins *j, bool present) {
     p2_ns *oldest = &j->last_ns[j->count % FLAP_JOINS];
     // From here on it is wrong to give it work, unless it is said to be released.
     bool often = j->count >= FLAP_JOINS && sim.now - *oldest < FLAP_SPAN_NS;
-    j->held = often || sim.now < j->held_until_ns;
+    if (present) j->held = often || sim.now < j->held_until_ns;
     if (often) j->held_until_ns = p2_ns_max(j->held_until_ns, sim.now + FLAP_BACKOFF_NS);
     *oldest = sim.now;
     j->count++;
 }
 
-static void held(struct joins *j, p2_ns span_ns) {
-    SIM_CHECK(j->held, "a peer is held back that joined %u times", j->count);
+static void held(struct joins *j, p2_ns span_ns, bool present) {
+    SIM_CHECK(!present || j->held, "a peer is held back that joined %u times", j->count);
     SIM_CHECK(span_ns <= FLAP_BACKOFF_NS_MAX, "a peer is held back for too long");
     j->held_until_ns = sim.now + span_ns;
 }
@@ -141,12 +145,12 @@ static struct shun *shun_named(const struct joins *j, struct p2_str type_name) {
 }
 
 void shuns_noted(const struct coord_note *note) {
-    struct joins *j = joins_of(link_find(note->conn));
-    if (!j) return;
+    struct joins *j = joins_of(link_find(note->conn)), *who = shuns.registering;
     struct shun *s;
+    if (who && note->kind == NOTE_PEER_JOINED) joined(who, j != NULL);
+    if (who && note->kind == NOTE_PEER_HELD) held(who, note->span_ns, j != NULL);
+    if (!j) return;
     switch (note->kind) {
-    case NOTE_PEER_JOINED: joined(j); break;
-    case NOTE_PEER_HELD: held(j, note->span_ns); break;
     case NOTE_PEER_RELEASED: released(j); break;
     case NOTE_BREAKER_OPEN: opened(shun_named(j, note->text), note->span_ns); break;
     case NOTE_BREAKER_HALF_OPEN:
