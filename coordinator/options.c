@@ -210,6 +210,14 @@ static const struct p2_option options[] = {
      .value_name = "TIME",
      .doc = "How long an accepted task waits for a peer to return when none is left that could do it.",
      .offset = AT(no_peer_grace)},
+    {.name = "resume-grace",
+     .kind = P2_OPT_DURATION,
+     .fallback = "30s",
+     .min = 0,
+     .max = 3600e9,
+     .value_name = "TIME",
+     .doc = "How long the tasks of a client whose connection is lost wait for it; 0: they are cancelled.",
+     .offset = AT(resume_grace)},
     {.name = "deadline-max",
      .kind = P2_OPT_DURATION,
      .fallback = "1h",
@@ -349,6 +357,7 @@ struct coord_limits coordinator_limits(const struct coordinator_settings *s) {
     l.cache_ttl_ns = s->cache_ttl;
     l.heartbeat_ns = s->heartbeat;
     l.no_peer_grace_ns = s->no_peer_grace;
+    l.resume_grace_ns = s->resume_grace;
     l.deadline_ns_max = s->deadline_max;
     l.drain_grace_ns = s->drain_grace;
     return l;

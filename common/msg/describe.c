@@ -257,6 +257,8 @@ static void describe_party(const struct p2_msg *m, struct p2_strbuf *out) {
         add_number(out, "in_flight_max", m->u.gamer_registered.tasks_in_flight_max);
         add_number(out, "payload_max", m->u.gamer_registered.payload_bytes_max);
         add_number(out, "bytes_in_flight_max", m->u.gamer_registered.bytes_in_flight_max);
+        add_flag(out, "resumed", m->u.gamer_registered.resumed);
+        if (m->u.gamer_registered.resume_grace_ns) add_span(out, "grace", m->u.gamer_registered.resume_grace_ns);
         break;
     case P2_MSG_HEARTBEAT:
         p2_strbuf_add(out, " load=", 6);
@@ -286,7 +288,10 @@ static void describe_flow(const struct p2_msg *m, struct p2_strbuf *out) {
     case P2_MSG_RESEND:
         add_id(out, "id", &m->u.resend.id);
         p2_strbuf_printf(out, " attempt=%u limit=%" PRIu64, m->u.resend.attempt, m->u.resend.limit);
+        if (m->u.resend.offset) add_number(out, "offset", m->u.resend.offset);
         break;
+    case P2_MSG_RESULT_ACK: p2_strbuf_printf(out, " attempt=%u", m->u.ack.attempt); break;
+    case P2_MSG_TASK_RESUME: add_id(out, "id", &m->u.resume.id); break;
     case P2_MSG_PING:
     case P2_MSG_PONG: p2_strbuf_printf(out, " token=%" PRIx64, m->u.ping.token); break;
     case P2_MSG_ERROR:

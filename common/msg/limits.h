@@ -6,8 +6,9 @@
 
 #define P2_PROTOCOL_MAGIC 0x52324332u // "2C2R" little-endian, first field of a HELLO
 #define P2_PROTOCOL_VERSION 1
-#define P2_FEATURE_ZSTD (UINT64_C(1) << 0)   // payloads may carry the zstd flag
-#define P2_FEATURE_RECALL (UINT64_C(1) << 1) // of a peer: it answers TASK_RECALL
+#define P2_FEATURE_ZSTD (UINT64_C(1) << 0)     // payloads may carry the zstd flag
+#define P2_FEATURE_RECALL (UINT64_C(1) << 1)   // of a peer: it answers TASK_RECALL
+#define P2_FEATURE_SESSIONS (UINT64_C(1) << 2) // a client's tasks outlive its connection; it acknowledges results
 
 // One limits table, used by every parser.
 #define P2_HEADER_MAX 65535u            // bytes of protobuf header in a record

@@ -70,6 +70,8 @@ struct p2_msg_gamer_registered {
     struct p2_id session;
     uint32_t tasks_in_flight_max;
     uint64_t payload_bytes_max, bytes_in_flight_max; // of one task; of all in flight, 0: not said
+    bool resumed;                                    // this is the session asked for: its tasks are still there
+    p2_ns resume_grace_ns;                           // how long tasks wait for a lost client; 0: not at all
 };
 
 struct p2_msg_heartbeat {
@@ -166,6 +168,8 @@ struct p2_msg {
         struct p2_msg_chunk chunk;
         struct p2_msg_window window;
         struct p2_msg_resend resend;
+        struct p2_msg_result_ack ack;
+        struct p2_msg_task_resume resume;
         struct p2_msg_heartbeat heartbeat;
         struct p2_msg_ping ping; // PING and PONG
         struct p2_msg_status status;

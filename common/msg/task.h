@@ -144,6 +144,15 @@ struct p2_msg_resend {
     struct p2_id id;
     uint32_t attempt; // to be carried by the chunks that answer it
     uint64_t limit;   // as in WINDOW
+    uint64_t offset;  // of the first byte to send; 0 unless a task was resumed
+};
+
+struct p2_msg_result_ack {
+    uint32_t attempt; // the RESULT_DELIVERY's
+};
+
+struct p2_msg_task_resume {
+    struct p2_id id;
 };
 
 struct p2_msg_can_meet { // a task that is not submitted yet

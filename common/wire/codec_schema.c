@@ -126,6 +126,8 @@ static const struct wire_field gamer_registered_fields[] = {
     U32(p2_msg_gamer_registered, tasks_in_flight_max, 0, UINT32_MAX),
     U64(p2_msg_gamer_registered, payload_bytes_max),
     U64(p2_msg_gamer_registered, bytes_in_flight_max),
+    BOOL(p2_msg_gamer_registered, resumed),
+    US(p2_msg_gamer_registered, resume_grace_ns),
 };
 TABLE(gamer_registered, gamer_registered, p2_msg_gamer_registered, NULL);
 
@@ -276,8 +278,15 @@ static const struct wire_field resend_fields[] = {
     ID(p2_msg_resend, id),
     U32(p2_msg_resend, attempt, 1, UINT32_MAX),
     U64(p2_msg_resend, limit),
+    ROW(WIRE_U64, VARINT, AT(p2_msg_resend, offset), 0, P2_TASK_PAYLOAD_MAX),
 };
 TABLE(resend, resend, p2_msg_resend, NULL);
+
+static const struct wire_field ack_fields[] = {U32(p2_msg_result_ack, attempt, 0, UINT32_MAX)};
+TABLE(ack, result_ack, p2_msg_result_ack, NULL);
+
+static const struct wire_field resume_fields[] = {ID(p2_msg_task_resume, id)};
+TABLE(resume, task_resume, p2_msg_task_resume, NULL);
 
 // ---- the cluster
 
@@ -398,6 +407,8 @@ static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_CAN_MEET_ANSWER] = {&can_meet_answer_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_TASK_RECALL] = {&recall_table, WIRE_STREAM_TASK, false, false},
     [P2_MSG_TASK_RECALLED] = {&recalled_table, WIRE_STREAM_TASK, false, false},
+    [P2_MSG_RESULT_ACK] = {&ack_table, WIRE_STREAM_TASK, false, false},
+    [P2_MSG_TASK_RESUME] = {&resume_table, WIRE_STREAM_TASK, false, false},
 };
 
 const struct p2_wire_kind *p2_wire_kind(unsigned type) {

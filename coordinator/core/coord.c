@@ -69,6 +69,8 @@ static const struct {
     [P2_MSG_TASK_SUBMIT] = {client_on_submit, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
     [P2_MSG_TASK_SUBMIT_BATCH] = {client_on_submit_batch, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
     [P2_MSG_TASK_CANCEL] = {client_on_cancel, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
+    [P2_MSG_RESULT_ACK] = {resume_on_ack, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
+    [P2_MSG_TASK_RESUME] = {resume_on_task, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
     [P2_MSG_TASK_RESULT] = {replica_on_result, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_TASK_FAILURE] = {replica_on_failure, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_TASK_RECALLED] = {replica_on_recalled, 1u << SESSION_PEER, P2_ROLE_PEER},
@@ -203,6 +205,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     task_expire_due(c);
     task_stalled_due(c);
     replica_tick(c);
+    resume_tick(c);
     session_tick(c);
     next_tick(c);
     flight_tick(c);
@@ -219,6 +222,7 @@ p2_ns coord_next_ns(const struct coord *c) {
     if (c->again) return c->now;
     const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
     p2_ns next = p2_ns_min(p2_ns_min(next_due_ns(c), steal_next_ns(c)), task_stalled_next_ns(c));
+    next = p2_ns_min(next, resume_next_ns(c));
     if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
     if (deadline) next = p2_ns_min(next, deadline->key);
@@ -232,7 +236,7 @@ void coord_status(const struct coord *c, struct p2_msg_status *out) {
     const struct coord_stats *st = &c->stats;
     *out = (struct p2_msg_status){.peers = c->peers.live,
                                   .peers_ready = st->peers_ready,
-                                  .clients = c->clients.live,
+                                  .clients = c->clients.live - c->clients_away,
                                   .slots = st->slots,
                                   .slots_busy = st->slots_busy,
                                   .tasks_queued = st->tasks_queued + st->tasks_joined,

@@ -40,7 +40,8 @@ static bool make_tables(struct coord *c) {
            p2_slab_init(&c->offers, sizeof(struct offer), l->offers_max) &&
            p2_slab_init(&c->tasks, sizeof(struct task), l->tasks_max) &&
            p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
-           map(c, &c->by_id, l->tasks_max) && map(c, &c->by_stream, l->tasks_max) && map(c, &c->by_job, l->tasks_max) &&
+           map(c, &c->by_session, l->clients_max) && map(c, &c->by_id, l->tasks_max) &&
+           map(c, &c->by_stream, l->tasks_max) && map(c, &c->by_job, l->tasks_max) &&
            map(c, &c->recent_map, l->recent_max) && p2_heap_init(&c->timers, sessions_max(l)) &&
            p2_heap_init(&c->deadlines, l->tasks_max) && make_cache(c) &&
            (c->recent = calloc(l->recent_max, sizeof *c->recent));
@@ -62,6 +63,10 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     p2_list_init(&c->lingering);
     p2_list_init(&c->awaited);
     p2_list_init(&c->settling);
+    p2_list_init(&c->away);
+    p2_list_init(&c->reclaiming);
+    p2_list_init(&c->stalling);
+    p2_list_init(&c->kept);
     if (!make_types(c, config) || !make_tables(c) || !next_init(c) || !estimate_init(c)) coord_destroy(&c);
     return c;
 }
@@ -87,7 +92,7 @@ void coord_destroy(struct coord **at) {
     p2_map_deinit(&c->by_flight);
     struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
-    struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
+    struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map, &c->by_session};
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) p2_map_deinit(maps[i]);
     p2_heap_deinit(&c->timers);
     p2_heap_deinit(&c->deadlines);
@@ -104,8 +109,8 @@ static size_t heap_bytes(const struct p2_heap *h) { return h->capacity * sizeof(
 size_t coord_memory_bytes(const struct coord *c) {
     const struct p2_slab *const slabs[] = {&c->sessions, &c->clients,  &c->peers,        &c->offers,
                                            &c->tasks,    &c->replicas, &c->cache.entries};
-    const struct p2_map *const maps[] = {&c->by_conn, &c->by_id,      &c->by_stream,
-                                         &c->by_job,  &c->recent_map, &c->cache.by_key};
+    const struct p2_map *const maps[] = {&c->by_conn,    &c->by_id,        &c->by_stream, &c->by_job,
+                                         &c->recent_map, &c->cache.by_key, &c->by_session};
     size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + map_bytes(&c->by_flight) +
                  c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);

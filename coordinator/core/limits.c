@@ -36,6 +36,7 @@ struct coord_limits coord_limits_default(void) {
         .heartbeats_missed_max = 3,
         .ping_ns = 5 * P2_SEC,
         .ping_busy_ns = P2_SEC,
+        .resume_grace_ns = 30 * P2_SEC,
         .handshake_ns = 5 * P2_SEC,
         .no_peer_grace_ns = 2 * P2_SEC,
         .payload_stall_ns = 10 * P2_SEC,
@@ -73,6 +74,7 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (l->heartbeat_ns <= 0 || !l->heartbeats_missed_max) return "heartbeat_ns or heartbeats_missed_max is 0";
     if (l->ping_ns <= 0 || l->ping_busy_ns <= 0) return "ping_ns or ping_busy_ns is 0";
     if (l->payload_stall_ns < P2_SEC) return "payload_stall_ns is below one second";
+    if (l->resume_grace_ns < 0) return "resume_grace_ns is negative";
     if (l->handshake_ns <= 0 || l->cancel_linger_ns <= 0) return "handshake_ns or cancel_linger_ns is 0";
     if (l->no_peer_grace_ns < 0 || l->deadline_ns_max <= 0)
         return "no_peer_grace_ns or deadline_ns_max is out of range";

@@ -44,6 +44,7 @@ struct coord_limits {
     p2_ns heartbeat_ns;             // announced to peers
     uint32_t heartbeats_missed_max; // silent that long, a peer is lost
     p2_ns ping_ns, ping_busy_ns;    // between round-trip measurements; of a peer with jobs
+    p2_ns resume_grace_ns;          // a client with sessions that is lost keeps its tasks so long; 0: it does not
     p2_ns handshake_ns;             // from opened to registered
     p2_ns no_peer_grace_ns;         // tasks wait that long for a peer when the last capable one has left
     p2_ns payload_stall_ns;         // a client that owes bytes brings 1 KiB/s of them over this time, or the task ends

@@ -3,7 +3,7 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const char *const state_names[TASK_STATES] = {
-    "new", "queued", "placed", "returning", "joined", "done", "failed", "expired", "cancelled", "refused",
+    "new", "queued", "placed", "returning", "joined", "kept", "done", "failed", "expired", "cancelled", "refused",
 };
 
 static const char *const why_names[WHY_CODES] = {
@@ -35,6 +35,9 @@ static const char *const why_names[WHY_CODES] = {
     [WHY_TOOK_OVER] = "took_over",
     [WHY_RELEASED] = "released",
     [WHY_RECALLED] = "recalled",
+    [WHY_RESUMED] = "resumed",
+    [WHY_NOT_RESUMED] = "not_resumed",
+    [WHY_ACKNOWLEDGED] = "acknowledged",
 };
 
 static const char *const note_names[NOTE_KINDS] = {
@@ -49,6 +52,9 @@ static const char *const note_names[NOTE_KINDS] = {
     [NOTE_OFFER_IGNORED] = "offer_ignored",
     [NOTE_CLIENT_JOINED] = "client_joined",
     [NOTE_CLIENT_LOST] = "client_lost",
+    [NOTE_CLIENT_AWAY] = "client_away",
+    [NOTE_CLIENT_RESUMED] = "client_resumed",
+    [NOTE_TASK_RESUMED] = "task_resumed",
     [NOTE_CONN_REFUSED] = "conn_refused",
     [NOTE_CONN_ERROR] = "conn_error",
     [NOTE_REMOTE_ERROR] = "remote_error",
@@ -101,6 +107,8 @@ void coord_note_text(const struct coord_note *n, struct p2_strbuf *out) {
     case NOTE_PEER_CHANGED: p2_strbuf_printf(out, " slots=%llu", (unsigned long long)n->count); break;
     case NOTE_PEER_LOST: p2_strbuf_printf(out, " jobs=%llu", (unsigned long long)n->count); break;
     case NOTE_CLIENT_LOST:
+    case NOTE_CLIENT_AWAY:
+    case NOTE_CLIENT_RESUMED:
     case NOTE_DRAIN: p2_strbuf_printf(out, " tasks=%llu", (unsigned long long)n->count); break;
     default: break;
     }

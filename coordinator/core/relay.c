@@ -37,7 +37,7 @@ static bool result_ready(const struct task *t, const struct piece **piece) {
     *piece = NULL;
     if (t->state != TASK_RETURNING) return false;
     if (p2_outflow_done(&t->result_out)) return !t->delivery_begun;
-    *piece = sendable(&t->result, 0, &t->result_out);
+    *piece = sendable(&t->result, t->result_next, &t->result_out);
     return *piece != NULL;
 }
 
@@ -53,14 +53,10 @@ void relay_wake_payload(struct coord *c, struct replica *r) {
     wake(c, peer_session(c, p), &r->outlet, r->class_);
 }
 
-static struct session *client_session(const struct coord *c, const struct task *t) {
-    struct client *cl = p2_slab_get(&c->clients, t->client);
-    return p2_slab_get(&c->sessions, cl->session);
-}
-
 void relay_wake_result(struct coord *c, struct task *t) {
     const struct piece *piece;
-    if (result_ready(t, &piece)) wake(c, client_session(c, t), &t->outlet, t->class_);
+    struct session *s = task_session(c, t);
+    if (s && result_ready(t, &piece)) wake(c, s, &t->outlet, t->class_);
 }
 
 // ---- windows ------------------------------------------------------------------------------------------------------
@@ -76,7 +72,7 @@ static void send_window(struct coord *c, const struct session *s, uint32_t strea
 void relay_grant_payload(struct coord *c, struct task *t) {
     uint64_t limit = p2_inflow_grant(&t->in, t->dropped, c->limits.stream_window_bytes);
     if (!limit || P2_CANARY(window_payload)) return;
-    send_window(c, client_session(c, t), t->stream, &t->in, limit);
+    send_window(c, task_session(c, t), t->stream, &t->in, limit);
     task_await(c, t);
 }
 
@@ -173,11 +169,17 @@ static void send_result(struct coord *c, struct session *s, struct task *t, cons
     count_room(s, piece);
     if (piece) {
         t->result_out.sent += piece->raw_size;
-        spool_drop_first(&t->result);
+        if (t->result_keep)
+            t->result_next++;
+        else
+            spool_drop_first(&t->result);
         relay_grant_result(c, t);
     }
     bool early = P2_CANARY(delivered_early) && t->result_out.sent > P2_RECORD_PAYLOAD_MAX;
-    if (p2_outflow_done(&t->result_out) || early) {
+    if (!p2_outflow_done(&t->result_out) && !early) return;
+    if (s->features & P2_FEATURE_SESSIONS) {
+        task_move(c, t, TASK_KEPT, WHY_DELIVERED, P2_OK);
+    } else {
         const struct task_end end = {.last = TASK_DONE, .why = WHY_DELIVERED};
         task_end(c, t, &end);
     }

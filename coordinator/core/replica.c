@@ -208,8 +208,7 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
 
 // Kept as it came; or unpacked, when the client takes no zstd and it still can be told whose fault it is if that fails.
 static enum p2_err keep_piece(struct coord *c, struct task *t, const struct piece *piece) {
-    const struct client *cl = p2_slab_get(&c->clients, t->client);
-    const struct session *to = p2_slab_get(&c->sessions, cl->session);
+    const struct client *to = p2_slab_get(&c->clients, t->client);
     if (!piece->zstd || !c->unpack || to->features & P2_FEATURE_ZSTD) return spool_push(&t->result, c->pool, piece);
     struct piece plain = {.offset = piece->offset, .raw_size = piece->raw_size};
     plain.slice = (struct p2_slice){NULL, 0, piece->raw_size};
@@ -239,6 +238,9 @@ static void begin_result(struct coord *c, struct session *s, struct replica *r, 
     struct task *t = p2_slab_get(&c->tasks, r->task);
     p2_inflow_begin(&t->result_in, r->attempt, m->payload_size, P2_STREAM_WINDOW);
     p2_outflow_begin(&t->result_out, r->attempt, m->payload_size, P2_STREAM_WINDOW);
+    const struct client *cl = p2_slab_get(&c->clients, t->client);
+    t->result_keep = cl->features & P2_FEATURE_SESSIONS && m->payload_size <= c->limits.stream_window_bytes;
+    t->result_next = 0;
     t->latency_ns = c->now - t->accepted_ns;
     t->peer_rtt_ns = s->rtt.mean;
     t->times = m->times;
@@ -246,6 +248,8 @@ static void begin_result(struct coord *c, struct session *s, struct replica *r, 
     replica_move(c, r, REPLICA_RETURNING);
     task_move(c, t, TASK_RETURNING, WHY_RESULT, P2_OK);
     const struct piece first = {m->payload, 0, m->raw_size, m->payload_zstd};
+    if (!resume_takes(c, t, m->payload_size)) return;
+    if (t->result_keep) relay_grant_result(c, t); // all of it, whether or not the client is there
     if (m->raw_size) {
         take_piece(c, s, r, &first);
     } else {

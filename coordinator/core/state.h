@@ -19,6 +19,7 @@
 #include "coordinator/core/queue.h"
 #include "coordinator/core/relay.h"
 #include "coordinator/core/replica.h"
+#include "coordinator/core/resume.h"
 #include "coordinator/core/sched.h"
 #include "coordinator/core/session.h"
 #include "coordinator/core/stats.h"
@@ -28,6 +29,7 @@
 struct recent_task {
     struct p2_id key;
     bool used;
+    enum p2_err code; // how it ended; P2_OK: done
 };
 
 struct coord {
@@ -58,10 +60,14 @@ struct coord {
     struct recent_task *recent; // a ring
     uint32_t recent_next;
 
-    struct p2_heap timers;    // sessions
-    struct p2_heap deadlines; // tasks
-    struct p2_list pumping;   // sessions whose outlets are to be looked at
-    struct p2_list awaited;   // tasks whose client owes bytes, longest since it brought some first
+    struct p2_heap timers;                     // sessions
+    struct p2_heap deadlines;                  // tasks
+    struct p2_list pumping;                    // sessions whose outlets are to be looked at
+    struct p2_list awaited;                    // tasks whose client owes bytes, longest since it brought some first
+    struct p2_map by_session;                  // token -> client
+    struct p2_list away, reclaiming, stalling; // clients, by until_ns or stall_until_ns
+    struct p2_list kept;                       // tasks on a connection, by kept_until_ns
+    uint32_t clients_away;
     struct p2_list lingering; // cancelled replicas, in order of linger_until_ns
     uint64_t arrivals, timer_ties;
     struct pick_config pick;

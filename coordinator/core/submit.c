@@ -173,6 +173,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     p2_list_init(&t->stranded);
     p2_list_init(&t->awaited);
     p2_list_init(&t->memo.in_flight);
+    p2_list_init(&t->kept);
     p2_heap_node_init(&t->deadline);
     p2_list_init(&t->in_class);
     t->flow = next_flow(c, cl, t->type, t->class_);
@@ -191,11 +192,7 @@ static void accept(struct coord *c, struct session *s, struct task *t, const str
     task_await(c, t);
     task_move(c, t, TASK_QUEUED, WHY_SUBMITTED, P2_OK);
     sched_task_waits(c, t);
-    struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
-    m.u.accepted.id = t->id;
-    m.u.accepted.queue_position = f.ahead;
-    m.u.accepted.estimate_ns = f.p50_ns;
-    session_send(c, s, 0, &m);
+    task_tell_accepted(c, t, f.ahead, f.p50_ns);
     memo_begin(c, t, submit);
     relay_grant_payload(c, t);
 }
@@ -211,6 +208,7 @@ bool submit_one(struct coord *c, struct session *s, uint32_t stream, const struc
         return false;
     }
     if (stream > cl->stream_max) cl->stream_max = stream;
+    resume_forget(c, cl); // what it still wanted of an earlier connection it has said before
     struct admission a = {.type = 0};
     struct task *t = NULL;
     if (check(c, cl, m, &a)) {

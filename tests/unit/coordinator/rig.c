@@ -53,6 +53,7 @@ void rig_init(struct rig *r, const struct coord_limits *limits) {
     struct coord_config config = {
         .limits = limits ? *limits : rig_limits(), .types = rig_types, .type_count = 3, .seed = 7, .pool = &r->pool};
     *r = (struct rig){.now = 1000 * P2_SEC, .next_conn = 0x100000001, .room = UINT64_C(1) << 20, .run_ns = 5 * P2_MS};
+    r->features = ~P2_FEATURE_SESSIONS;
     p2_blob_pool_init(&r->pool, UINT64_C(1) << 30, 0);
     r->c = coord_create(&config, r->now);
     assert_non_null(r->c);
@@ -191,7 +192,7 @@ void rig_hello(struct rig *r, p2_handle conn, enum p2_role role) {
     m.u.hello = (struct p2_msg_hello){.magic = P2_PROTOCOL_MAGIC,
                                       .version_min = 1,
                                       .version_max = 4,
-                                      .features = ~UINT64_C(0),
+                                      .features = r->features,
                                       .role = role,
                                       .agent = p2_str("test")};
     rig_msg(r, conn, &m);

@@ -22,10 +22,11 @@ struct rig {
     p2_ns now;
     p2_handle next_conn;
     uint64_t next_id;
-    uint64_t room;    // of connections opened from now on
-    p2_ns run_ns;     // what results say the job took
-    bool slow_hash;   // digests that need not be there at once wait for rig_hash
-    struct rig_hash { // payloads being hashed, as the shell does it
+    uint64_t room;     // of connections opened from now on
+    uint64_t features; // offered by who says HELLO from now on; at first all but sessions
+    p2_ns run_ns;      // what results say the job took
+    bool slow_hash;    // digests that need not be there at once wait for rig_hash
+    struct rig_hash {  // payloads being hashed, as the shell does it
         p2_handle task;
         struct p2_sha256 *hash;
         bool ready;
