@@ -18,10 +18,11 @@
 
 struct name {
     char text[NAME_BYTES];
-    p2_handle conn;    // of a client or peer
-    struct p2_id id;   // of a task or peer
-    uint32_t stream;   // of a task at its client
-    struct p2_msg job; // a task's latest TASK_ASSIGN
+    p2_handle conn;       // of a client or peer
+    struct p2_id id;      // of a task or peer
+    struct p2_id session; // of a client
+    uint32_t stream;      // of a task at its client
+    struct p2_msg job;    // a task's latest TASK_ASSIGN
 };
 
 struct story {
@@ -185,6 +186,10 @@ static void say_detail(const struct p2_msg *m) {
     case P2_MSG_RESEND:
         id = &m->u.resend.id;
         attempt = m->u.resend.attempt;
+        if (m->u.resend.offset) p2_strbuf_printf(&st.said, " from=%llu", (unsigned long long)m->u.resend.offset);
+        break;
+    case P2_MSG_GAMER_REGISTERED:
+        if (m->u.gamer_registered.resumed) p2_strbuf_printf(&st.said, " resumed");
         break;
     case P2_MSG_TASK_TIMEOUT: id = &m->u.timeout.id; break;
     case P2_MSG_TASK_ENDED:
@@ -238,9 +243,28 @@ static struct name *connect_as(unsigned word, enum p2_role role) {
 }
 
 static void on_client(void) {
+    bool sessions = strcmp(option("sessions", "no"), "yes") == 0;
+    const char *again = option("again", NULL);
+    if (sessions || again) st.rig.features |= P2_FEATURE_SESSIONS;
     struct name *n = connect_as(1, P2_ROLE_CLIENT);
+    st.rig.features &= ~P2_FEATURE_SESSIONS;
+    n->session = session_find(st.rig.c, n->conn)->id;
     struct p2_msg m = {.kind = P2_MSG_GAMER_REGISTER};
+    if (again && find_name(again)) n->session = m.u.gamer_register.session = find_name(again)->session;
     rig_msg(&st.rig, n->conn, &m);
+}
+
+static void on_resume(void) {
+    struct name *task = named(2);
+    task->stream = ++st.streams;
+    struct p2_msg m = {.kind = P2_MSG_TASK_RESUME, .stream = task->stream, .u.resume.id = task->id};
+    rig_msg(&st.rig, named(1)->conn, &m);
+}
+
+static void on_ack(void) {
+    const struct name *task = named(2);
+    struct p2_msg m = {.kind = P2_MSG_RESULT_ACK, .stream = task->stream, .u.ack.attempt = task->job.u.assign.attempt};
+    rig_msg(&st.rig, named(1)->conn, &m);
 }
 
 static void register_named(p2_handle conn) {
@@ -277,11 +301,13 @@ static void on_submit(void) {
     struct name *client = named(1), *task = new_name(2);
     task->id = rig_id(0x7000 + st.count);
     task->stream = ++st.streams;
-    struct p2_param params[2];
+    struct p2_param params[3];
     read_params(params);
+    params[2] = (struct p2_param){.name = p2_str("result"), .kind = P2_PARAM_INT, .count = 1};
     struct p2_msg m = rig_submit_msg(0x7000 + st.count, task->stream, number("size", 100));
     m.u.submit.type = p2_str(option("type", "alpha"));
-    m.u.submit.params = (struct p2_params){params, 2};
+    params[2].value.ints[0] = (int64_t)number("result", number("size", 100));
+    m.u.submit.params = (struct p2_params){params, 3};
     m.u.submit.series = (uint32_t)number("series", 0);
     m.u.submit.refresh = strcmp(option("refresh", "no"), "yes") == 0;
     m.u.submit.deadline_ns = duration(option("deadline", "10s"));
@@ -372,11 +398,11 @@ static void play(char *line) {
     static const struct {
         const char *word;
         void (*on)(void);
-    } events[] = {{"client", on_client}, {"peer", on_peer},        {"register", on_register}, {"submit", on_submit},
-                  {"chunk", on_chunk},   {"window", on_window},    {"result", on_result},     {"fail", on_fail},
-                  {"cancel", on_cancel}, {"gone", on_gone},        {"beat", on_beat},         {"stall", on_stall},
-                  {"wait", on_wait},     {"drain", on_drain},      {"bye", on_bye},           {"ask", on_ask},
-                  {"learn", on_learn},   {"recalled", on_recalled}};
+    } events[] = {{"client", on_client}, {"peer", on_peer},     {"register", on_register}, {"submit", on_submit},
+                  {"chunk", on_chunk},   {"window", on_window}, {"result", on_result},     {"fail", on_fail},
+                  {"cancel", on_cancel}, {"gone", on_gone},     {"beat", on_beat},         {"stall", on_stall},
+                  {"wait", on_wait},     {"drain", on_drain},   {"bye", on_bye},           {"ask", on_ask},
+                  {"learn", on_learn},   {"resume", on_resume}, {"ack", on_ack},           {"recalled", on_recalled}};
     st.word_count = 0;
     for (char *word = strtok_r(line, " ", &line); word && st.word_count < 16; word = strtok_r(NULL, " ", &line)) {
         st.words[st.word_count++] = word;
