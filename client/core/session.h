@@ -11,7 +11,10 @@
 //      | +---------------- GREETING                      +------- ended ---------<+---------<+----------<+
 //      | CLOSED                |  HELLO, REGISTERED
 //     CLOSING <---- UP <-------+                       SENT may skip ACCEPTED; a higher attempt begins ARRIVING anew.
-//           fault, bad news
+//       fault, bad news, silence
+//
+// Sessions. When a link that was UP is lost and the coordinator keeps our tasks (PROTOCOL.md, "Come back"), what was sent
+// is QUEUED once more, to be resumed under its id on the next connection, or sent anew when the session is another.
 #ifndef CLIENT_CORE_SESSION_H
 #define CLIENT_CORE_SESSION_H
 
@@ -24,9 +27,10 @@
 #include "base/ns.h"
 #include "msg/msg.h"
 
-#define SESSION_PING_NS (5 * P2_SEC)     // between our PINGs
-#define SESSION_GREETING_NS (5 * P2_SEC) // dial to REGISTERED, before the attempt is given up
-#define SESSION_GRACE_NS (250 * P2_MS)   // beside two round trips, what a coordinator may be late with bad news
+#define SESSION_PING_NS (5 * P2_SEC)             // between our PINGs
+#define SESSION_SILENCE_NS (2 * SESSION_PING_NS) // UP without a word: the link is lost. With sessions only
+#define SESSION_GREETING_NS (5 * P2_SEC)         // dial to REGISTERED, before the attempt is given up
+#define SESSION_GRACE_NS (250 * P2_MS)           // beside two round trips, what a coordinator may be late with bad news
 #define SESSION_BACKOFF_MIN_NS (50 * P2_MS)
 #define SESSION_BACKOFF_MAX_NS (10 * P2_SEC)
 #define SESSION_RESULT_WINDOW (1u << 20) // bytes of a result granted ahead of what has arrived
@@ -43,6 +47,7 @@ typedef uint64_t session_ticket;
 struct session_config {
     uint32_t tasks_max;
     p2_ns connect_timeout_ns; // a ticket not sent is LOST after so long without a coordinator
+    p2_ns lost_timeout_ns;    // one that was sent likewise, or when the coordinator's own grace is over
     uint64_t seed;            // of the back-off's jitter and of hashing
     const char *agent;        // in our HELLO; static storage
     uint64_t features;        // P2_FEATURE_* offered

@@ -48,7 +48,7 @@ enum {
     P2C2R_FAILED = 3,    // accepted, tried, not computed
     P2C2R_EXPIRED = 4,   // its deadline passed
     P2C2R_CANCELLED = 5, // on your request
-    P2C2R_LOST = 6,      // the connection ended first: it may or may not have been computed
+    P2C2R_LOST = 6,      // the connection ended and did not come back in time: it may or may not have been computed
 };
 
 // Priority class.
@@ -60,7 +60,9 @@ typedef struct p2c2r_options {
     const char *coordinator;    // "ws://host:port"; default ws://127.0.0.1:8765. Copied.
     uint32_t tasks_max;         // tickets open at once; default 4096
     uint64_t payload_bytes_max; // of payloads held for open tickets; default 256 MiB
-    int64_t connect_timeout_ms; // tickets are LOST when no coordinator answers that long; default 10,000
+    // Tickets are LOST when no coordinator answers that long; default 10,000, and for those that were sent before the
+    // connection was lost as long as the coordinator keeps them (30 s unless set otherwise there).
+    int64_t connect_timeout_ms;
     // For a game to test itself: every message from the coordinator is held back so long, and such a share of
     // submissions never leaves (they end EXPIRED). 0: none.
     int64_t fake_lag_ms;
