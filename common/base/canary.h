@@ -30,6 +30,7 @@
     X(resend_offset, "client: RESEND is answered from where it was")                                                   \
     X(reservation_leaked, "coordinator: an expired task's memory stays reserved")                                      \
     X(result_gap, "coordinator: a long result goes on in the middle for a client that came back")                      \
+    X(result_rerun, "coordinator: a kept result is computed again for a client that came back")                        \
     X(room_lost, "coordinator: the answer to WANT_ROOM wakes nobody")                                                  \
     X(slot_twice, "coordinator: a job frees its slot twice")                                                           \
     X(spool_early, "coordinator: kept payloads are dropped as they are forwarded")                                     \

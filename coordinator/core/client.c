@@ -87,8 +87,7 @@ void client_on_cancel(struct coord *c, struct session *s, const struct p2_msg *m
                                      .why = WHY_CLIENT_ASKED,
                                      .code = P2_ERR_CANCELLED,
                                      .text = p2_str(p2_err_sentence(P2_ERR_CANCELLED))};
-        const struct task_end quicker = {.last = TASK_DONE, .why = WHY_CLIENT_ASKED};
-        task_end(c, t, t->state == TASK_KEPT ? &quicker : &end);
+        task_end(c, t, &end);
     } else if (!task_recent(c, cl, &m->u.cancel.id)) { // one that ended a moment ago has had its answer
         tell_unknown(c, s, m);
     }
@@ -150,10 +149,8 @@ void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m)
         replica_reject_result(c, t, code); // what its peer compressed went by unread
         return;
     }
-    const struct task_end end = {.last = t->state == TASK_KEPT ? TASK_DONE : TASK_FAILED,
-                                 .why = WHY_CLIENT_ASKED,
-                                 .code = code,
-                                 .text = p2_str(p2_err_sentence(code))};
+    const struct task_end end = {
+        .last = TASK_FAILED, .why = WHY_CLIENT_ASKED, .code = code, .text = p2_str(p2_err_sentence(code))};
     task_end(c, t, &end);
 }
 

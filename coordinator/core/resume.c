@@ -30,7 +30,7 @@ static void lose_result(struct coord *c, struct task *t) {
 // Part of it is neither here any more nor surely there.
 static bool is_broken(const struct task *t) {
     bool begun = t->state == TASK_KEPT || (t->state == TASK_RETURNING && t->result_out.sent > 0);
-    return begun && !t->result_keep;
+    return begun && (!t->result_keep || (P2_CANARY(result_rerun) && t->state == TASK_KEPT));
 }
 
 static void set_aside(struct coord *c, struct task *t) {
@@ -145,13 +145,15 @@ void resume_forget(struct coord *c, struct client *cl) {
 static void tell_past(struct coord *c, struct session *s, const struct p2_msg *m) {
     const struct recent_task *past = task_recent(c, client_of(c, s), &m->u.resume.id);
     struct p2_msg answer = {.kind = P2_MSG_TASK_ENDED, .stream = m->stream};
-    enum p2_err code = past ? past->code : P2_ERR_UNKNOWN_TASK;
+    enum p2_err code = past ? (enum p2_err)past->code : P2_ERR_UNKNOWN_TASK;
     if (code == P2_OK) code = P2_ERR_CONNECTION_LOST; // done, and no longer kept
     if (code == P2_ERR_DEADLINE_EXCEEDED) {
         answer.kind = P2_MSG_TASK_TIMEOUT;
         answer.u.timeout.id = m->u.resume.id;
+        answer.u.timeout.attempt = past->attempts;
     } else {
         answer.u.ended.id = m->u.resume.id;
+        answer.u.ended.attempt = past ? past->attempts : 0;
         answer.u.ended.code = code;
         answer.u.ended.retryable = p2_err_retryable(code);
         answer.u.ended.retry_after_ns = answer.u.ended.retryable ? c->limits.retry_after_ns : 0;

@@ -29,7 +29,7 @@
 struct recent_task {
     struct p2_id key;
     bool used;
-    enum p2_err code; // how it ended; P2_OK: done
+    uint8_t code, attempts; // how it ended: an enum p2_err, P2_OK: done
 };
 
 struct coord {

@@ -13,7 +13,7 @@ static const uint16_t legal[TASK_STATES] = {
     [TASK_JOINED] = TO(TASK_QUEUED) | TO(TASK_PLACED) | LOST,
     [TASK_PLACED] = TO(TASK_RETURNING) | TO(TASK_QUEUED) | LOST,
     [TASK_RETURNING] = TO(TASK_DONE) | TO(TASK_KEPT) | TO(TASK_QUEUED) | LOST,
-    [TASK_KEPT] = TO(TASK_DONE) | TO(TASK_RETURNING) | TO(TASK_QUEUED) | TO(TASK_FAILED),
+    [TASK_KEPT] = TO(TASK_DONE) | TO(TASK_RETURNING) | TO(TASK_QUEUED) | TO(TASK_FAILED) | TO(TASK_CANCELLED),
 };
 
 struct session *task_session(const struct coord *c, const struct task *t) {
@@ -100,11 +100,11 @@ const struct recent_task *task_recent(const struct coord *c, const struct client
     return at == P2_NO_HANDLE ? NULL : &c->recent[at - 1];
 }
 
-static void remember(struct coord *c, const struct p2_id *key, enum p2_err code) {
+static void remember(struct coord *c, const struct p2_id *key, enum p2_err code, uint32_t attempts) {
     struct recent_task *r = &c->recent[c->recent_next];
     if (r->used) P2_CHECK(p2_map_remove(&c->recent_map, &r->key));
-    *r = (struct recent_task){
-        .key = *key, .used = p2_map_put(&c->recent_map, key, (p2_handle)c->recent_next + 1), .code = code};
+    bool used = p2_map_put(&c->recent_map, key, (p2_handle)c->recent_next + 1);
+    *r = (struct recent_task){.key = *key, .used = used, .code = (uint8_t)code, .attempts = (uint8_t)attempts};
     c->recent_next = (c->recent_next + 1) % c->limits.recent_max;
 }
 
@@ -151,7 +151,7 @@ static void let_go(struct coord *c, struct task *t, enum p2_err code) {
         resume_claimed(cl);
     else if (!P2_CANARY(map_entry_leaked))
         P2_CHECK(p2_map_remove(&c->by_stream, &stream_key));
-    if (!P2_CANARY(recent_forgotten)) remember(c, &id_key, code);
+    if (!P2_CANARY(recent_forgotten)) remember(c, &id_key, code, t->attempt);
     p2_list_remove(&t->in_client);
     cl->task_count--;
     cl->bytes -= t->in.size;

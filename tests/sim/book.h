@@ -18,17 +18,20 @@ struct content {
 struct deed { // one task
     uint32_t content, client;
     enum p2_class class_;
-    p2_handle link; // it was sent on; 0 before
     p2_ns submitted_ns, deadline_ns;
     p2_ns left_ns;                      // of the deadline when it was sent
     bool asked_to_end, abandoned, over; // at the client: over once its ticket has ended
     // at the coordinator
     bool accepted, ended, done, waits, refused;
-    bool placed;     // a peer was given it and not told to stop
-    uint32_t run_of; // its run began as that one's: number + 1; 0: as its own
+    // Sessions: the result was handed over whole; it is kept; it is short enough to be kept whatever happens.
+    bool handed, kept, safe;
+    p2_ns handed_ns;
+    p2_handle delivered_on, answered_on; // the connection it was last told of
+    bool placed;                         // a peer was given it and not told to stop
+    uint32_t run_of;                     // its run began as that one's: number + 1; 0: as its own
     p2_handle owner; // the link it was assigned on, until that peer has answered, given it back or been told to stop
     p2_ns accepted_ns, due_ns, waits_since_ns;
-    uint32_t attempt, delivered_attempt, answers;
+    uint32_t attempt, delivered_attempt;
     uint32_t had[BOOK_PEERS], failed_by[BOOK_PEERS], had_count, failed_count; // peers
     p2_ns failed_ns[BOOK_PEERS];
 };

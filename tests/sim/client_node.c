@@ -10,6 +10,7 @@
 struct ticket_book { // an open ticket as its shell keeps it
     session_ticket handle;
     uint32_t task, attempt;
+    p2_handle link; // its result was begun on
     uint64_t size, have;
 };
 
@@ -30,8 +31,9 @@ struct client {
     uint32_t open, cursor;
     struct asked asked[ASKED_MAX];
     uint64_t questions;
-    p2_ns every;   // a task on average
-    p2_ns rtt_max; // it has believed in
+    uint32_t losses; // of the next connections, each as soon as it is up
+    p2_ns every;     // a task on average
+    p2_ns rtt_max;   // it has believed in
     struct timer tick, submit, again;
 };
 
@@ -176,13 +178,13 @@ static void check_end(const struct client *c, const struct ticket_book *t, const
     bool tampered = c->node.link && link_tampered(c->node.link);
     SIM_CHECK(!d->over && !d->abandoned, "task %u ended twice at its client", t->task);
     if (e->outcome == SESSION_DONE) {
-        SIM_CHECK(d->done || tampered, "task %u is done for its client alone", t->task);
+        SIM_CHECK(d->handed || tampered, "task %u is done for its client alone", t->task);
         SIM_CHECK(about->computed, "task %u has a result that nobody computed", t->task);
         SIM_CHECK(t->attempt && t->have == about->result_size && e->result_size == t->have, "task %u: part of a result",
                   t->task);
     }
     if (e->outcome == SESSION_REFUSED)
-        SIM_CHECK(!d->accepted || tampered, "task %u was accepted, then refused", t->task);
+        SIM_CHECK(!d->accepted || d->refused || tampered, "task %u was accepted, then refused", t->task);
     if (e->outcome == SESSION_CANCELLED) SIM_CHECK(d->asked_to_end, "task %u was cancelled by nobody", t->task);
     if (e->outcome == SESSION_EXPIRED)
         SIM_CHECK(sim.now >= d->submitted_ns + d->deadline_ns, "task %u expired early", t->task);
@@ -208,7 +210,10 @@ static void ended(struct client *c, const struct session_ended *e) {
 
 static void begin(struct client *c, const struct session_action *a) {
     struct ticket_book *t = ticket_of(c, a->u.begin.ticket);
-    SIM_CHECK(a->u.begin.attempt > t->attempt, "task %u: attempt %u after %u", t->task, a->u.begin.attempt, t->attempt);
+    p2_handle link = link_handle(c->node.link);
+    SIM_CHECK(a->u.begin.attempt > t->attempt || (sim.plan->sessions && link != t->link),
+              "task %u: attempt %u after %u", t->task, a->u.begin.attempt, t->attempt);
+    t->link = link;
     t->attempt = a->u.begin.attempt;
     t->size = a->u.begin.size;
     t->have = 0;
@@ -233,7 +238,8 @@ static void send(struct client *c, struct session_action *a) {
 
 static void noted(struct client *c, const struct session_action *a) {
     sim_trace("client %u %s %s", c->index, p2_session_note_name(a->u.note.kind), p2_err_name(a->u.note.code));
-    const struct link *l = c->node.link;
+    struct link *l = c->node.link;
+    if (a->u.note.kind == NOTE_UP && c->losses && c->losses--) link_break(l);
     if (a->u.note.kind == NOTE_FAULT)
         SIM_CHECK(!l || link_tampered(l), "client %u blames the coordinator: %s", c->index,
                   p2_err_name(a->u.note.code));
@@ -324,9 +330,11 @@ void client_closed(struct node *n, enum p2_err why) {
 static void process_start(struct client *c) {
     const struct session_config config = {.tasks_max = TICKETS,
                                           .connect_timeout_ns = 10 * P2_SEC,
+                                          .lost_timeout_ns = chance(50) ? P2_NEVER : 10 * P2_SEC,
                                           .seed = p2_rng_next(&sim.rng),
                                           .agent = "simulated",
-                                          .features = sim.plan->zstd ? P2_FEATURE_ZSTD : 0};
+                                          .features = (sim.plan->zstd ? P2_FEATURE_ZSTD : 0) |
+                                                      (sim.plan->sessions ? P2_FEATURE_SESSIONS : 0)};
     c->s = p2_session_create(&config);
     P2_CHECK(c->s && p2_session_actions_init(&c->out, TICKETS));
     c->up = true;
@@ -421,7 +429,7 @@ void client_fault(uint32_t i) {
     struct client *c = &clients[i];
     struct link *l = c->node.link;
     if (!c->up) return;
-    switch (below(8)) {
+    switch (below(10)) {
     case 0: // gone without a word, and back
         process_end(c);
         timer_at(&c->again, sim.now + between(P2_MS, 20 * P2_SEC));
@@ -439,7 +447,14 @@ void client_fault(uint32_t i) {
     case 5:
         if (l && !sim.plan->tight) link_tamper(l); // there an id is soon forgotten
         break;
-    case 6: // a flood
+    case 6: // lost, and so are the next
+        c->losses = below(4);
+        if (l) link_break(l);
+        break;
+    case 7:
+        if (l) link_halve(l);
+        break;
+    case 8: // a flood
         for (uint32_t n = 40 + below(150); n; n--) submit(c);
         break;
     default:

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "book.h"
-#include "coordinator/core/coord.h"
+#include "coordinator/core/state.h"
 #include "hash.h"
 
 #define LATE (10 * P2_MS) // after its deadline a task may still be open that long
@@ -41,6 +41,7 @@ static struct coord_limits limits_for(const struct plan *p) {
     l.cache_ttl_ns = between(1, 60) * P2_SEC;
     l.cache_entries_max = chance(20) ? 0 : 1 + below(200);
     l.cache_bytes_max = chance(50) ? UINT64_C(64) << 20 : 1 + below(1u << 20);
+    l.resume_grace_ns = p->sessions ? p->resume_grace : 0;
     if (!p->tight) return l;
     l.clients_max = p->clients > 2 ? p->clients - 1 : 2;
     l.peers_max = p->peers > 2 ? p->peers - 1 : 2;
@@ -87,6 +88,7 @@ static void said_assign(const struct link *l, const struct p2_msg_task_assign *m
     SIM_CHECK(!owner || !link_open(owner) || link_tampered(owner), "task %u was assigned while another peer has it", n);
     SIM_CHECK(m->attempt > d->attempt, "task %u: attempt %u follows %u", n, m->attempt, d->attempt);
     SIM_CHECK(m->attempt <= coord.limits.attempts_max, "task %u has attempt %u", n, m->attempt);
+    SIM_CHECK(!d->safe, "task %u was assigned again, and its result is kept", n);
     d->attempt = m->attempt;
     d->placed = true;
     d->owner = link_handle(l);
@@ -107,8 +109,10 @@ static void said_delivery(const struct link *l, const struct p2_msg_result_deliv
     SIM_CHECK(book_number(&m->id, &n), "a result was delivered that nobody asked for");
     struct deed *d = deed_of(n);
     SIM_CHECK(d->accepted && !d->ended, "task %u: a result after its end", n);
-    SIM_CHECK(m->attempt > d->delivered_attempt || m->cached, "task %u: attempt %u delivered twice", n, m->attempt);
+    bool again = m->cached || (sim.plan->sessions && d->delivered_on != link_handle(l));
+    SIM_CHECK(m->attempt > d->delivered_attempt || again, "task %u: attempt %u delivered twice", n, m->attempt);
     d->delivered_attempt = m->attempt;
+    d->delivered_on = link_handle(l);
     SIM_CHECK(link_tampered(l) || content_of(d->content)->computed, "task %u: a result that nobody computed", n);
     SIM_CHECK(m->payload_size == content_of(d->content)->result_size, "task %u: a result of the wrong length", n);
 }
@@ -117,8 +121,11 @@ static void said_end(const struct link *l, const struct p2_id *id, enum p2_err c
     uint32_t n;
     if (link_tampered(l) || code == P2_ERR_UNKNOWN_TASK || !book_number(id, &n)) return;
     struct deed *d = deed_of(n);
-    SIM_CHECK(++d->answers == 1, "task %u ended twice for its client", n);
-    SIM_CHECK(!d->done, "task %u is done and failed", n);
+    SIM_CHECK(!d->answered_on || (sim.plan->sessions && d->answered_on != link_handle(l)),
+              "task %u ended twice for its client", n);
+    d->answered_on = link_handle(l);
+    bool too_late = code == P2_ERR_CONNECTION_LOST && sim.now >= d->handed_ns + coord.limits.resume_grace_ns;
+    SIM_CHECK(!d->done || too_late, "task %u is done and failed", n);
     if (code == P2_ERR_ATTEMPTS_EXHAUSTED)
         SIM_CHECK(attempt == coord.limits.attempts_max, "task %u was given up after %u attempts", n, attempt);
 }
@@ -171,6 +178,24 @@ static void noted_taken_over(const struct coord_note *note, struct deed *d) {
     from->owner = 0;
 }
 
+// A client whose session is over submits the same task in its next one.
+static void begin_anew(uint32_t n, struct deed *d) {
+    SIM_CHECK(sim.plan->sessions && d->ended, "task %u was accepted twice", n);
+    d->accepted = d->ended = d->done = d->placed = d->refused = d->safe = false;
+    d->attempt = d->delivered_attempt = d->had_count = d->failed_count = d->run_of = 0;
+    d->delivered_on = d->answered_on = P2_NO_HANDLE;
+}
+
+static void noted_kept(uint32_t n, struct deed *d, const struct coord_note *note) {
+    if (note->to == TASK_KEPT || note->to == TASK_DONE) {
+        if (!d->kept) d->handed_ns = sim.now;
+        d->handed = true;
+    }
+    d->kept = note->to == TASK_KEPT || (d->kept && note->to == TASK_RETURNING);
+    if (note->to == TASK_KEPT) d->safe = content_of(d->content)->result_size <= coord.limits.stream_window_bytes;
+    SIM_CHECK(!d->safe || note->to != TASK_QUEUED, "task %u waits again, and its result is kept", n);
+}
+
 static void noted_task(const struct coord_note *note) {
     uint32_t n;
     SIM_CHECK(book_number(&note->task, &n), "a note of a task that nobody submitted");
@@ -185,13 +210,14 @@ static void noted_task(const struct coord_note *note) {
         d->waits_since_ns = sim.now;
     }
     if (note->to == TASK_QUEUED && note->why == WHY_SUBMITTED) {
-        SIM_CHECK(!d->accepted, "task %u was accepted twice", n);
+        if (d->accepted) begin_anew(n, d);
         d->accepted = true;
         d->accepted_ns = sim.now;
         d->due_ns = sim.now + p2_ns_min(d->left_ns, coord.limits.deadline_ns_max);
         SIM_CHECK(++coord.open <= coord.limits.tasks_max, "more than %u tasks are open", coord.limits.tasks_max);
     }
     if (note->why == WHY_TOOK_OVER) noted_taken_over(note, d);
+    noted_kept(n, d, note);
     bool asked = note->to == TASK_CANCELLED || note->to == TASK_EXPIRED;
     SIM_CHECK(!asked || !d->placed, "task %u ended, and its peer was not told", n);
     if (note->to == TASK_QUEUED || note->to >= TASK_RETURNING) d->placed = false;
@@ -311,7 +337,8 @@ void coord_opened(struct link *l) {
 enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
     struct coord_event ev = {.kind = COORD_MSG, .conn = link_handle(l), .msg = m};
     uint32_t n;
-    if (m->kind == P2_MSG_TASK_SUBMIT && book_number(&m->u.submit.id, &n) && !deed_of(n)->accepted) {
+    if (m->kind == P2_MSG_TASK_SUBMIT && book_number(&m->u.submit.id, &n) &&
+        (!deed_of(n)->accepted || deed_of(n)->ended)) {
         deed_of(n)->left_ns = m->u.submit.deadline_ns;
     }
     heard_of_job(l, m);
@@ -389,6 +416,13 @@ void coord_probe(void) {
     coord_check(coord.core);
 }
 
+void coord_check_empty(void) {
+    SIM_CHECK(coord.core->clients.live == 0 && coord.core->clients_away == 0, "%u clients are left",
+              coord.core->clients.live);
+    SIM_CHECK(coord.core->tasks.live == 0 && coord.core->reserved_bytes == 0, "%u tasks are left",
+              coord.core->tasks.live);
+}
+
 bool coord_is_idle(void) { return coord_idle(coord.core); }
 void coord_numbers(struct p2_msg_status *out) { coord_status(coord.core, out); }
 
@@ -398,6 +432,8 @@ void coord_numbers(struct p2_msg_status *out) { coord_status(coord.core, out); }
 static void check_waiting(uint32_t n, const struct deed *d) {
     if (d->class_ > P2_CLASS_INTERACTIVE || content_of(d->content)->payload_size > P2_RECORD_PAYLOAD_MAX) return;
     if (!d->waits || sim.now - d->waits_since_ns < 2 * P2_SEC) return;
+    if (sim.plan->sessions && content_of(d->content)->result_size > coord.limits.stream_window_bytes)
+        return; // for whom?
     for (uint32_t i = 0; i < sim.plan->peers; i++) {
         bool had = among(d->had, d->had_count, i) || among(d->failed_by, d->failed_count, i);
         SIM_CHECK(had || !peer_idle_for(i, d->content), "task %u waits for %.3f s, and peer %u is idle", n,
@@ -410,7 +446,7 @@ void coord_check_tasks(uint32_t from) {
     if (sim.now < coord.stalled_until + 3 * P2_SEC) return;
     for (uint32_t n = from; n < book_count(); n++) {
         const struct deed *d = deed_of(n);
-        if (!d->accepted || d->ended) continue;
+        if (!d->accepted || d->ended || d->kept) continue;
         SIM_CHECK(sim.now <= d->due_ns + LATE, "task %u is open after its deadline", n);
         check_waiting(n, d);
     }
