@@ -354,6 +354,60 @@ static void test_a_long_result_that_is_back_in_time_goes_on(void **state) {
     assert_int_equal(rig_count(r, peer, P2_MSG_TASK_CANCEL), 0);
 }
 
+// ---- identical tasks ---------------------------------------------------------------------------------------------------
+
+static void submit_same(struct rig *r, p2_handle from, uint64_t id, uint64_t result) {
+    struct p2_param size = {
+        .name = p2_str("result"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {(int64_t)result}};
+    struct p2_msg m = rig_submit_msg(id, (uint32_t)id, 100);
+    m.u.submit.type = p2_str("same");
+    m.u.submit.params = (struct p2_params){&size, 1};
+    m.u.submit.deadline_ns = 300 * P2_SEC;
+    rig_send_submit(r, from, &m);
+}
+
+static void test_nobody_waits_with_who_is_away(void **state) {
+    struct rig *r = *state;
+    p2_handle other = rig_client(r);
+    submit_for(r, 1, 1, 100);
+    struct p2_msg job = assigned(r);
+    submit_for(r, 2, 2, 100); // both slots are taken
+    submit_same(r, client, 3, LONG);
+    submit_same(r, other, 4, LONG);
+    assert_int_equal(r->c->stats.tasks_joined, 1);
+    rig_close(r, client);
+    assert_int_equal(r->c->stats.tasks_joined, 0);
+    rig_result(r, peer, &job, 100);
+    job = assigned(r);
+    assert_true(p2_id_equal(&job.u.assign.id, &(struct p2_id[]){rig_id(4)}[0]));
+    come_back(r, &token);
+    resume(r, 1, 3); // and joins what runs now, were it not for its length
+    assert_int_equal(r->c->stats.tasks_queued + r->c->stats.tasks_joined, 1);
+    rig_close(r, other);
+}
+
+static void test_a_known_result_is_kept_like_any(void **state) {
+    struct rig *r = *state;
+    p2_handle other = rig_client(r);
+    submit_same(r, other, 1, 5000);
+    struct p2_msg job = assigned(r);
+    submit_same(r, client, 2, 5000);
+    assert_int_equal(r->c->stats.tasks_joined, 1);
+    rig_close(r, client);
+    rig_result(r, peer, &job, 5000);
+    come_back(r, &token);
+    resume(r, 1, 2);
+    assert_true(rig_only(r, client, P2_MSG_RESULT_DELIVERY)->u.delivery.cached);
+    lose_and_come_back(r);
+    resume(r, 1, 2);
+    const struct p2_msg *d = rig_only(r, client, P2_MSG_RESULT_DELIVERY);
+    assert_true(d->u.delivery.cached && rig_bytes_right(&d->u.delivery.payload, 0));
+    ack(r, 1, d->u.delivery.attempt);
+    assert_int_equal(r->c->stats.tasks_completed, 1); // the other has not said so
+    assert_int_equal(rig_count(r, peer, P2_MSG_TASK_ASSIGN), 0);
+    rig_close(r, other);
+}
+
 // ---- what is not resumed ---------------------------------------------------------------------------------------------
 
 static void test_a_new_task_says_that_nothing_else_is_wanted(void **state) {
@@ -509,6 +563,8 @@ int main(void) {
         TEST(test_a_long_result_lost_in_the_middle_is_computed_again),
         TEST(test_a_long_result_does_not_hold_a_slot_for_who_is_away),
         TEST(test_a_long_result_that_is_back_in_time_goes_on),
+        TEST(test_nobody_waits_with_who_is_away),
+        TEST(test_a_known_result_is_kept_like_any),
         TEST(test_a_new_task_says_that_nothing_else_is_wanted),
         TEST(test_what_is_not_resumed_for_a_grace_is_let_go),
         TEST(test_a_result_is_kept_for_a_grace_on_one_connection),
