@@ -26,7 +26,7 @@ from tiny_protobuf import ENUMS, ERROR_NAMES, ERRORS, TYPE_NAMES, TYPES, Protoco
 PAYLOAD_MAX = 65536
 WINDOW = 262144  # how far a payload may go at first
 PREFIX = struct.Struct('<BBHIII')
-SESSIONS = 2  # feature bit 1
+SESSIONS = 4  # feature bit 2
 PATIENCE_S = 20
 TEXT, BINARY, CLOSE, WS_PING, WS_PONG = 1, 2, 8, 9, 10
 
