@@ -1,0 +1,73 @@
+// A table of content-addressed blobs: which are here, how large they are, who uses them, and which go first when room is
+// short. It knows neither files nor connections: its owner tells it what happened and carries out what it asks for.
+//
+//   COMING --> HERE --> LOST        COMING: being received; its whole size is counted from the start
+//    ^  |                           PART:   interrupted; what is there may be continued, or given up for room
+//    |  v                           LOST:   its bytes turned out wrong; found by nobody, gone with its last pin
+//    PART
+//
+// PART and HERE without a pin are idle: the one that has been idle longest is the next victim.
+#ifndef P2_BASE_SHELF_H
+#define P2_BASE_SHELF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "err.h"
+#include "list.h"
+#include "map.h"
+#include "slab.h"
+
+enum shelf_state { SHELF_COMING, SHELF_PART, SHELF_HERE, SHELF_LOST };
+#define SHELF_STATES 4
+
+// The first member of the owner's own struct.
+struct shelf_entry {
+    p2_handle self;
+    struct p2_digest digest;
+    uint64_t size;
+    enum shelf_state state;
+    bool proved; // its bytes were read and right since the start
+    uint32_t pins;
+    struct p2_list idle; // in shelf.idle
+};
+
+struct shelf {
+    struct p2_slab entries;
+    struct p2_map by_digest;
+    struct p2_list idle; // longest first
+    uint64_t bytes, idle_bytes, bytes_max;
+};
+
+struct shelf_limits {
+    uint32_t entries_max;
+    uint64_t bytes_max;
+    size_t entry_bytes; // of the owner's struct
+};
+
+// All memory is taken now. False when it is short.
+bool shelf_init(struct shelf *s, const struct shelf_limits *limits, const uint64_t seed[static 2]);
+void shelf_deinit(struct shelf *s);
+size_t shelf_memory_bytes(const struct shelf *s);
+
+void *shelf_find(const struct shelf *s, const struct p2_digest *digest); // NULL; never a LOST one
+void *shelf_get(const struct shelf *s, p2_handle h);                     // NULL when it is no more
+
+// P2_OK: one more entry of that size fits. P2_ERR_AGAIN: it does once victims are removed. P2_ERR_OVERLOADED: not while
+// those in use are. P2_ERR_TOO_LARGE: never.
+enum p2_err shelf_room(const struct shelf *s, uint64_t size);
+void *shelf_victim(const struct shelf *s); // NULL: none is idle
+
+// Needs shelf_room. Zeroed beyond its first member. NULL: its digest is taken (or looks so to the table).
+void *shelf_add(struct shelf *s, const struct p2_digest *digest, uint64_t size, enum shelf_state state);
+void shelf_remove(struct shelf *s, struct shelf_entry *e);                       // without a pin
+void shelf_move(struct shelf *s, struct shelf_entry *e, enum shelf_state state); // as in the picture, or to itself
+void shelf_resize(struct shelf *s, struct shelf_entry *e, uint64_t size);        // what COMING brings
+void shelf_pin(struct shelf *s, struct shelf_entry *e);
+bool shelf_unpin(struct shelf *s, struct shelf_entry *e); // true: it was the last of a LOST one, to be removed now
+
+void shelf_check(const struct shelf *s); // every invariant but the owners of pins
+
+#endif
