@@ -16,30 +16,30 @@
 
 // ---- names ----------------------------------------------------------------------------------------------------------
 
-bool blobstore_path(const char *dir, const struct p2_digest *digest, char *out, size_t capacity) {
+bool p2_blobstore_path(const char *dir, const struct p2_digest *digest, char *out, size_t capacity) {
     char text[P2_DIGEST_TEXT];
     p2_digest_text(digest, text);
     int n = snprintf(out, capacity, "%s/%.2s/%s", dir, text, text + 2);
     return n > 0 && (size_t)n < capacity;
 }
 
-static bool part_path(const struct blobdisk *d, const struct p2_digest *digest, uint64_t size,
+static bool part_path(const struct p2_blobdisk *d, const struct p2_digest *digest, uint64_t size,
                       char out[static PATH_MAX]) {
     char whole[PATH_MAX];
-    if (!blobstore_path(d->dir, digest, whole, sizeof whole)) return false;
+    if (!p2_blobstore_path(d->dir, digest, whole, sizeof whole)) return false;
     int n = snprintf(out, PATH_MAX, "%s.%" PRIu64 ".part", whole, size);
     return n > 0 && n < PATH_MAX;
 }
 
 // "cdef..." or "cdef....SIZE.part" in the folder of the first byte; false: not one of ours.
-static bool parse_name(unsigned folder, const char *name, struct blobstore_found *out) {
+static bool parse_name(unsigned folder, const char *name, struct p2_blobstore_found *out) {
     char text[P2_DIGEST_TEXT];
     size_t n = strlen(name);
     if (n < NAME_DIGITS) return false;
     snprintf(text, sizeof text, "%02x", folder & 0xff);
     memcpy(text + 2, name, NAME_DIGITS);
     text[sizeof text - 1] = 0;
-    *out = (struct blobstore_found){.part = n > NAME_DIGITS};
+    *out = (struct p2_blobstore_found){.part = n > NAME_DIGITS};
     if (!p2_digest_parse(text, &out->digest)) return false;
     if (!out->part) return true;
     char rest[8] = "";
@@ -48,7 +48,7 @@ static bool parse_name(unsigned folder, const char *name, struct blobstore_found
 
 // ---- the folder -----------------------------------------------------------------------------------------------------
 
-enum p2_err blobdisk_take(struct blobdisk *d, bool make) {
+enum p2_err p2_blobdisk_take(struct p2_blobdisk *d, bool make) {
     if (d->lock >= 0) return P2_OK;
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/lock", d->dir);
@@ -66,14 +66,14 @@ enum p2_err blobdisk_take(struct blobdisk *d, bool make) {
 }
 
 struct findings {
-    struct blobstore_found *all;
+    struct p2_blobstore_found *all;
     uint32_t count, capacity;
 };
 
-static bool keep(struct findings *f, const struct blobstore_found *one) {
+static bool keep(struct findings *f, const struct p2_blobstore_found *one) {
     if (f->count == f->capacity) {
         uint32_t capacity = f->capacity ? 2 * f->capacity : 64;
-        struct blobstore_found *more = realloc(f->all, capacity * sizeof *more);
+        struct p2_blobstore_found *more = realloc(f->all, capacity * sizeof *more);
         if (!more) return false;
         f->all = more;
         f->capacity = capacity;
@@ -82,7 +82,7 @@ static bool keep(struct findings *f, const struct blobstore_found *one) {
     return true;
 }
 
-static bool scan_folder(const struct blobdisk *d, unsigned folder, struct findings *f) {
+static bool scan_folder(const struct p2_blobdisk *d, unsigned folder, struct findings *f) {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/%02x", d->dir, folder);
     DIR *dir = n > 0 && (size_t)n < sizeof path ? opendir(path) : NULL;
@@ -90,7 +90,7 @@ static bool scan_folder(const struct blobdisk *d, unsigned folder, struct findin
     bool good = true;
     const struct dirent *entry;
     while (good && (entry = readdir(dir))) {
-        struct blobstore_found one;
+        struct p2_blobstore_found one;
         struct stat info;
         if (!parse_name(folder, entry->d_name, &one)) continue;
         if (fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) continue;
@@ -107,11 +107,11 @@ static bool scan_folder(const struct blobdisk *d, unsigned folder, struct findin
 }
 
 static int by_age(const void *a, const void *b) {
-    int64_t x = ((const struct blobstore_found *)a)->used_ns, y = ((const struct blobstore_found *)b)->used_ns;
+    int64_t x = ((const struct p2_blobstore_found *)a)->used_ns, y = ((const struct p2_blobstore_found *)b)->used_ns;
     return (x > y) - (x < y);
 }
 
-enum p2_err blobdisk_scan(const struct blobdisk *d, struct blobstore_found **out, uint32_t *count_out) {
+enum p2_err p2_blobdisk_scan(const struct p2_blobdisk *d, struct p2_blobstore_found **out, uint32_t *count_out) {
     struct findings f = {.count = 0};
     for (unsigned i = 0; i < 256; i++) {
         if (scan_folder(d, i, &f)) continue;
@@ -167,7 +167,7 @@ static enum p2_err hash_file(int fd, uint64_t size, struct p2_sha256 *sha) {
 
 // ---- receiving ------------------------------------------------------------------------------------------------------
 
-static int open_part(const struct blobdisk *d, const struct blobfile *f) {
+static int open_part(const struct p2_blobdisk *d, const struct p2_blobfile *f) {
     char path[PATH_MAX];
     if (!part_path(d, &f->digest, f->size, path)) return -1;
     char *slash = strrchr(path, '/');
@@ -177,8 +177,8 @@ static int open_part(const struct blobdisk *d, const struct blobfile *f) {
     return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-enum p2_err blobdisk_begin(struct blobdisk *d, struct blobfile *f, bool fresh) {
-    enum p2_err e = blobdisk_take(d, true);
+enum p2_err p2_blobdisk_begin(struct p2_blobdisk *d, struct p2_blobfile *f, bool fresh) {
+    enum p2_err e = p2_blobdisk_take(d, true);
     if (e != P2_OK) return P2_ERR_IO;
     f->sha = p2_sha256_begin();
     f->fd = f->sha ? open_part(d, f) : -1;
@@ -193,7 +193,7 @@ enum p2_err blobdisk_begin(struct blobdisk *d, struct blobfile *f, bool fresh) {
     return e;
 }
 
-enum p2_err blobdisk_write(struct blobfile *f, const uint8_t *bytes, uint32_t size) {
+enum p2_err p2_blobdisk_write(struct p2_blobfile *f, const uint8_t *bytes, uint32_t size) {
     if (f->fd < 0 || size > f->size - f->have) return P2_ERR_IO;
     if (!write_all(f->fd, bytes, size, f->have)) return P2_ERR_IO;
     p2_sha256_add(f->sha, bytes, size);
@@ -213,11 +213,11 @@ static bool sync_folder(const char *path) {
     return good;
 }
 
-enum p2_err blobdisk_commit(const struct blobdisk *d, struct blobfile *f) {
+enum p2_err p2_blobdisk_commit(const struct p2_blobdisk *d, struct p2_blobfile *f) {
     char part[PATH_MAX], whole[PATH_MAX];
     if (f->fd < 0 || !part_path(d, &f->digest, f->size, part) ||
-        !blobstore_path(d->dir, &f->digest, whole, sizeof whole)) {
-        blobdisk_close(f);
+        !p2_blobstore_path(d->dir, &f->digest, whole, sizeof whole)) {
+        p2_blobdisk_close(f);
         return P2_ERR_IO;
     }
     struct p2_digest digest;
@@ -225,14 +225,14 @@ enum p2_err blobdisk_commit(const struct blobdisk *d, struct blobfile *f) {
     bool right = f->have == f->size && p2_digest_equal(&digest, &f->digest);
     bool stays = right && fsync(f->fd) == 0 && rename(part, whole) == 0 && sync_folder(whole);
     if (!stays) unlink(part);
-    blobdisk_close(f);
+    p2_blobdisk_close(f);
     if (!right) return P2_ERR_BAD_PAYLOAD;
     return stays ? P2_OK : P2_ERR_IO;
 }
 
 // ---- reading --------------------------------------------------------------------------------------------------------
 
-static enum p2_err prove_file(const struct blobfile *f) {
+static enum p2_err prove_file(const struct p2_blobfile *f) {
     struct p2_sha256 *sha = p2_sha256_begin();
     if (!sha) return P2_ERR_NO_MEMORY;
     enum p2_err e = hash_file(f->fd, f->size, sha);
@@ -241,9 +241,9 @@ static enum p2_err prove_file(const struct blobfile *f) {
     return e == P2_OK && !p2_digest_equal(&digest, &f->digest) ? P2_ERR_BAD_PAYLOAD : e;
 }
 
-enum p2_err blobdisk_open(const struct blobdisk *d, struct blobfile *f, bool prove) {
+enum p2_err p2_blobdisk_open(const struct p2_blobdisk *d, struct p2_blobfile *f, bool prove) {
     char path[PATH_MAX];
-    if (!blobstore_path(d->dir, &f->digest, path, sizeof path)) return P2_ERR_IO;
+    if (!p2_blobstore_path(d->dir, &f->digest, path, sizeof path)) return P2_ERR_IO;
     f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     struct stat info;
     if (f->fd < 0) return errno == ENOENT ? P2_ERR_NOT_FOUND : P2_ERR_IO;
@@ -255,19 +255,19 @@ enum p2_err blobdisk_open(const struct blobdisk *d, struct blobfile *f, bool pro
     return e;
 }
 
-enum p2_err blobdisk_read(const struct blobfile *f, uint64_t offset, uint8_t *out, uint32_t size) {
+enum p2_err p2_blobdisk_read(const struct p2_blobfile *f, uint64_t offset, uint8_t *out, uint32_t size) {
     if (f->fd < 0 || offset > f->size || size > f->size - offset) return P2_ERR_IO;
     return read_all(f->fd, out, size, offset) ? P2_OK : P2_ERR_IO;
 }
 
-void blobdisk_close(struct blobfile *f) {
+void p2_blobdisk_close(struct p2_blobfile *f) {
     if (f->fd >= 0) close(f->fd);
     f->fd = -1;
     p2_sha256_end(&f->sha, NULL);
 }
 
-void blobdisk_remove(const struct blobdisk *d, const struct p2_digest *digest, uint64_t size) {
+void p2_blobdisk_remove(const struct p2_blobdisk *d, const struct p2_digest *digest, uint64_t size) {
     char path[PATH_MAX];
-    if (blobstore_path(d->dir, digest, path, sizeof path)) unlink(path);
+    if (p2_blobstore_path(d->dir, digest, path, sizeof path)) unlink(path);
     if (part_path(d, digest, size, path)) unlink(path);
 }

@@ -10,12 +10,12 @@
 #include "blobstore.h"
 #include "os.h"
 
-struct blobdisk {
+struct p2_blobdisk {
     char dir[PATH_MAX];
     int lock; // held for as long as the store is open; -1: the folder is not there yet
 };
 
-struct blobfile {
+struct p2_blobfile {
     int fd; // -1: it could not be opened
     struct p2_sha256 *sha;
     uint64_t size, have;
@@ -23,16 +23,16 @@ struct blobfile {
 };
 
 // P2_ERR_NOT_FOUND: the folder is not there; made when `make` is set. P2_ERR_IO: it cannot be used, or somebody does.
-enum p2_err blobdisk_take(struct blobdisk *d, bool make);
+enum p2_err p2_blobdisk_take(struct p2_blobdisk *d, bool make);
 // Gives malloc'd entries (free), oldest first. P2_ERR_NO_MEMORY.
-enum p2_err blobdisk_scan(const struct blobdisk *d, struct blobstore_found **out, uint32_t *count_out);
+enum p2_err p2_blobdisk_scan(const struct p2_blobdisk *d, struct p2_blobstore_found **out, uint32_t *count_out);
 
-enum p2_err blobdisk_begin(struct blobdisk *d, struct blobfile *f, bool fresh);
-enum p2_err blobdisk_write(struct blobfile *f, const uint8_t *bytes, uint32_t size);
-enum p2_err blobdisk_commit(const struct blobdisk *d, struct blobfile *f);
-enum p2_err blobdisk_open(const struct blobdisk *d, struct blobfile *f, bool prove);
-enum p2_err blobdisk_read(const struct blobfile *f, uint64_t offset, uint8_t *out, uint32_t size);
-void blobdisk_close(struct blobfile *f); // what is there of it stays
-void blobdisk_remove(const struct blobdisk *d, const struct p2_digest *digest, uint64_t size);
+enum p2_err p2_blobdisk_begin(struct p2_blobdisk *d, struct p2_blobfile *f, bool fresh);
+enum p2_err p2_blobdisk_write(struct p2_blobfile *f, const uint8_t *bytes, uint32_t size);
+enum p2_err p2_blobdisk_commit(const struct p2_blobdisk *d, struct p2_blobfile *f);
+enum p2_err p2_blobdisk_open(const struct p2_blobdisk *d, struct p2_blobfile *f, bool prove);
+enum p2_err p2_blobdisk_read(const struct p2_blobfile *f, uint64_t offset, uint8_t *out, uint32_t size);
+void p2_blobdisk_close(struct p2_blobfile *f); // what is there of it stays
+void p2_blobdisk_remove(const struct p2_blobdisk *d, const struct p2_digest *digest, uint64_t size);
 
 #endif

@@ -18,7 +18,7 @@ enum { COMES, GOES, LANES };
 struct stream {
     p2_handle self;
     struct p2_id key;
-    struct blobfile file;
+    struct p2_blobfile file;
     bool ending; // its last work is on its way
 };
 
@@ -34,16 +34,16 @@ struct line { // first in, first out
 };
 
 struct lane {
-    struct blobstore *of;
+    struct p2_blobstore *of;
     pthread_t thread;
     bool started;
     pthread_cond_t wake;
     struct line waiting;
 };
 
-struct blobstore {
-    struct blobdisk disk;
-    struct blobstore_found *found;
+struct p2_blobstore {
+    struct p2_blobdisk disk;
+    struct p2_blobstore_found *found;
     uint32_t found_count;
     struct p2_slab streams, items;
     struct p2_map by_token;
@@ -76,26 +76,26 @@ static struct item *line_pop(struct line *l) {
 
 // ---- the threads ------------------------------------------------------------------------------------------------------
 
-static enum p2_err carry_out(struct blobstore *s, struct item *i) {
+static enum p2_err carry_out(struct p2_blobstore *s, struct item *i) {
     struct p2_blob_work *w = &i->work;
-    struct blobfile *f = i->stream ? &i->stream->file : NULL;
+    struct p2_blobfile *f = i->stream ? &i->stream->file : NULL;
     uint8_t *bytes = w->slice.blob ? w->slice.blob->data + w->slice.offset : NULL;
     enum p2_err e = P2_OK;
     switch (w->what) {
     case P2_BLOB_BEGIN:
-        e = blobdisk_begin(&s->disk, f, w->fresh);
+        e = p2_blobdisk_begin(&s->disk, f, w->fresh);
         w->offset = f->have;
         return e;
     case P2_BLOB_WRITE:
-        e = blobdisk_write(f, bytes, w->slice.size);
+        e = p2_blobdisk_write(f, bytes, w->slice.size);
         w->offset = f->have;
         return e;
-    case P2_BLOB_COMMIT: return blobdisk_commit(&s->disk, f);
-    case P2_BLOB_OPEN: return blobdisk_open(&s->disk, f, w->prove);
-    case P2_BLOB_READ: return blobdisk_read(f, w->offset, bytes, w->slice.size);
+    case P2_BLOB_COMMIT: return p2_blobdisk_commit(&s->disk, f);
+    case P2_BLOB_OPEN: return p2_blobdisk_open(&s->disk, f, w->prove);
+    case P2_BLOB_READ: return p2_blobdisk_read(f, w->offset, bytes, w->slice.size);
     case P2_BLOB_LEAVE:
-    case P2_BLOB_CLOSE: blobdisk_close(f); return P2_OK;
-    case P2_BLOB_REMOVE: blobdisk_remove(&s->disk, &w->digest, w->size); return P2_OK;
+    case P2_BLOB_CLOSE: p2_blobdisk_close(f); return P2_OK;
+    case P2_BLOB_REMOVE: p2_blobdisk_remove(&s->disk, &w->digest, w->size); return P2_OK;
     case P2_BLOB_NONE: break;
     }
     P2_UNREACHABLE();
@@ -103,7 +103,7 @@ static enum p2_err carry_out(struct blobstore *s, struct item *i) {
 
 static void *lane_main(void *arg) {
     struct lane *l = arg;
-    struct blobstore *s = l->of;
+    struct p2_blobstore *s = l->of;
     pthread_mutex_lock(&s->lock);
     for (;;) {
         struct item *i = line_pop(&l->waiting);
@@ -136,18 +136,18 @@ static struct p2_id token_key(unsigned lane, p2_handle token) {
     return key;
 }
 
-static struct stream *stream_new(struct blobstore *s, const struct p2_blob_work *w) {
+static struct stream *stream_new(struct p2_blobstore *s, const struct p2_blob_work *w) {
     p2_handle h;
     struct stream *t = p2_slab_alloc(&s->streams, &h);
     if (!t) return NULL;
     t->self = h;
     t->key = token_key(lane_of(w->what), w->token);
-    t->file = (struct blobfile){.fd = -1, .size = w->size, .digest = w->digest};
+    t->file = (struct p2_blobfile){.fd = -1, .size = w->size, .digest = w->digest};
     P2_CHECK(p2_map_put(&s->by_token, &t->key, h)); // a token is used again only after its end
     return t;
 }
 
-static struct stream *stream_of(const struct blobstore *s, const struct p2_blob_work *w) {
+static struct stream *stream_of(const struct p2_blobstore *s, const struct p2_blob_work *w) {
     struct p2_id key = token_key(lane_of(w->what), w->token);
     return p2_slab_get(&s->streams, p2_map_get(&s->by_token, &key));
 }
@@ -156,7 +156,7 @@ static bool is_last(enum p2_blob_what what) {
     return what == P2_BLOB_COMMIT || what == P2_BLOB_LEAVE || what == P2_BLOB_CLOSE;
 }
 
-bool blobstore_do(struct blobstore *s, const struct p2_blob_work *work) {
+bool p2_blobstore_do(struct p2_blobstore *s, const struct p2_blob_work *work) {
     bool first = work->what == P2_BLOB_BEGIN || work->what == P2_BLOB_OPEN, last = is_last(work->what);
     if (!last && s->items.live >= s->works_max) return false;
     struct stream *t = NULL;
@@ -189,7 +189,7 @@ static bool is_answered(enum p2_blob_what what) {
     return what != P2_BLOB_LEAVE && what != P2_BLOB_CLOSE && what != P2_BLOB_REMOVE;
 }
 
-bool blobstore_answer(struct blobstore *s, struct p2_blob_work *out) {
+bool p2_blobstore_answer(struct p2_blobstore *s, struct p2_blob_work *out) {
     for (;;) {
         pthread_mutex_lock(&s->lock);
         struct item *i = line_pop(&s->done);
@@ -204,16 +204,16 @@ bool blobstore_answer(struct blobstore *s, struct p2_blob_work *out) {
     }
 }
 
-int blobstore_fd(const struct blobstore *s) { return s->fd; }
+int p2_blobstore_fd(const struct p2_blobstore *s) { return s->fd; }
 
-uint32_t blobstore_found(const struct blobstore *s, const struct blobstore_found **out) {
+uint32_t p2_blobstore_found(const struct p2_blobstore *s, const struct p2_blobstore_found **out) {
     *out = s->found;
     return s->found_count;
 }
 
 // ---- life -------------------------------------------------------------------------------------------------------------
 
-static enum p2_err start(struct blobstore *s, const struct blobstore_config *c) {
+static enum p2_err start(struct p2_blobstore *s, const struct p2_blobstore_config *c) {
     int n = snprintf(s->disk.dir, sizeof s->disk.dir, "%s", c->dir);
     if (n < 0 || (size_t)n >= sizeof s->disk.dir) return P2_ERR_IO;
     s->works_max = c->works_max;
@@ -221,8 +221,8 @@ static enum p2_err start(struct blobstore *s, const struct blobstore_config *c) 
         !p2_slab_init(&s->items, sizeof(struct item), c->works_max + c->streams_max) ||
         !p2_map_init(&s->by_token, c->streams_max, c->seed))
         return P2_ERR_NO_MEMORY;
-    enum p2_err e = blobdisk_take(&s->disk, false);
-    if (e == P2_OK) e = blobdisk_scan(&s->disk, &s->found, &s->found_count);
+    enum p2_err e = p2_blobdisk_take(&s->disk, false);
+    if (e == P2_OK) e = p2_blobdisk_scan(&s->disk, &s->found, &s->found_count);
     if (e != P2_OK && e != P2_ERR_NOT_FOUND) return e;
     s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->fd < 0) return P2_ERR_NO_MEMORY;
@@ -234,8 +234,8 @@ static enum p2_err start(struct blobstore *s, const struct blobstore_config *c) 
     return P2_OK;
 }
 
-struct blobstore *blobstore_open(const struct blobstore_config *config, enum p2_err *error) {
-    struct blobstore *s = calloc(1, sizeof *s);
+struct p2_blobstore *p2_blobstore_open(const struct p2_blobstore_config *config, enum p2_err *error) {
+    struct p2_blobstore *s = calloc(1, sizeof *s);
     *error = P2_ERR_NO_MEMORY;
     if (!s) return NULL;
     s->fd = s->disk.lock = -1;
@@ -247,11 +247,11 @@ struct blobstore *blobstore_open(const struct blobstore_config *config, enum p2_
         line_init(&s->lanes[i].waiting);
     }
     *error = start(s, config);
-    if (*error != P2_OK) blobstore_close(&s);
+    if (*error != P2_OK) p2_blobstore_close(&s);
     return s;
 }
 
-static void stop(struct blobstore *s) {
+static void stop(struct p2_blobstore *s) {
     pthread_mutex_lock(&s->lock);
     s->closing = true;
     for (unsigned i = 0; i < LANES; i++) pthread_cond_signal(&s->lanes[i].wake);
@@ -262,17 +262,17 @@ static void stop(struct blobstore *s) {
     }
 }
 
-void blobstore_close(struct blobstore **at) {
-    struct blobstore *s = *at;
+void p2_blobstore_close(struct p2_blobstore **at) {
+    struct p2_blobstore *s = *at;
     if (!s) return;
     *at = NULL;
     stop(s);
     struct p2_blob_work left;
-    while (s->fd >= 0 && blobstore_answer(s, &left)) p2_blob_unref(left.slice.blob);
+    while (s->fd >= 0 && p2_blobstore_answer(s, &left)) p2_blob_unref(left.slice.blob);
     for (uint32_t i = 0; i < s->streams.capacity; i++) {
         p2_handle h;
         struct stream *t = p2_slab_at(&s->streams, i, &h);
-        if (t) blobdisk_close(&t->file);
+        if (t) p2_blobdisk_close(&t->file);
     }
     pthread_mutex_destroy(&s->lock);
     p2_slab_deinit(&s->streams);

@@ -13,16 +13,16 @@
 
 #include "base/blobwork.h"
 
-struct blobstore;
+struct p2_blobstore;
 
-struct blobstore_config {
+struct p2_blobstore_config {
     const char *dir;
     uint32_t streams_max; // receivings and readings at once
     uint32_t works_max;   // asked for and not answered
     uint64_t seed[2];     // of its table's hash
 };
 
-struct blobstore_found {
+struct p2_blobstore_found {
     struct p2_digest digest;
     uint64_t size; // of the whole
     bool part;     // interrupted, to be continued
@@ -31,20 +31,20 @@ struct blobstore_found {
 
 // A folder that is not there is made when the first blob comes, so that who never gets one leaves no trace. NULL with
 // P2_ERR_IO: another process has it, or it cannot be read; P2_ERR_NO_MEMORY.
-struct blobstore *blobstore_open(const struct blobstore_config *config, enum p2_err *error);
-void blobstore_close(struct blobstore **s); // what is under way is done first; unreferences what was not answered
+struct p2_blobstore *p2_blobstore_open(const struct p2_blobstore_config *config, enum p2_err *error);
+void p2_blobstore_close(struct p2_blobstore **s); // what is under way is done first; unreferences what was not answered
 
 // What lay there when it was opened, the one not used for longest first. Lends until closed.
-uint32_t blobstore_found(const struct blobstore *s, const struct blobstore_found **out);
+uint32_t p2_blobstore_found(const struct p2_blobstore *s, const struct p2_blobstore_found **out);
 
 // Takes one reference to the slice. Every BEGIN is to be followed by one COMMIT or LEAVE, every OPEN by one CLOSE,
 // whatever their answers are. False, and nothing taken: works_max or streams_max; LEAVE, CLOSE and COMMIT are always taken.
-bool blobstore_do(struct blobstore *s, const struct p2_blob_work *work);
+bool p2_blobstore_do(struct p2_blobstore *s, const struct p2_blob_work *work);
 // The next answer, with a reference to its slice for the caller to give back. False: none yet.
-bool blobstore_answer(struct blobstore *s, struct p2_blob_work *out);
-int blobstore_fd(const struct blobstore *s); // readable when there is one
+bool p2_blobstore_answer(struct p2_blobstore *s, struct p2_blob_work *out);
+int p2_blobstore_fd(const struct p2_blobstore *s); // readable when there is one
 
 // Where a whole blob lies, for a program that maps it itself. False: longer than capacity.
-bool blobstore_path(const char *dir, const struct p2_digest *digest, char *out, size_t capacity);
+bool p2_blobstore_path(const char *dir, const struct p2_digest *digest, char *out, size_t capacity);
 
 #endif

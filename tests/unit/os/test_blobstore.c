@@ -16,7 +16,7 @@
 #define PIECE 65536u
 
 struct bench {
-    struct blobstore *s;
+    struct p2_blobstore *s;
     struct p2_blob_pool pool;
     const char *dir;
     uint8_t *bytes;
@@ -24,9 +24,9 @@ struct bench {
     struct p2_digest digest;
 };
 
-static struct blobstore *open_store(const char *dir, enum p2_err *e) {
-    const struct blobstore_config c = {.dir = dir, .streams_max = 4, .works_max = 64, .seed = {3, 4}};
-    return blobstore_open(&c, e);
+static struct p2_blobstore *open_store(const char *dir, enum p2_err *e) {
+    const struct p2_blobstore_config c = {.dir = dir, .streams_max = 4, .works_max = 64, .seed = {3, 4}};
+    return p2_blobstore_open(&c, e);
 }
 
 static void begin(struct bench *b, const char *name, uint32_t size) {
@@ -43,19 +43,19 @@ static void begin(struct bench *b, const char *name, uint32_t size) {
 
 static void again(struct bench *b) {
     enum p2_err e;
-    blobstore_close(&b->s);
+    p2_blobstore_close(&b->s);
     b->s = open_store(b->dir, &e);
     assert_non_null(b->s);
 }
 
 static void end(struct bench *b) {
-    blobstore_close(&b->s);
+    p2_blobstore_close(&b->s);
     assert_int_equal(b->pool.bytes_live, 0);
     p2_blob_pool_deinit(&b->pool);
     free(b->bytes);
 }
 
-static void ask(struct bench *b, const struct p2_blob_work *w) { assert_true(blobstore_do(b->s, w)); }
+static void ask(struct bench *b, const struct p2_blob_work *w) { assert_true(p2_blobstore_do(b->s, w)); }
 
 static struct p2_blob_work work(const struct bench *b, enum p2_blob_what what, p2_handle token) {
     return (struct p2_blob_work){.what = what, .token = token, .digest = b->digest, .size = b->size};
@@ -63,8 +63,8 @@ static struct p2_blob_work work(const struct bench *b, enum p2_blob_what what, p
 
 static struct p2_blob_work answer(struct bench *b, enum p2_blob_what what) {
     struct p2_blob_work out;
-    while (!blobstore_answer(b->s, &out)) {
-        struct pollfd p = {.fd = blobstore_fd(b->s), .events = POLLIN};
+    while (!p2_blobstore_answer(b->s, &out)) {
+        struct pollfd p = {.fd = p2_blobstore_fd(b->s), .events = POLLIN};
         assert_int_equal(poll(&p, 1, 20000), 1);
     }
     assert_int_equal(out.what, what);
@@ -138,11 +138,13 @@ static void read_whole(struct bench *b, p2_handle token) {
 
 static const char *path_of(const struct bench *b) {
     static char path[512];
-    assert_true(blobstore_path(b->dir, &b->digest, path, sizeof path));
+    assert_true(p2_blobstore_path(b->dir, &b->digest, path, sizeof path));
     return path;
 }
 
-static uint32_t found(const struct bench *b, const struct blobstore_found **out) { return blobstore_found(b->s, out); }
+static uint32_t found(const struct bench *b, const struct p2_blobstore_found **out) {
+    return p2_blobstore_found(b->s, out);
+}
 
 // ---- tests ------------------------------------------------------------------------------------------------------------
 
@@ -170,7 +172,7 @@ static void an_interrupted_one_goes_on_where_it_was(void **state) {
     assert_int_equal(begin_receiving(&b, 2), 3 * PIECE);
     write_from(&b, 2, 3 * PIECE, 4 * PIECE);
     again(&b); // as after a crash: nobody said LEAVE
-    const struct blobstore_found *all;
+    const struct p2_blobstore_found *all;
     assert_int_equal(found(&b, &all), 1);
     assert_true(all[0].part);
     assert_int_equal(all[0].size, b.size);
@@ -213,7 +215,7 @@ static void wrong_bytes_leave_nothing(void **state) {
     write_from(&b, 1, begin_receiving(&b, 1), b.size);
     assert_int_equal(commit(&b, 1), P2_ERR_BAD_PAYLOAD);
     assert_int_not_equal(access(path_of(&b), F_OK), 0);
-    const struct blobstore_found *all;
+    const struct p2_blobstore_found *all;
     again(&b);
     assert_int_equal(found(&b, &all), 0);
     end(&b);
@@ -276,7 +278,7 @@ static void the_order_of_use_outlives_the_process(void **state) {
     receive(&b);
     const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
     assert_int_equal(utimensat(AT_FDCWD, path_of(&b), long_ago, 0), 0);
-    const struct blobstore_found *all;
+    const struct p2_blobstore_found *all;
     again(&b);
     assert_int_equal(found(&b, &all), 2);
     assert_true(p2_digest_equal(&all[0].digest, &b.digest));
@@ -311,7 +313,7 @@ static void what_is_not_ours_is_left_alone(void **state) {
     t_write(path, "x", 1);
     snprintf(path, sizeof path, "%s.7.part", path_of(&b)); // ours, and longer than it may be
     t_write(path, "0123456789", 10);
-    const struct blobstore_found *all;
+    const struct p2_blobstore_found *all;
     again(&b);
     assert_int_equal(found(&b, &all), 1);
     assert_int_not_equal(access(path, F_OK), 0);
@@ -323,7 +325,7 @@ static void a_folder_that_cannot_be_is_a_code(void **state) {
     struct bench b;
     t_write(t_path("file"), "x", 1);
     begin(&b, "k", PIECE);
-    blobstore_close(&b.s);
+    p2_blobstore_close(&b.s);
     char inside[600];
     snprintf(inside, sizeof inside, "%s/deeper", t_path("file"));
     enum p2_err e;
@@ -345,7 +347,7 @@ static void full_is_said_at_once(void **state) {
     begin(&b, "l", PIECE);
     struct p2_blob_work w = work(&b, P2_BLOB_OPEN, 1);
     for (; w.token <= 4; w.token++) ask(&b, &w);
-    assert_false(blobstore_do(b.s, &w)); // streams_max
+    assert_false(p2_blobstore_do(b.s, &w)); // streams_max
     for (unsigned i = 0; i < 4; i++) assert_int_equal(answer(&b, P2_BLOB_OPEN).why, P2_ERR_NOT_FOUND);
     for (p2_handle t = 1; t <= 4; t++) close_reading(&b, t);
     end(&b); // and what is still under way is dealt with
