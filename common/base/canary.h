@@ -21,6 +21,7 @@
     X(load_kept, "coordinator: an ended job's load is not subtracted")                                                 \
     X(map_entry_leaked, "coordinator: the stream of an ended task stays in its map")                                   \
     X(offer_after_drain, "coordinator: a draining peer keeps its offers")                                              \
+    X(pin_forgotten, "coordinator: the blobs of a task are not pinned")                                                \
     X(question_lost, "client: questions on their way are forgotten with the connection")                               \
     X(question_twice, "coordinator: a question is answered no twice")                                                  \
     X(recall_runs, "peer: a recalled job is given back before its executor has answered")                              \

@@ -19,7 +19,6 @@ struct stream {
     p2_handle self;
     struct p2_id key;
     struct p2_blobfile file;
-    bool ending; // its last work is on its way
 };
 
 struct item {
@@ -92,7 +91,7 @@ static enum p2_err carry_out(struct p2_blobstore *s, struct item *i) {
         return e;
     case P2_BLOB_COMMIT: return p2_blobdisk_commit(&s->disk, f);
     case P2_BLOB_OPEN: return p2_blobdisk_open(&s->disk, f, w->prove);
-    case P2_BLOB_READ: return p2_blobdisk_read(f, w->offset, bytes, w->slice.size);
+    case P2_BLOB_READ: return bytes ? p2_blobdisk_read(f, w->offset, bytes, w->slice.size) : P2_ERR_NO_MEMORY;
     case P2_BLOB_LEAVE:
     case P2_BLOB_CLOSE: p2_blobdisk_close(f); return P2_OK;
     case P2_BLOB_REMOVE: p2_blobdisk_remove(&s->disk, &w->digest, w->size); return P2_OK;
@@ -162,9 +161,8 @@ bool p2_blobstore_do(struct p2_blobstore *s, const struct p2_blob_work *work) {
     struct stream *t = NULL;
     if (first) {
         if (!(t = stream_new(s, work))) return false;
-    } else if (work->what != P2_BLOB_REMOVE) {
-        t = stream_of(s, work);
-        P2_CHECK(t && !t->ending);
+    } else if (work->what != P2_BLOB_REMOVE && !(t = stream_of(s, work))) {
+        return work->what == P2_BLOB_LEAVE || work->what == P2_BLOB_CLOSE; // its first was not taken
     }
     p2_handle h;
     struct item *i = p2_slab_alloc(&s->items, &h);
@@ -173,10 +171,7 @@ bool p2_blobstore_do(struct p2_blobstore *s, const struct p2_blob_work *work) {
     i->work = *work;
     i->stream = t;
     if (work->slice.blob) p2_blob_ref(work->slice.blob);
-    if (last) {
-        t->ending = true;
-        P2_CHECK(p2_map_remove(&s->by_token, &t->key));
-    }
+    if (last) P2_CHECK(p2_map_remove(&s->by_token, &t->key));
     struct lane *l = &s->lanes[lane_of(work->what)];
     pthread_mutex_lock(&s->lock);
     line_push(&l->waiting, i);

@@ -37,8 +37,9 @@ void p2_blobstore_close(struct p2_blobstore **s); // what is under way is done f
 // What lay there when it was opened, the one not used for longest first. Lends until closed.
 uint32_t p2_blobstore_found(const struct p2_blobstore *s, const struct p2_blobstore_found **out);
 
-// Takes one reference to the slice. Every BEGIN is to be followed by one COMMIT or LEAVE, every OPEN by one CLOSE,
-// whatever their answers are. False, and nothing taken: works_max or streams_max; LEAVE, CLOSE and COMMIT are always taken.
+// Takes one reference to the slice; a READ without a blob is answered P2_ERR_NO_MEMORY. Every BEGIN is to be followed by
+// one COMMIT or LEAVE, every OPEN by one CLOSE, whatever their answers are. False, and nothing taken: works_max or
+// streams_max, or the BEGIN or OPEN before it was not taken. LEAVE and CLOSE always are.
 bool p2_blobstore_do(struct p2_blobstore *s, const struct p2_blob_work *work);
 // The next answer, with a reference to its slice for the caller to give back. False: none yet.
 bool p2_blobstore_answer(struct p2_blobstore *s, struct p2_blob_work *out);

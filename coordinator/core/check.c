@@ -216,5 +216,6 @@ void coord_check(const struct coord *c) {
     flight_check(c);
     cache_check(&c->cache, c->limits.cache_entries_max);
     resume_check(c);
+    blob_check(c);
     P2_CHECK(!c->drained || (c->draining && c->sessions.live == 0));
 }

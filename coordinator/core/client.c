@@ -19,6 +19,7 @@ static struct client *create(struct coord *c, const struct session *s) {
     p2_list_init(&cl->tasks);
     p2_list_init(&cl->full);
     p2_list_init(&cl->waiting);
+    p2_list_init(&cl->uploads);
     p2_list_init(&cl->stalling);
     next_client_came(c, cl);
     const uint64_t salt[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
@@ -112,6 +113,11 @@ static void payload_came(struct coord *c, struct task *t) {
 
 void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m) {
     const struct p2_msg_chunk *chunk = &m->u.chunk;
+    struct upload *u = upload_of(c, client_of(c, s), m->stream);
+    if (u) {
+        upload_on_chunk(c, s, u, chunk);
+        return;
+    }
     struct task *t = find_stream(c, s, m);
     if (!t) return;
     enum p2_err e = relay_piece_wrong(&chunk->payload, chunk->raw_size, chunk->payload_zstd);
@@ -142,6 +148,8 @@ void client_on_window(struct coord *c, struct session *s, const struct p2_msg *m
 }
 
 void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct upload *u = upload_of(c, client_of(c, s), m->stream);
+    if (u) upload_on_error(c, u);
     struct task *t = task_by_stream(c, client_of(c, s), m->stream);
     if (!t) return; // it has ended meanwhile
     enum p2_err code = m->u.error.code == P2_OK ? P2_ERR_CANCELLED : m->u.error.code;
@@ -167,6 +175,7 @@ void client_gone(struct coord *c, struct client *cl, enum p2_err code) {
                                      .code = P2_ERR_CONNECTION_LOST};
         task_end(c, t, &end);
     }
+    upload_client_gone(c, cl);
     resume_leave(c, cl);
     P2_CHECK(p2_map_remove(&c->by_session, &cl->token));
     next_client_left(c, cl);

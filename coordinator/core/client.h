@@ -23,6 +23,9 @@ struct client {
     uint32_t jobs;       // peers have in hand for it, cancelled ones included until they end
     struct p2_list full; // in coord.full_clients
 
+    struct p2_list uploads; // of blobs
+    uint32_t upload_count;
+
     struct p2_id token;      // its session's name, a secret; in coord.by_session
     uint64_t features;       // agreed on its latest connection
     uint32_t unbound;        // tasks without a stream: it lost the connection they were submitted on

@@ -67,7 +67,8 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     p2_list_init(&c->reclaiming);
     p2_list_init(&c->stalling);
     p2_list_init(&c->kept);
-    if (!make_types(c, config) || !make_tables(c) || !next_init(c) || !estimate_init(c)) coord_destroy(&c);
+    bool made = make_types(c, config) && make_tables(c) && next_init(c) && estimate_init(c) && blob_init(c);
+    if (!made) coord_destroy(&c);
     return c;
 }
 
@@ -79,6 +80,7 @@ static void drop_tasks(struct coord *c) {
         spool_clear(&t->result);
         spool_clear(&t->memo.collected);
         p2_blob_unref(t->params_blob);
+        p2_blob_unref(t->blobs.memory);
     }
 }
 
@@ -98,6 +100,7 @@ void coord_destroy(struct coord **at) {
     p2_heap_deinit(&c->deadlines);
     next_deinit(c);
     estimate_deinit(c);
+    blob_deinit(c);
     free(c->types);
     free(c->recent);
     free(c);
@@ -115,5 +118,5 @@ size_t coord_memory_bytes(const struct coord *c) {
                  c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
-    return sum + c->type_count * sizeof *c->types + next_bytes(c) + estimate_bytes(c);
+    return sum + c->type_count * sizeof *c->types + next_bytes(c) + estimate_bytes(c) + blob_bytes(c);
 }

@@ -17,6 +17,11 @@ struct coord_limits coord_limits_default(void) {
         .jobs_per_peer_max = 256,
         .attempts_max = 3,
         .steal = true,
+        .blobs_max = 16384,
+        .blob_uploads_max = 64,
+        .blob_holdings_max = 65536,
+        .blob_bytes_max = UINT64_C(4) << 30,
+        .blob_budget_bytes = UINT64_C(16) << 30,
         .class_floor_percent = 5,
         .reserve_percent = 20,
         .client_share_percent = 50,
@@ -59,6 +64,10 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (!l->offers_max || l->offers_max > most) return "offers_max is not in 1..16777216";
     if (!l->jobs_per_peer_max) return "jobs_per_peer_max is 0";
     if (!l->attempts_max || l->attempts_max > COORD_ATTEMPTS_CEILING) return "attempts_max is not in 1..8";
+    if (!l->blobs_max || l->blobs_max > most) return "blobs_max is not in 1..16777216";
+    if (!l->blob_uploads_max || l->blob_uploads_max > 4096) return "blob_uploads_max is not in 1..4096";
+    if (!l->blob_holdings_max || l->blob_holdings_max > most) return "blob_holdings_max is not in 1..16777216";
+    if (!l->blob_bytes_max || l->blob_bytes_max > P2_BLOB_BYTES_MAX) return "blob_bytes_max is not in 1..2^40";
     if (l->client_bytes_max < P2_TASK_PAYLOAD_MAX) return "client_bytes_max is less than one payload may be";
     if (l->client_burst_ns < 0) return "client_burst_ns is negative";
     if (!l->budget_high_percent || l->budget_high_percent > 100) return "budget_high_percent is not in 1..100";

@@ -20,7 +20,11 @@ struct coord_limits {
     uint32_t jobs_per_peer_max;   // a peer's slots + queue_depth count up to here
     uint32_t attempts_max;        // peers a task is given to, at most COORD_ATTEMPTS_CEILING
 
-    bool steal; // jobs that wait at one peer are recalled for a slot that is idle at another
+    bool steal;                           // jobs that wait at one peer are recalled for a slot that is idle at another
+    uint32_t blobs_max, blob_uploads_max; // known; on their way here
+    uint32_t blob_holdings_max;           // (peer, blob) pairs that are remembered
+    uint64_t blob_bytes_max;              // of one
+    uint64_t blob_budget_bytes;           // of all on the disk; 0: none are kept
 
     uint32_t class_floor_percent;  // of placements for each class below realtime that waits
     uint32_t reserve_percent;      // of slots for realtime and interactive

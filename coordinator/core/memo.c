@@ -13,10 +13,13 @@ static bool ask_hash(struct coord *c, struct task *t, const struct piece *p, boo
         uint8_t head[CACHE_HEAD_BYTES_MAX];
         h.head_size = cache_key_head(c->types[t->type].type, &t->params, t->memo.private_ ? &cl->salt : &everybody,
                                      head, sizeof head);
-        uint8_t *kept = h.head_size ? p2_arena_alloc(&c->out->texts, h.head_size) : NULL;
+        size_t blobs = t->blobs.count * sizeof(struct p2_digest); // behind it, in the order the type knows them
+        uint8_t *kept = h.head_size ? p2_arena_alloc(&c->out->texts, h.head_size + blobs) : NULL;
         if (!kept) return false;
         memcpy(kept, head, h.head_size);
+        if (blobs) memcpy(kept + h.head_size, blob_refs_digests(&t->blobs), blobs);
         h.head = kept;
+        h.head_size += blobs;
     }
     if (p) {
         h.payload = p->slice;

@@ -74,6 +74,7 @@ enum coord_why {
     WHY_RESUMED,      // its client came back
     WHY_NOT_RESUMED,  // its client came back and did not want it any more
     WHY_ACKNOWLEDGED, // the client has the whole result
+    WHY_BLOB,         // a blob it refers to is not here
     WHY_CODES
 };
 
@@ -96,6 +97,11 @@ enum coord_note_kind {
     NOTE_CONN_ERROR,     // it broke a rule: code, text
     NOTE_REMOTE_ERROR,   // it says so of us: code
     NOTE_LATE,           // a message about a job or task already ended was dropped; text: which message
+    NOTE_BLOB_STORED,    // count: bytes; conn: of the client. text of all these: the first digits of its digest
+    NOTE_BLOB_REFUSED,   // conn, code
+    NOTE_BLOB_EVICTED,   // count: bytes; to make room
+    NOTE_BLOB_LOST,      // count: bytes; code: its bytes are wrong, or cannot be read
+    NOTE_BLOB_SENT,      // count: bytes; to a peer, which took span_ns
     NOTE_STALL,          // this process did not run for span_ns; peers get a fresh chance
     NOTE_DRAIN,          // count: tasks still open
     NOTE_DRAINED,

@@ -33,14 +33,6 @@ static p2_ns estimate(const struct task *t, const struct offer *o) {
     return ns >= (double)ESTIMATE_NS_MAX ? ESTIMATE_NS_MAX : p2_ns_max(P2_US, (p2_ns)ns);
 }
 
-static uint32_t take_stream(struct peer *p) {
-    if (p->stream_next == UINT32_MAX) {
-        p->stream_wrapped = true;
-        p->stream_next = 1;
-    }
-    return p->stream_next++;
-}
-
 bool replica_room(const struct coord *c) { return c->replicas.live < c->replicas.capacity; }
 
 void replica_place(struct coord *c, struct task *t, struct offer *o) {
@@ -57,7 +49,7 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     r->attempt = ++t->attempt;
     r->id = t->id;
     r->class_ = t->class_;
-    r->estimate_ns = estimate(t, o);
+    r->estimate_ns = p2_ns_min(estimate(t, o) + blob_transfer_ns(c, p, t), ESTIMATE_NS_MAX);
     r->placed_ns = c->now;
     p2_list_init(&r->lingering);
     p2_list_init(&r->in_peer);
@@ -66,9 +58,9 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
     p2_outflow_begin(&r->out, r->attempt, t->in.size, P2_STREAM_WINDOW);
     struct p2_id key;
     do { // a stream is in use only after four thousand million jobs on one connection
-        r->stream = take_stream(p);
+        r->stream = peer_take_stream(p);
         key = coord_pair_key(p->self, r->stream);
-    } while (!p2_map_put(&c->by_job, &key, h));
+    } while (fetch_of(c, p, r->stream) || !p2_map_put(&c->by_job, &key, h));
     p2_list_push_back(&p->replicas, &r->in_peer);
     next_job_taken(c, p, r);
     steal_job_given(c, r, o);
@@ -346,11 +338,21 @@ void replica_on_recalled(struct coord *c, struct session *s, const struct p2_msg
 }
 
 void replica_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct fetch *f = fetch_of(c, peer_of(c, s), m->stream);
+    if (f) {
+        fetch_end(c, f);
+        return;
+    }
     struct replica *r = find_job(c, s, m, NULL, 0);
     if (r) fail(c, r, &m->u.error, true);
 }
 
 void replica_on_window(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct fetch *f = fetch_of(c, peer_of(c, s), m->stream);
+    if (f) {
+        fetch_on_window(c, f, &m->u.window);
+        return;
+    }
     struct replica *r = find_job(c, s, m, NULL, 0);
     if (!r || r->state == REPLICA_CANCELLING) return;
     p2_outflow_window(&r->out, m->u.window.attempt, m->u.window.limit);

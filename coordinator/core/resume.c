@@ -72,6 +72,7 @@ void resume_park(struct coord *c, struct client *cl, enum p2_err code) {
     n->code = code;
     n->count = cl->task_count;
     resume_leave(c, cl);
+    upload_client_gone(c, cl); // what is here of them stays, and is gone on with
     cl->session = P2_NO_HANDLE;
     cl->stream_max = 0;
     c->clients_away++;

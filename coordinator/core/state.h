@@ -9,10 +9,12 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "base/slab.h"
+#include "coordinator/core/blob.h"
 #include "coordinator/core/cache.h"
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
 #include "coordinator/core/estimate.h"
+#include "coordinator/core/fetch.h"
 #include "coordinator/core/flight.h"
 #include "coordinator/core/next.h"
 #include "coordinator/core/peer.h"
@@ -25,6 +27,7 @@
 #include "coordinator/core/stats.h"
 #include "coordinator/core/task.h"
 #include "coordinator/core/unmet.h"
+#include "coordinator/core/upload.h"
 
 struct recent_task {
     struct p2_id key;
@@ -89,6 +92,7 @@ struct coord {
     p2_ns class_clock[P2_CLASSES];
     struct p2_list full_clients; // those that were found to hold their share of slots
     uint32_t slots;              // of all devices behind offers
+    struct blobs blobs;
     struct coord_stats stats;
     struct unmet unmet;
 };

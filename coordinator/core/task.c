@@ -162,6 +162,7 @@ static void let_go(struct coord *c, struct task *t, enum p2_err code) {
     spool_clear(&t->payload);
     spool_clear(&t->result);
     p2_blob_unref(t->params_blob);
+    blob_refs_drop(c, &t->blobs);
     if (!(P2_CANARY(reservation_leaked) && t->state == TASK_EXPIRED)) c->reserved_bytes -= t->reserved_bytes;
     p2_slab_free(&c->tasks, t->self);
 }

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/meld.h"
 #include "base/slab.h"
+#include "coordinator/core/blob.h"
 #include "coordinator/core/limits.h"
 #include "coordinator/core/memo.h"
 #include "coordinator/core/note.h"
@@ -33,6 +34,7 @@ struct task {
     struct p2_list in_client;
     struct p2_blob *params_blob;
     struct p2_params params; // lent by params_blob
+    struct blob_refs blobs;  // pinned until its end
     struct p2_task_cost cost;
     uint64_t reserved_bytes; // of the payload budget
 
