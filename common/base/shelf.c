@@ -9,7 +9,7 @@
 static const uint8_t legal[P2_SHELF_STATES] = {
     [P2_SHELF_COMING] = TO(P2_SHELF_COMING) | TO(P2_SHELF_PART) | TO(P2_SHELF_HERE),
     [P2_SHELF_PART] = TO(P2_SHELF_COMING),
-    [P2_SHELF_HERE] = TO(P2_SHELF_HERE) | TO(P2_SHELF_LOST),
+    [P2_SHELF_HERE] = TO(P2_SHELF_HERE) | TO(P2_SHELF_LOST) | TO(P2_SHELF_COMING),
 };
 
 bool p2_shelf_init(struct p2_shelf *s, const struct p2_shelf_limits *limits, const uint64_t seed[static 2]) {

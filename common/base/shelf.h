@@ -1,10 +1,10 @@
 // A table of content-addressed blobs: which are here, how large they are, who uses them, and which go first when room is
 // short. It knows neither files nor connections: its owner tells it what happened and carries out what it asks for.
 //
-//   COMING --> HERE --> LOST        COMING: being received; its whole size is counted from the start
-//    ^  |                           PART:   interrupted; what is there may be continued, or given up for room
-//    |  v                           LOST:   its bytes turned out wrong; found by nobody, gone with its last pin
-//    PART
+//   COMING <-> HERE --> LOST        COMING: being received; its whole size is counted from the start. Again from HERE
+//    ^  |                                   when its bytes turned out wrong and can be had anew
+//    |  v                           PART:   interrupted; what is there may be continued, or given up for room
+//    PART                           LOST:   its bytes turned out wrong; found by nobody, gone with its last pin
 //
 // PART and HERE without a pin are idle: the one that has been idle longest is the next victim.
 #ifndef P2_BASE_SHELF_H

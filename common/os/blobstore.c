@@ -216,7 +216,7 @@ static enum p2_err start(struct p2_blobstore *s, const struct p2_blobstore_confi
         !p2_slab_init(&s->items, sizeof(struct item), c->works_max + c->streams_max) ||
         !p2_map_init(&s->by_token, c->streams_max, c->seed))
         return P2_ERR_NO_MEMORY;
-    enum p2_err e = p2_blobdisk_take(&s->disk, false);
+    enum p2_err e = p2_blobdisk_take(&s->disk, c->make);
     if (e == P2_OK) e = p2_blobdisk_scan(&s->disk, &s->found, &s->found_count);
     if (e != P2_OK && e != P2_ERR_NOT_FOUND) return e;
     s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -20,6 +20,7 @@ struct p2_blobstore_config {
     uint32_t streams_max; // receivings and readings at once
     uint32_t works_max;   // asked for and not answered
     uint64_t seed[2];     // of its table's hash
+    bool make;            // the folder, at once
 };
 
 struct p2_blobstore_found {

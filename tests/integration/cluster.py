@@ -93,7 +93,7 @@ class Cluster:
 
     def __enter__(self):
         self.coordinator = self.start('coordinator', os.environ['P2C2R_COORDINATOR_EXE'], '--listen', '127.0.0.1:0',
-                                      *self.coordinator_options)
+                                      '--blob-dir', os.path.join(self.folder, 'blobs'), *self.coordinator_options)
         self.url = self.coordinator.line('listening ').split()[1]
         self.address = self.url.removeprefix('ws://').rstrip('/')
         return self
@@ -112,6 +112,8 @@ class Cluster:
 
     def peer(self, *options, device='fake', wait=True):
         """A peer; with device='fake' it computes with the plain C references, otherwise with OpenCL."""
+        if '--blob-dir' not in options:
+            options = ('--blob-dir', os.path.join(self.folder, f'blobs-{len(self.programs)}'), *options)
         program = self.start('peer', os.environ['P2C2R_PEER_EXE'], '--coordinator', self.url, '--device', device,
                              *options)
         if wait:
