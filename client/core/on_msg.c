@@ -182,6 +182,7 @@ static void on_stream_error(struct session *s, struct ticket *t, const struct p2
 }
 
 static void on_stream_msg(struct session *s, const struct p2_msg *m) {
+    if (p2_put_msg(s, m)) return;
     struct ticket *t = p2_ticket_of_stream(s, m->stream);
     if (!t) { // it has ended here; a stream never used is no one's
         if (m->stream > s->next_stream) p2_link_fault(s, P2_ERR_BAD_MESSAGE);

@@ -10,7 +10,7 @@ bool p2_session_actions_init(struct session_actions *a, uint32_t tasks_max) {
     // Every ticket may end and be cancelled in one step; besides, a step sends SESSION_SENDS_MAX payload records (or
     // resumes so many, with a cancel each) and a few words of its own.
     a->count = 0;
-    a->capacity = 2 * tasks_max + 2 * SESSION_SENDS_MAX + 64;
+    a->capacity = 2 * tasks_max + 2 * SESSION_SENDS_MAX + SESSION_PUT_SENDS_MAX + 64;
     a->items = calloc(a->capacity, sizeof *a->items);
     return a->items != NULL;
 }
@@ -55,6 +55,7 @@ void p2_session_destroy(struct session **session) {
         if (t->state == TICKET_NONE) continue;
         p2_blob_unref(t->task.params_blob);
         p2_blob_unref(t->task.payload.blob);
+        p2_blob_unref(t->task.blobs);
     }
     p2_heap_deinit(&s->due);
     p2_map_deinit(&s->streams);
@@ -103,6 +104,7 @@ void p2_link_move(struct session *s, enum session_link to) {
     s->link = to;
     if (was_up) s->down_since_ns = s->now_ns;
     if (was_up) p2_questions_lost(s);
+    if (was_up) p2_put_link_lost(s);
     if (was_up || to == LINK_UP) p2_tickets_rearm(s);
 }
 
@@ -246,6 +248,8 @@ static void handle(struct session *s, const struct session_event *ev) {
     case SESSION_SUBMIT: p2_ticket_submit(s, &ev->u.submit); break;
     case SESSION_STATUS: s->status_wanted = true; break;
     case SESSION_ASK: p2_question_ask(s, ev->u.question); break;
+    case SESSION_PUT: p2_put_begin(s, &ev->u.put.digest, ev->u.put.size); break;
+    case SESSION_PUT_STOP: p2_put_stop(s); break;
     case SESSION_CANCEL:
         t = p2_ticket_find(s, ev->u.end.ticket);
         if (t) p2_ticket_cancel(s, t);
@@ -275,6 +279,7 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
             p2_session_act_send(s, 0, P2_MSG_STATUS_REQUEST, 0);
         }
         p2_tickets_pump(s);
+        p2_put_pump(s);
     }
     s->out = NULL;
 }

@@ -1,4 +1,4 @@
-// What session.c, ticket.c, again.c, on_msg.c and check.c share. Nothing else includes it.
+// What session.c, ticket.c, again.c, put.c, on_msg.c and check.c share. Nothing else includes it.
 #ifndef CLIENT_CORE_SESSION_IN_H
 #define CLIENT_CORE_SESSION_IN_H
 
@@ -36,6 +36,17 @@ struct question { // sent, and its answer not here
     bool given_up; // answered here: what still comes is dropped
 };
 
+// A blob on its way to the coordinator. WAITING: not offered on this connection.
+enum put_state { PUT_NONE, PUT_WAITING, PUT_OFFERED, PUT_SENDING, PUT_STATES };
+
+struct put {
+    enum put_state state; // written by put_move alone
+    struct p2_digest digest;
+    uint64_t size;
+    uint32_t stream; // since OFFERED
+    struct p2_outflow out;
+};
+
 struct session {
     struct session_config config;
     struct session_actions *out; // of the running step
@@ -67,7 +78,8 @@ struct session {
     struct p2_list queued[P2_CLASSES], flowing[P2_CLASSES];
     struct question questions[SESSION_QUESTIONS_MAX]; // a ring: answers come in the order of questions
     uint32_t question_first, question_count;
-    struct p2_list again;      // QUEUED, to be resumed before anything else is sent
+    struct p2_list again; // QUEUED, to be resumed before anything else is sent
+    struct put put;
     struct p2_id id;           // this session's, from the coordinator; presented on reconnect
     char why[P2_TEXT_MAX + 1]; // sentence for endings of this step
 };
@@ -114,6 +126,9 @@ void p2_ticket_unknown(struct session *s, struct ticket *t); // the coordinator 
 void p2_ticket_resume(struct session *s, struct ticket *t);
 p2_ns p2_ticket_waits_until(const struct session *s, const struct ticket *t);
 
+uint32_t p2_session_next_stream(struct session *s);
+void p2_session_spend(struct session *s, uint32_t bytes); // of the room of this step
+
 // ---- question.c
 void p2_question_ask(struct session *s, const struct p2_msg_can_meet *m);
 void p2_question_answered(struct session *s, const struct p2_msg_can_meet_answer *m);
@@ -121,6 +136,14 @@ void p2_questions_expire(struct session *s);
 void p2_questions_lost(struct session *s); // with the connection
 p2_ns p2_questions_due_ns(const struct session *s);
 void p2_questions_check(const struct session *s);
+
+// ---- put.c
+void p2_put_begin(struct session *s, const struct p2_digest *digest, uint64_t size);
+void p2_put_stop(struct session *s);
+void p2_put_link_lost(struct session *s);
+bool p2_put_msg(struct session *s, const struct p2_msg *m); // false: not about it
+void p2_put_pump(struct session *s);                        // offers it, sends of it what there is room for
+void p2_put_check(const struct session *s);
 
 // ---- session.c
 void p2_link_move(struct session *s, enum session_link to);

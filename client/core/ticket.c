@@ -106,6 +106,7 @@ void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how
     p2_ticket_move(s, t, TICKET_NONE);
     p2_blob_unref(t->task.params_blob);
     p2_blob_unref(t->task.payload.blob);
+    p2_blob_unref(t->task.blobs);
     memset(t, 0, sizeof *t);
 }
 
@@ -224,7 +225,7 @@ void p2_ticket_flow(struct session *s, struct ticket *t) {
     if (!can) p2_list_remove(&t->link);
 }
 
-static void spend(struct session *s, uint32_t bytes) {
+void p2_session_spend(struct session *s, uint32_t bytes) {
     uint64_t cost = (uint64_t)bytes + 256; // prefix and header, roughly
     s->room = s->room > cost ? s->room - cost : 0;
 }
@@ -243,10 +244,14 @@ static struct p2_msg *send_for(struct session *s, const struct ticket *t, enum p
     return m;
 }
 
+uint32_t p2_session_next_stream(struct session *s) {
+    if (++s->next_stream == 0) s->next_stream = 1;
+    return s->next_stream;
+}
+
 void p2_ticket_open_stream(struct session *s, struct ticket *t) {
     p2_list_remove(&t->link);
-    if (++s->next_stream == 0) s->next_stream = 1;
-    t->stream = s->next_stream;
+    t->stream = p2_session_next_stream(s);
     struct p2_id key = p2_session_stream_key(t->stream);
     P2_CHECK(p2_map_put(&s->streams, &key, t->handle));
     p2_ticket_move(s, t, TICKET_SENT);
@@ -271,8 +276,12 @@ static void send_submit(struct session *s, struct ticket *t) {
                                      .private_ = t->task.private_,
                                      .series = t->task.series,
                                      .params = t->task.params};
+    if (t->task.blobs) {
+        m->blobs = (const struct p2_digest *)(void *)t->task.blobs->data;
+        m->blob_count = t->task.blobs->size / (uint32_t)sizeof *m->blobs;
+    }
     if (first) m->payload = next_part(t, first);
-    spend(s, first);
+    p2_session_spend(s, first);
     p2_ticket_flow(s, t);
 }
 
@@ -284,7 +293,7 @@ static void send_chunk(struct session *s, struct ticket *t) {
     m->attempt = t->out.attempt;
     m->raw_size = n;
     m->payload = next_part(t, n);
-    spend(s, n);
+    p2_session_spend(s, n);
     p2_list_remove(&t->link); // to the back: payloads of one class take turns
     p2_ticket_flow(s, t);
 }

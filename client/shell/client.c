@@ -167,9 +167,9 @@ int64_t p2c2r_next_timeout_us(const p2c2r_client *c) {
 const char *p2c2r_last_error(const p2c2r_client *c) { return c ? c->error : ""; }
 
 const char *p2c2r_status_name(p2c2r_status status) {
-    static const char *const names[] = {"ok",          "again",   "invalid",   "no_memory",
-                                        "unreachable", "timeout", "not_found", "closed"};
-    return status <= 0 && status >= P2C2R_ECLOSED ? names[-status] : "unknown";
+    static const char *const names[] = {"ok",      "again",     "invalid", "no_memory", "unreachable",
+                                        "timeout", "not_found", "closed",  "refused"};
+    return status <= 0 && status >= P2C2R_EREFUSED ? names[-status] : "unknown";
 }
 
 const char *p2c2r_status_text(p2c2r_status status) {
@@ -182,8 +182,9 @@ const char *p2c2r_status_text(p2c2r_status status) {
         "It did not happen in that time.",
         "There is no such ticket.",
         "The coordinator has ended the connection.",
+        "The coordinator does not take it.",
     };
-    return status <= 0 && status >= P2C2R_ECLOSED ? texts[-status] : "Unknown status.";
+    return status <= 0 && status >= P2C2R_EREFUSED ? texts[-status] : "Unknown status.";
 }
 
 const char *p2c2r_outcome_name(p2c2r_outcome outcome) {
