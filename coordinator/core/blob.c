@@ -4,7 +4,7 @@
 
 #include "coordinator/core/state.h"
 
-#define RATE_PRIOR_NS (20 * P2_MS) // for a MiB, until a peer has shown its own rate
+#define RATE_PRIOR_NS (20 * P2_MS) // for a MiB, until one has been brought
 
 // ---- tables ---------------------------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ p2_ns blob_transfer_ns(const struct coord *c, const struct peer *p, const struct
         const struct blob *b = blob_refs_at(c, &t->blobs, i);
         if (b && !blob_held(c, p, b)) bytes += b->entry.size;
     }
-    p2_ns mib_ns = p->blob_mib_ns.samples ? p->blob_mib_ns.mean : RATE_PRIOR_NS;
+    p2_ns mib_ns = c->blobs.mib_ns.samples ? c->blobs.mib_ns.mean : RATE_PRIOR_NS;
     return (p2_ns)(bytes >> 20) * mib_ns + (p2_ns)(bytes & 0xfffff) * mib_ns / (1 << 20);
 }
 

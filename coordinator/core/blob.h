@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/blobwork.h"
+#include "base/ewma.h"
 #include "base/shelf.h"
 #include "coordinator/core/note.h"
 #include "msg/msg.h"
@@ -36,6 +37,7 @@ struct blobs {
     struct p2_map by_upload;  // (client, stream) -> upload
     struct p2_map by_fetch;   // (peer, stream) -> fetch
     struct p2_map by_holding; // (peer, blob's slot) -> holding
+    struct p2_ewma mib_ns;    // to bring a peer a MiB
     struct p2_list awaited;   // uploads whose client owes bytes, longest since it brought some first
 };
 
@@ -67,7 +69,7 @@ void blob_refs_drop(struct coord *c, struct blob_refs *refs);
 const struct p2_digest *blob_refs_digests(const struct blob_refs *refs);
 struct blob *blob_refs_at(const struct coord *c, const struct blob_refs *refs, uint32_t i); // NULL: it was lost
 
-// Time to bring a peer what it lacks for this task, at the rate seen so far.
+// Time to bring a peer what it lacks for this task, at the rate of all fetches so far.
 p2_ns blob_transfer_ns(const struct coord *c, const struct peer *p, const struct task *t);
 bool blob_held(const struct coord *c, const struct peer *p, const struct blob *b);
 

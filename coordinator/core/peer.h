@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/ewma.h"
 #include "base/list.h"
 #include "base/slab.h"
 #include "coordinator/core/note.h"
@@ -86,7 +85,6 @@ struct peer {
     struct peer_share counted;        // its part of the sums in stats
     struct p2_list fetches, holdings; // blobs on their way to it; blobs it has
     uint32_t fetch_count;
-    struct p2_ewma blob_mib_ns; // to bring it a MiB of a blob
 };
 
 void peer_on_register(struct coord *c, struct session *s, const struct p2_msg *m);

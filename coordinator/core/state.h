@@ -18,6 +18,7 @@
 #include "coordinator/core/flight.h"
 #include "coordinator/core/next.h"
 #include "coordinator/core/peer.h"
+#include "coordinator/core/prefer.h"
 #include "coordinator/core/queue.h"
 #include "coordinator/core/relay.h"
 #include "coordinator/core/replica.h"

@@ -262,6 +262,30 @@ static void bringing_a_blob_counts_as_load(void **state) {
     rig_deinit(&r);
 }
 
+// The second of two equal peers has what the task needs: it goes first, until it has no place left.
+static void holders_go_first(void **state) {
+    (void)state;
+    for (enum pick_strategy s = PICK_FINISH_TIME; s < PICK_STRATEGIES; s++) {
+        struct rig r;
+        rig_init(&r, NULL);
+        r.c->pick.strategy = s;
+        rig_find(&r, 8, UINT64_C(8) << 20, UINT64_C(8) << 20);
+        rig_find(&r, 9, PIECE, PIECE);
+        p2_handle a = rig_client(&r), p = rig_peer(&r, 1, 0), q = rig_peer(&r, 1, 0);
+        rig_have(&r, p, 9, false);
+        rig_have(&r, q, 8, false);
+        submit(&r, a, 1, (uint64_t[]){8, 9}, 2); // of which q lacks less
+        assert_int_equal(rig_count(&r, q, P2_MSG_TASK_ASSIGN), 1);
+        submit(&r, a, 2, (uint64_t[]){8}, 1);
+        assert_int_equal(rig_count(&r, p, P2_MSG_TASK_ASSIGN), 1);
+        rig_failure(&r, q, rig_only(&r, q, P2_MSG_TASK_ASSIGN), P2_ERR_EXECUTION_FAILED, true);
+        rig_result(&r, p, rig_only(&r, p, P2_MSG_TASK_ASSIGN), 10);
+        const struct p2_msg *again = rig_last(&r, p, P2_MSG_TASK_ASSIGN); // who failed it has no advantage
+        assert_int_equal(again->u.assign.attempt, 2);
+        rig_deinit(&r);
+    }
+}
+
 static void what_lies_there_beyond_the_budget_goes(void **state) {
     (void)state;
     struct rig r;
@@ -294,6 +318,7 @@ int main(void) {
         cmocka_unit_test(what_was_received_here_is_proved_once),
         cmocka_unit_test(holders_are_remembered_within_bounds),
         cmocka_unit_test(bringing_a_blob_counts_as_load),
+        cmocka_unit_test(holders_go_first),
         cmocka_unit_test(what_lies_there_beyond_the_budget_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
