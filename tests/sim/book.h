@@ -7,6 +7,8 @@
 
 #define BOOK_PEERS 8 // that had or failed a task; more than attempts
 
+#define BOOK_BLOBS 2 // a task refers to, at most
+
 struct content {
     uint64_t seed, result_seed;
     uint32_t type, work_us, memory_mb;
@@ -32,6 +34,7 @@ struct deed { // one task
     p2_handle owner; // the link it was assigned on, until that peer has answered, given it back or been told to stop
     p2_ns accepted_ns, due_ns, waits_since_ns;
     uint32_t attempt, delivered_attempt;
+    uint32_t blobs[BOOK_BLOBS], blob_count;
     uint32_t had[BOOK_PEERS], failed_by[BOOK_PEERS], had_count, failed_count; // peers
     p2_ns failed_ns[BOOK_PEERS];
 };

@@ -4,6 +4,7 @@
 
 #include "book.h"
 #include "client/core/session.h"
+#include "disk.h"
 
 #define TICKETS 256
 
@@ -31,6 +32,8 @@ struct client {
     uint32_t open, cursor;
     struct asked asked[ASKED_MAX];
     uint64_t questions;
+    bool putting; // a blob
+    uint32_t blob;
     uint32_t losses; // of the next connections, each as soon as it is up
     p2_ns every;     // a task on average
     p2_ns rtt_max;   // it has believed in
@@ -86,6 +89,61 @@ static void answered(struct client *c, const struct p2_msg_can_meet_answer *a) {
     *q = (struct asked){0};
 }
 
+// ---- blobs ---------------------------------------------------------------------------------------------------------
+
+// Where nothing goes wrong a task refers to what is there; elsewhere also to what is not.
+static void refer(struct session_submit *s, struct deed *d) {
+    uint32_t wanted = sim.plan->blobs && chance(50) ? 1 + below(BOOK_BLOBS) : 0;
+    while (wanted--) {
+        uint32_t blob = below(SIM_BLOBS);
+        bool here = coord_has_blob(blob);
+        if (!here && (sim.plan->mode != PLAN_WILD || chance(80))) continue;
+        d->blobs[d->blob_count++] = blob;
+    }
+    if (!d->blob_count) return;
+    s->blobs = p2_blob_new(&sim.pool, d->blob_count * (uint32_t)sizeof(struct p2_digest));
+    P2_CHECK(s->blobs);
+    for (uint32_t i = 0; i < d->blob_count; i++) {
+        const struct p2_digest digest = sim_blob_digest(d->blobs[i]);
+        memcpy(s->blobs->data + i * sizeof digest, &digest, sizeof digest);
+    }
+}
+
+static void put(struct client *c) {
+    if (c->putting) {
+        struct session_event stop = {.kind = SESSION_PUT_STOP};
+        if (sim.plan->mode != PLAN_WILD || !chance(10)) return;
+        c->putting = false;
+        step(c, &stop);
+        return;
+    }
+    c->blob = below(SIM_BLOBS);
+    c->putting = true;
+    struct session_event ev = {.kind = SESSION_PUT, .u.put = {sim_blob_digest(c->blob), sim_blob_size(c->blob)}};
+    step(c, &ev);
+}
+
+static void send_part(struct client *c, const struct session_action *a) {
+    struct p2_msg m = {.kind = P2_MSG_CHUNK, .stream = a->u.part.stream};
+    struct p2_blob *bytes = p2_blob_new(&sim.pool, a->u.part.size);
+    P2_CHECK(bytes);
+    bytes_fill(bytes->data, sim_blob_seed(c->blob), a->u.part.offset, a->u.part.size);
+    m.u.chunk.offset = a->u.part.offset;
+    m.u.chunk.attempt = 1;
+    m.u.chunk.raw_size = a->u.part.size;
+    m.u.chunk.payload = (struct p2_slice){bytes, 0, a->u.part.size};
+    link_send(c->node.link, NEAR, 3, &m);
+    p2_blob_unref(bytes);
+}
+
+static void put_ended(struct client *c, const struct session_action *a) {
+    enum p2_err code = a->u.put_ended.code;
+    SIM_CHECK(c->putting, "client %u: the end of a blob that it does not bring", c->index);
+    SIM_CHECK(sim.plan->mode != PLAN_CALM || code == P2_OK, "client %u: blob %u was not taken: %s", c->index, c->blob,
+              p2_err_name(code));
+    c->putting = false;
+}
+
 static void submit(struct client *c) {
     uint32_t slot = 1 + c->cursor++ % (TICKETS - 1);
     if (c->tickets[slot].handle) return;
@@ -113,6 +171,7 @@ static void submit(struct client *c) {
     P2_CHECK(s->params_blob && payload);
     bytes_fill(payload->data, about->seed, 0, about->payload_size);
     s->payload = (struct p2_slice){payload, 0, about->payload_size};
+    refer(s, d);
     c->tickets[slot] = (struct ticket_book){.handle = s->ticket, .task = task};
     c->open++;
     step(c, &ev);
@@ -135,6 +194,7 @@ static void on_submit(struct timer *t) {
     timer_at(t, sim.now + about(c->every));
     if (c->node.frozen_until > sim.now) return;
     submit(c);
+    if (sim.plan->blobs && chance(50)) put(c);
     if (chance(4)) {
         for (uint32_t n = 1 + below(12); n; n--) submit(c); // a burst
     }
@@ -262,6 +322,10 @@ static void carry_out(struct client *c, struct session_action *a) {
         if (l) link_want_room(l, NEAR);
         break;
     case SESSION_DO_ANSWERED: answered(c, &a->u.answer); break;
+    case SESSION_DO_SEND_BLOB:
+        if (l) send_part(c, a);
+        break;
+    case SESSION_DO_PUT_ENDED: put_ended(c, a); break;
     case SESSION_DO_NOTE: noted(c, a); break;
     default: break;
     }
@@ -355,6 +419,7 @@ static void process_end(struct client *c) {
     }
     memset(c->asked, 0, sizeof c->asked);
     c->open = 0;
+    c->putting = false;
     p2_session_destroy(&c->s);
     p2_session_actions_deinit(&c->out);
 }

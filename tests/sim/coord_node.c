@@ -5,6 +5,7 @@
 
 #include "book.h"
 #include "coordinator/core/state.h"
+#include "disk.h"
 #include "hash.h"
 
 #define LATE (10 * P2_MS) // after its deadline a task may still be open that long
@@ -17,6 +18,7 @@ static struct {
     uint32_t open;       // accepted, not ended
     p2_ns stalled_until; // it was not run before then: what it does late is not its fault
     uint64_t since_check;
+    struct disk disk;
 } coord;
 
 // ---- limits -------------------------------------------------------------------------------------------------------
@@ -42,6 +44,10 @@ static struct coord_limits limits_for(const struct plan *p) {
     l.cache_entries_max = chance(20) ? 0 : 1 + below(200);
     l.cache_bytes_max = chance(50) ? UINT64_C(64) << 20 : 1 + below(1u << 20);
     l.resume_grace_ns = p->sessions ? p->resume_grace : 0;
+    l.blobs_max = 16;
+    l.blob_bytes_max = SIM_BLOB_BYTES_MAX;
+    l.blob_holdings_max = 1 + below(p->peers * SIM_BLOBS);
+    l.blob_budget_bytes = p->mode == PLAN_WILD && p->blobs && chance(70) ? SIM_BLOB_BYTES_MAX : UINT64_C(64) << 20;
     if (!p->tight) return l;
     l.clients_max = p->clients > 2 ? p->clients - 1 : 2;
     l.peers_max = p->peers > 2 ? p->peers - 1 : 2;
@@ -212,6 +218,8 @@ static void noted_task(const struct coord_note *note) {
     if (note->to == TASK_QUEUED && note->why == WHY_SUBMITTED) {
         if (d->accepted) begin_anew(n, d);
         d->accepted = true;
+        for (uint32_t i = 0; i < d->blob_count; i++)
+            SIM_CHECK(coord_has_blob(d->blobs[i]), "task %u was accepted without its blob %u", n, d->blobs[i]);
         d->accepted_ns = sim.now;
         d->due_ns = sim.now + p2_ns_min(d->left_ns, coord.limits.deadline_ns_max);
         SIM_CHECK(++coord.open <= coord.limits.tasks_max, "more than %u tasks are open", coord.limits.tasks_max);
@@ -241,6 +249,32 @@ static void noted(const struct coord_note *n) {
     if (n->kind == NOTE_TASK) noted_task(n);
 }
 
+// ---- its disk -----------------------------------------------------------------------------------------------------
+
+static void step(struct coord_event *ev);
+
+bool coord_has_blob(uint32_t number) { return coord.disk.files[number].whole; }
+
+static void disk_answered(struct disk *d, struct p2_blob_work *w) {
+    (void)d;
+    struct coord_event ev = {.kind = COORD_BLOB_DONE, .work = w};
+    step(&ev);
+}
+
+// What an accepted task refers to stays.
+static void blob_work(const struct p2_blob_work *w) {
+    uint32_t blob;
+    if (w->what == P2_BLOB_REMOVE && sim_blob_number(&w->digest, &blob)) {
+        for (uint32_t n = 0; n < book_count(); n++) {
+            const struct deed *d = deed_of(n);
+            if (!d->accepted || d->ended) continue;
+            SIM_CHECK(!among(d->blobs, d->blob_count, blob), "blob %u, of which task %u has need, is given up", blob,
+                      n);
+        }
+    }
+    disk_do(&coord.disk, w);
+}
+
 static void carry_out(const struct coord_action *a) {
     struct link *l = link_find(a->conn);
     switch (a->kind) {
@@ -256,6 +290,7 @@ static void carry_out(const struct coord_action *a) {
         if (l) link_want_room(l, FAR);
         break;
     case COORD_NOTE: noted(&a->u.note); break;
+    case COORD_BLOB_WORK: blob_work(&a->u.work); break;
     case COORD_HASH: hash_piece(&a->u.hash); break;
     case COORD_UNHASH: hash_drop(a->u.hash.task); break;
     case COORD_ESTABLISHED: break;
@@ -388,12 +423,14 @@ void coord_create_node(void) {
     P2_CHECK(coord.core && coord_actions_init(&coord.out, &coord.limits));
     hashes_open(coord.limits.tasks_max);
     timer_init(&coord.tick, on_tick);
+    disk_init(&coord.disk, &sim.coord_node, &sim.coord_pool, disk_answered);
     timer_at(&coord.tick, coord_next_ns(coord.core));
 }
 
 void coord_destroy_node(void) {
     timer_off(&coord.tick);
     hashes_close();
+    disk_deinit(&coord.disk);
     coord_destroy(&coord.core);
     coord_actions_deinit(&coord.out);
     p2_codec_deinit(&sim.coord_codec);

@@ -30,6 +30,7 @@ void plan_make(struct plan *p, uint64_t seed) {
     p->large = chance(30);
     p->zstd = chance(15);
     p->repeats = chance(40);
+    p->blobs = !p->crowd && mix(seed + 4711) % 100 < 40;
     p->drains = chance(50);
     // After every step in a third of the seeds, else often enough to say roughly what was done when it broke.
     p->check_each = p->crowd ? 2048 : seed % 3 == 0 ? 1 : 64;

@@ -21,6 +21,7 @@ struct plan {
     bool large;          // payloads and results beyond a stream's window
     bool zstd;           //
     bool sessions;       // clients resume theirs
+    bool blobs;          // tasks refer to some
     bool repeats;        // the same content is asked for again
     bool drains;         // the coordinator drains at the end
     uint32_t check_each; // every invariant after each so many steps of a core

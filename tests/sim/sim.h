@@ -141,6 +141,7 @@ void coord_check_tasks(uint32_t from); // none forgotten; those before `from` ha
 void coord_check_empty(void);          // no client, no task, no byte spoken for
 bool coord_is_idle(void);              // drained
 void coord_numbers(struct p2_msg_status *out);
+bool coord_has_blob(uint32_t number); // as a whole, on its disk
 
 void peers_create(void);
 void peers_destroy(void);
