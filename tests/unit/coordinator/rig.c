@@ -31,8 +31,12 @@ static const struct p2_task_type alpha = {.name = "alpha",
                                           .blobs_max = 4,
                                           .prepare = prepare};
 static const struct p2_task_type beta = {.name = "beta", .version = 3, .payload_bytes_max = 1000, .prepare = prepare};
-static const struct p2_task_type same = {
-    .name = "same", .version = 2, .payload_bytes_max = P2_TASK_PAYLOAD_MAX, .deterministic = true, .prepare = prepare};
+static const struct p2_task_type same = {.name = "same",
+                                         .version = 2,
+                                         .payload_bytes_max = P2_TASK_PAYLOAD_MAX,
+                                         .blobs_max = 4,
+                                         .deterministic = true,
+                                         .prepare = prepare};
 const struct p2_task_type *const rig_types[3] = {&alpha, &beta, &same};
 
 // ---- life -----------------------------------------------------------------------------------------------------------

@@ -286,6 +286,34 @@ static void holders_go_first(void **state) {
     }
 }
 
+// Tasks that are the same but for their blobs are not the same.
+static void a_known_result_is_of_the_same_blobs(void **state) {
+    (void)state;
+    struct rig r;
+    rig_init(&r, NULL);
+    rig_find(&r, 8, PIECE, PIECE);
+    rig_find(&r, 9, PIECE, PIECE);
+    p2_handle a = rig_client(&r), p = rig_open(&r);
+    rig_hello(&r, p, P2_ROLE_PEER);
+    rig_register(&r, p, 2, 0, 4, 0);
+    for (uint32_t i = 0; i < 4; i++) {
+        const struct p2_digest blobs[] = {rig_digest(8), rig_digest(9)};
+        struct p2_msg m = rig_submit_msg(1 + i, 1 + i, 10);
+        m.u.submit.type = p2_str("same");
+        m.u.submit.blobs = blobs + (i == 1);
+        m.u.submit.blob_count = i == 2 ? 2 : 1;
+        rig_forget(&r);
+        rig_send_submit(&r, a, &m);
+        if (i < 3) {
+            const struct p2_msg assign = *rig_only(&r, p, P2_MSG_TASK_ASSIGN);
+            rig_result(&r, p, &assign, 10);
+        } else {
+            assert_true(rig_only(&r, a, P2_MSG_RESULT_DELIVERY)->u.delivery.cached); // as the first
+        }
+    }
+    rig_deinit(&r);
+}
+
 static void what_lies_there_beyond_the_budget_goes(void **state) {
     (void)state;
     struct rig r;
@@ -319,6 +347,7 @@ int main(void) {
         cmocka_unit_test(holders_are_remembered_within_bounds),
         cmocka_unit_test(bringing_a_blob_counts_as_load),
         cmocka_unit_test(holders_go_first),
+        cmocka_unit_test(a_known_result_is_of_the_same_blobs),
         cmocka_unit_test(what_lies_there_beyond_the_budget_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
