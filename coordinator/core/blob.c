@@ -162,6 +162,7 @@ void blob_lost(struct coord *c, struct blob *b, enum p2_err code) {
     struct coord_note *n = blob_note(c, NOTE_BLOB_LOST, &b->entry.digest);
     n->code = code;
     n->count = b->entry.size;
+    c->stats.blobs_lost++;
     p2_shelf_move(&c->blobs.shelf, &b->entry, P2_SHELF_LOST);
 }
 
@@ -179,6 +180,7 @@ static enum p2_err make_room(struct coord *c, uint64_t size) {
         if (coord_step_full(c)) return P2_ERR_OVERLOADED; // so many that the rest is for the next one who asks
         struct blob *victim = p2_shelf_victim(&c->blobs.shelf);
         blob_note(c, NOTE_BLOB_EVICTED, &victim->entry.digest)->count = victim->entry.size;
+        c->stats.blobs_evicted++;
         blob_drop(c, victim);
     }
     return e;
@@ -252,6 +254,16 @@ void blob_refs_drop(struct coord *c, struct blob_refs *refs) {
     }
     p2_blob_unref(refs->memory);
     *refs = (struct blob_refs){.count = 0};
+}
+
+void coord_blob_status(const struct coord *c, struct coord_blob_status *out) {
+    const struct coord_stats *st = &c->stats;
+    *out = (struct coord_blob_status){.blobs = c->blobs.shelf.by_digest.count,
+                                      .bytes = c->blobs.shelf.bytes,
+                                      .stored = st->blobs_stored,
+                                      .sent = st->blobs_sent,
+                                      .evicted = st->blobs_evicted,
+                                      .lost = st->blobs_lost};
 }
 
 // ---- invariants -----------------------------------------------------------------------------------------------------

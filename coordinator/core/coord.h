@@ -126,6 +126,13 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
 // When to step with COORD_TICK if nothing else happens; P2_NEVER for not at all.
 p2_ns coord_next_ns(const struct coord *c);
 
+struct coord_blob_status {
+    uint32_t blobs; // whole and in part
+    uint64_t bytes; // they take, or are to take, on the disk
+    uint64_t stored, sent, evicted, lost;
+};
+void coord_blob_status(const struct coord *c, struct coord_blob_status *out); // since start
+
 struct coord_cache_status {
     const char *type; // static storage
     uint64_t hits, misses;

@@ -56,6 +56,7 @@ void fetch_send(struct coord *c, struct session *s, struct fetch *f) {
     n->peer = p->id;
     n->count = f->out.size;
     n->span_ns = span;
+    c->stats.blobs_sent++;
     if (f->out.size >= 1 << 20)
         p2_ewma_add(&c->blobs.mib_ns, (int64_t)((double)span * (1 << 20) / (double)f->out.size));
     fetch_end(c, f);

@@ -300,6 +300,7 @@ static void stored(struct coord *c, struct upload *u) {
     n->conn = first ? first->conn : P2_NO_HANDLE;
     n->count = b->entry.size;
     b->entry.proved = true;
+    c->stats.blobs_stored++;
     P2_LIST_EACH (it, next, &b->uploads) {
         struct upload *each = P2_CONTAINER_OF(it, struct upload, in_blob);
         const struct session *s = session_of(c, each);

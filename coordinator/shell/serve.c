@@ -401,6 +401,8 @@ void serve_status(struct serve *s, struct p2_msg_status *out) {
     coord_status(s->core, out);
 }
 
+void serve_blob_status(const struct serve *s, struct coord_blob_status *out) { coord_blob_status(s->core, out); }
+
 uint32_t serve_cache_status(struct serve *s, uint32_t index, struct coord_cache_status *out) {
     return coord_cache_status(s->core, index, out);
 }

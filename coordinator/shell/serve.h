@@ -28,6 +28,7 @@ void serve_destroy(struct serve **s);
 bool serve_run(struct serve *s);
 
 void serve_status(struct serve *s, struct p2_msg_status *out);
+void serve_blob_status(const struct serve *s, struct coord_blob_status *out);
 uint32_t serve_cache_status(struct serve *s, uint32_t index, struct coord_cache_status *out); // as coord_cache_status
 bool serve_draining(const struct serve *s);
 uint64_t serve_memory_bytes(const struct serve *s); // what the limits allow it to take, all together
