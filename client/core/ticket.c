@@ -333,7 +333,7 @@ void p2_tickets_pump(struct session *s) {
         }
         if (t->state == TICKET_QUEUED && t->again) {
             p2_ticket_resume(s, t);
-            spend(s, 0);
+            p2_session_spend(s, 0);
         } else if (t->state == TICKET_QUEUED)
             send_submit(s, t);
         else

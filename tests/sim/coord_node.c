@@ -262,7 +262,7 @@ static void disk_answered(struct disk *d, struct p2_blob_work *w) {
 }
 
 // What an accepted task refers to stays.
-static void blob_work(const struct p2_blob_work *w) {
+static void disk_work(const struct p2_blob_work *w) {
     uint32_t blob;
     if (w->what == P2_BLOB_REMOVE && sim_blob_number(&w->digest, &blob)) {
         for (uint32_t n = 0; n < book_count(); n++) {
@@ -290,7 +290,7 @@ static void carry_out(const struct coord_action *a) {
         if (l) link_want_room(l, FAR);
         break;
     case COORD_NOTE: noted(&a->u.note); break;
-    case COORD_BLOB_WORK: blob_work(&a->u.work); break;
+    case COORD_BLOB_WORK: disk_work(&a->u.work); break;
     case COORD_HASH: hash_piece(&a->u.hash); break;
     case COORD_UNHASH: hash_drop(a->u.hash.task); break;
     case COORD_ESTABLISHED: break;
