@@ -27,6 +27,8 @@ static int complain(const char *listen, enum p2_err error, const struct coord_li
     if (error == P2_ERR_IO) {
         fprintf(stderr, "%s: cannot listen on %s: the port is taken, or the address is not one of this machine\n", name,
                 listen);
+    } else if (error == P2_ERR_NOT_FOUND) {
+        fprintf(stderr, "%s: --blob-dir cannot be used, or another process uses it\n", name);
     } else if (error == P2_ERR_INVALID_ARGUMENT) {
         fprintf(stderr, "%s: %s\n", name, coord_limits_wrong(limits));
         return P2_EXIT_USAGE;
@@ -38,7 +40,8 @@ static int complain(const char *listen, enum p2_err error, const struct coord_li
 
 static int run(const struct coordinator_settings *s) {
     char address[256];
-    struct serve_config config = {.address = address, .limits = coordinator_limits(s), .pick = coordinator_pick(s)};
+    struct serve_config config = {
+        .address = address, .limits = coordinator_limits(s), .pick = coordinator_pick(s), .blob_dir = s->blob_dir};
     if (!p2_parse_address(s->listen, address, sizeof address, &config.port)) {
         fprintf(stderr, "%s: --listen takes ADDR:PORT, not '%s'\n", coordinator_program.name, s->listen);
         return P2_EXIT_USAGE;

@@ -23,7 +23,9 @@ struct coordinator_settings {
     int64_t cache_entries;
     uint64_t cache_bytes, cache_result_bytes;
     p2_ns cache_ttl;
-    p2_ns heartbeat, no_peer_grace, deadline_max, drain_grace;
+    const char *blob_dir;
+    uint64_t blob_budget, blob_max;
+    p2_ns heartbeat, no_peer_grace, resume_grace, deadline_max, drain_grace;
     const char *scheduler;
     double score_history, score_free, score_latency, score_affinity;
     bool explain, steal;

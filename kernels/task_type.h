@@ -44,6 +44,7 @@ struct p2_task_type {
     enum p2_criticality criticality;
     bool deterministic; // equal input gives comparable output: may be cached
     uint64_t payload_bytes_max;
+    uint32_t blobs_max; // it may refer to, at most P2_TASK_BLOBS_MAX
 
     // Parameters and payload size to parameter block and cost. All arithmetic is checked for overflow.
     // P2_ERR_BAD_PARAMETER or P2_ERR_TOO_LARGE with a sentence in why, block and cost then undefined.

@@ -95,6 +95,8 @@ static int command_serve(struct run *r) {
                                .nice = (int)o->nice,
                                .queue_depth = (uint32_t)o->queue_depth,
                                .cell_bytes = (o->max_payload + PAGE - 1) / PAGE * PAGE,
+                               .blob_dir = o->blob_dir,
+                               .blob_budget = o->blob_budget,
                                .drain_ns = o->drain_ns};
     int code = choose(r, &s.seats);
     if (code != P2_EXIT_OK) return code;

@@ -11,6 +11,8 @@
 struct options {
     const char *coordinator, *device, *cache, *executor, *log_level, *log_format;
     int64_t slots, queue_depth, nice;
+    const char *blob_dir;
+    uint64_t blob_budget;
     uint64_t max_payload;
     p2_ns drain_ns;
     bool json;

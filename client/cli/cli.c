@@ -33,7 +33,7 @@ p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, i
 
 bool cli_is_unreachable(const p2c2r_result *r) { return r->outcome == P2C2R_LOST && r->code == P2_ERR_UNREACHABLE; }
 
-static bool is_refusal(uint32_t code) { return code >= P2_ERR_UNKNOWN_TYPE && code <= P2_ERR_UNAUTHORIZED; }
+static bool is_refusal(uint32_t code) { return code >= P2_ERR_UNKNOWN_TYPE && code <= P2_ERR_BLOB_MISSING; }
 
 int cli_exit_of(const p2c2r_result *r) {
     if (cli_is_unreachable(r)) return P2_EXIT_UNREACHABLE;

@@ -42,6 +42,7 @@ int cli_upscale(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_echo(int argc, char **argv);
 int cli_can_meet(int argc, char **argv);
+int cli_blob(int argc, char **argv);
 int cli_types(int argc, char **argv);
 
 // One sentence on stderr, "p2c2r: ...".

@@ -10,6 +10,7 @@ static const struct {
 } commands[] = {
     {"upscale", "Enlarge pictures on the cluster.", cli_upscale},
     {"echo", "Measure round trips.", cli_echo},
+    {"blob", "Bring the coordinator files that tasks refer to.", cli_blob},
     {"status", "Show how the cluster does.", cli_status},
     {"can-meet", "Ask whether a task would be done in time.", cli_can_meet},
     {"types", "List task types and their parameters.", cli_types},

@@ -14,10 +14,20 @@ static void check_ticket(const struct session *s, const struct ticket *t, uint32
     P2_CHECK(!sent || p2_ticket_of_stream(s, t->stream) == t);
     P2_CHECK(t->out.sent <= t->out.size && t->out.size <= t->task.payload.size);
     if (t->state == TICKET_QUEUED)
-        P2_CHECK(p2_list_linked(&t->link) != t->task.withheld && !t->cancelled);
+        P2_CHECK(p2_list_linked(&t->link) != t->task.withheld && (t->again || !t->cancelled));
     else
         P2_CHECK(p2_list_linked(&t->link) == (!t->cancelled && p2_outflow_next(&t->out) > 0));
     if (t->state == TICKET_ARRIVING) P2_CHECK(t->in.have < t->in.size && t->in.have <= t->in.granted);
+}
+
+static uint32_t check_again(const struct session *s) {
+    uint32_t n = 0;
+    P2_LIST_EACH (it, next, &s->again) {
+        const struct ticket *t = P2_CONTAINER_OF(it, struct ticket, link);
+        P2_CHECK(t->state == TICKET_QUEUED && t->again && !t->task.withheld);
+        n++;
+    }
+    return n;
 }
 
 static uint32_t check_list(const struct p2_list *head, enum p2_class class_, bool queued) {
@@ -26,7 +36,7 @@ static uint32_t check_list(const struct p2_list *head, enum p2_class class_, boo
         const struct ticket *t =
             (const struct ticket *)(const void *)((const char *)it - offsetof(struct ticket, link));
         P2_CHECK(it->next->prev == it && t->task.class_ == class_);
-        P2_CHECK((t->state == TICKET_QUEUED) == queued);
+        P2_CHECK((t->state == TICKET_QUEUED) == queued && !(queued && t->again));
     }
     return n;
 }
@@ -48,10 +58,12 @@ void p2_session_check(const struct session *s) {
         listed += check_list(&s->queued[i], (enum p2_class)i, true);
         listed += check_list(&s->flowing[i], (enum p2_class)i, false);
     }
+    listed += check_again(s);
     P2_CHECK(open == s->open && in_flight == s->in_flight && bytes == s->in_flight_bytes);
     P2_CHECK(listed == linked);
     P2_CHECK(s->due.count == open && s->streams.count == in_flight);
     p2_questions_check(s);
+    p2_put_check(s);
     P2_CHECK(s->link != LINK_UP || s->hello_seen);
     P2_CHECK(s->link != LINK_DIALING || !s->hello_seen);
     P2_CHECK(s->link != LINK_CLOSING || s->link_due_ns == P2_NEVER);

@@ -46,6 +46,11 @@ static void on_ended(struct session *s, struct ticket *t, const struct p2_msg_ta
         p2_link_fault(s, P2_ERR_BAD_MESSAGE); // an end without a result has a reason
         return;
     }
+    if (t->again && t->state == TICKET_SENT && m->code == P2_ERR_UNKNOWN_TASK) {
+        p2_ticket_unknown(s, t);
+        return;
+    }
+    if (t->again) outcome = SESSION_FAILED; // whether it had been accepted is not known any more
     if (m->code == P2_ERR_CANCELLED) outcome = SESSION_CANCELLED;
     if (m->code == P2_ERR_DEADLINE_EXCEEDED) outcome = SESSION_EXPIRED;
     if (m->code == P2_ERR_CONNECTION_LOST) outcome = SESSION_LOST;
@@ -93,6 +98,8 @@ static void take_part(struct session *s, struct ticket *t, const struct part *p)
 // Either it is whole, and the ticket ends, or more may come.
 static void result_progress(struct session *s, struct ticket *t) {
     if (p2_inflow_whole(&t->in)) {
+        if (s->features & P2_FEATURE_SESSIONS)
+            p2_session_act_send(s, 0, P2_MSG_RESULT_ACK, t->stream)->u.ack.attempt = t->in.attempt;
         struct ending how = {.outcome = SESSION_DONE, .code = P2_OK};
         p2_ticket_end(s, t, &how);
         return;
@@ -146,6 +153,11 @@ static void on_resend(struct session *s, struct ticket *t, const struct p2_msg_r
     if (m->attempt <= t->out.attempt) return; // answered already
     p2_outflow_begin(&t->out, m->attempt, t->task.payload.size, 0);
     p2_outflow_window(&t->out, m->attempt, m->limit);
+    if (m->offset > t->out.limit) {
+        p2_link_fault(s, P2_ERR_BAD_MESSAGE);
+        return;
+    }
+    t->out.sent = m->offset;
     if (P2_CANARY(resend_offset)) t->out.sent = t->out.limit / 2;
     p2_session_act_note(s, NOTE_RESEND, P2_OK, t->handle);
     p2_ticket_flow(s, t);
@@ -170,6 +182,7 @@ static void on_stream_error(struct session *s, struct ticket *t, const struct p2
 }
 
 static void on_stream_msg(struct session *s, const struct p2_msg *m) {
+    if (p2_put_msg(s, m)) return;
     struct ticket *t = p2_ticket_of_stream(s, m->stream);
     if (!t) { // it has ended here; a stream never used is no one's
         if (m->stream > s->next_stream) p2_link_fault(s, P2_ERR_BAD_MESSAGE);
@@ -215,6 +228,7 @@ static void on_link_msg(struct session *s, const struct p2_msg *m) {
 
 void p2_session_on_msg(struct session *s, const struct p2_msg *m) {
     if (s->link != LINK_GREETING && s->link != LINK_UP) return; // closing: nothing it says counts any more
+    s->heard_ns = s->now_ns;
     if (m->stream == 0)
         on_link_msg(s, m);
     else if (s->link == LINK_UP)

@@ -7,10 +7,10 @@
 #include "base/check.h"
 
 bool p2_session_actions_init(struct session_actions *a, uint32_t tasks_max) {
-    // Every ticket may end and be cancelled in one step; besides, a step sends SESSION_SENDS_MAX payload records and a
-    // few words of its own.
+    // Every ticket may end and be cancelled in one step; besides, a step sends SESSION_SENDS_MAX payload records (or
+    // resumes so many, with a cancel each) and a few words of its own.
     a->count = 0;
-    a->capacity = 2 * tasks_max + SESSION_SENDS_MAX + 64;
+    a->capacity = 2 * tasks_max + 2 * SESSION_SENDS_MAX + SESSION_PUT_SENDS_MAX + 64;
     a->items = calloc(a->capacity, sizeof *a->items);
     return a->items != NULL;
 }
@@ -43,6 +43,7 @@ struct session *p2_session_create(const struct session_config *config) {
         p2_list_init(&s->queued[i]);
         p2_list_init(&s->flowing[i]);
     }
+    p2_list_init(&s->again);
     return s;
 }
 
@@ -54,6 +55,7 @@ void p2_session_destroy(struct session **session) {
         if (t->state == TICKET_NONE) continue;
         p2_blob_unref(t->task.params_blob);
         p2_blob_unref(t->task.payload.blob);
+        p2_blob_unref(t->task.blobs);
     }
     p2_heap_deinit(&s->due);
     p2_map_deinit(&s->streams);
@@ -102,6 +104,7 @@ void p2_link_move(struct session *s, enum session_link to) {
     s->link = to;
     if (was_up) s->down_since_ns = s->now_ns;
     if (was_up) p2_questions_lost(s);
+    if (was_up) p2_put_link_lost(s);
     if (was_up || to == LINK_UP) p2_tickets_rearm(s);
 }
 
@@ -144,7 +147,17 @@ static void on_opened(struct session *s) {
     p2_session_act_send(s, 0, P2_MSG_GAMER_REGISTER, 0)->u.gamer_register.session = s->id;
 }
 
+// What was sent is not lost with the link: it will be resumed.
+static void link_lost(struct session *s, enum p2_err why) {
+    p2_tickets_shelve(s);
+    link_close(s, why);
+}
+
 static void link_ping(struct session *s) {
+    if (s->ping_token && s->grace_ns > 0 && s->now_ns >= p2_ns_add(s->heard_ns, SESSION_SILENCE_NS)) {
+        link_lost(s, P2_ERR_IDLE_TIMEOUT);
+        return;
+    }
     s->link_due_ns = p2_ns_add(s->now_ns, SESSION_PING_NS);
     if (s->ping_token) return; // one at a time: a late PONG must not be taken for a quick one
     s->ping_token = p2_rng_next(&s->rng) | 1;
@@ -153,7 +166,11 @@ static void link_ping(struct session *s) {
 }
 
 void p2_link_up(struct session *s, const struct p2_msg_gamer_registered *m) {
+    bool sessions = s->features & P2_FEATURE_SESSIONS;
+    s->grace_ns = sessions ? m->resume_grace_ns : 0;
     p2_link_move(s, LINK_UP);
+    if (!sessions || !m->resumed) p2_tickets_start_over(s);
+    s->heard_ns = s->now_ns;
     s->failures = 0;
     s->id = m->session;
     s->in_flight_max = m->tasks_in_flight_max;
@@ -175,7 +192,7 @@ void p2_link_fault(struct session *s, enum p2_err code) {
         snprintf(s->why, sizeof s->why, "the coordinator does not speak protocol version %d", P2_PROTOCOL_VERSION);
     }
     bool hopeless = code == P2_ERR_UNSUPPORTED_VERSION;
-    p2_tickets_end_all(s, hopeless ? code : P2_ERR_CONNECTION_LOST, hopeless, !hopeless, 0);
+    p2_tickets_end_all(s, hopeless ? WHICH_ALL : WHICH_SENT, hopeless ? code : P2_ERR_CONNECTION_LOST, !hopeless, 0);
 }
 
 void p2_link_turned_away(struct session *s, const struct p2_msg_error *m) {
@@ -186,19 +203,25 @@ void p2_link_turned_away(struct session *s, const struct p2_msg_error *m) {
     s->retry_after_ns = p2_ns_min(m->retry_after_ns, SESSION_BACKOFF_MAX_NS);
     p2_session_act_note(s, NOTE_TURNED_AWAY, m->code, 0);
     s->out->items[s->out->count - 1].u.note.sentence = p2_str(s->why);
-    link_close(s, m->code);
-    p2_tickets_end_all(s, m->code, true, m->retryable, m->retry_after_ns);
+    // Not its own end, nor ours: it keeps what it has of us.
+    bool returns = s->grace_ns > 0 && m->retryable && m->code != P2_ERR_DRAINING;
+    if (returns)
+        link_lost(s, m->code);
+    else
+        link_close(s, m->code);
+    p2_tickets_end_all(s, returns ? WHICH_NEVER_SENT : WHICH_ALL, m->code, m->retryable, m->retry_after_ns);
 }
 
 static void on_closed(struct session *s, enum p2_err why) {
     if (s->link == LINK_DOWN) return;
     bool was_up = s->link == LINK_UP;
+    if (s->grace_ns > 0) p2_tickets_shelve(s);
     p2_link_move(s, LINK_DOWN);
     p2_session_act_note(s, NOTE_DOWN, why, 0);
     s->link_due_ns = p2_ns_add(s->now_ns, backoff(s));
     if (!was_up) s->failures++;
     snprintf(s->why, sizeof s->why, "the connection to the coordinator ended before a result came");
-    p2_tickets_end_all(s, P2_ERR_CONNECTION_LOST, false, true, 0);
+    p2_tickets_end_all(s, WHICH_SENT, P2_ERR_CONNECTION_LOST, true, 0);
 }
 
 static void link_tick(struct session *s) {
@@ -225,6 +248,8 @@ static void handle(struct session *s, const struct session_event *ev) {
     case SESSION_SUBMIT: p2_ticket_submit(s, &ev->u.submit); break;
     case SESSION_STATUS: s->status_wanted = true; break;
     case SESSION_ASK: p2_question_ask(s, ev->u.question); break;
+    case SESSION_PUT: p2_put_begin(s, &ev->u.put.digest, ev->u.put.size); break;
+    case SESSION_PUT_STOP: p2_put_stop(s); break;
     case SESSION_CANCEL:
         t = p2_ticket_find(s, ev->u.end.ticket);
         if (t) p2_ticket_cancel(s, t);
@@ -254,6 +279,7 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
             p2_session_act_send(s, 0, P2_MSG_STATUS_REQUEST, 0);
         }
         p2_tickets_pump(s);
+        p2_put_pump(s);
     }
     s->out = NULL;
 }

@@ -11,7 +11,10 @@
 //      | +---------------- GREETING                      +------- ended ---------<+---------<+----------<+
 //      | CLOSED                |  HELLO, REGISTERED
 //     CLOSING <---- UP <-------+                       SENT may skip ACCEPTED; a higher attempt begins ARRIVING anew.
-//           fault, bad news
+//       fault, bad news, silence
+//
+// Sessions. When a link that was UP is lost and the coordinator keeps our tasks (PROTOCOL.md, "Come back"), what was sent
+// is QUEUED once more, to be resumed under its id on the next connection, or sent anew when the session is another.
 #ifndef CLIENT_CORE_SESSION_H
 #define CLIENT_CORE_SESSION_H
 
@@ -24,9 +27,10 @@
 #include "base/ns.h"
 #include "msg/msg.h"
 
-#define SESSION_PING_NS (5 * P2_SEC)     // between our PINGs
-#define SESSION_GREETING_NS (5 * P2_SEC) // dial to REGISTERED, before the attempt is given up
-#define SESSION_GRACE_NS (250 * P2_MS)   // beside two round trips, what a coordinator may be late with bad news
+#define SESSION_PING_NS (5 * P2_SEC)             // between our PINGs
+#define SESSION_SILENCE_NS (2 * SESSION_PING_NS) // UP without a word: the link is lost. With sessions only
+#define SESSION_GREETING_NS (5 * P2_SEC)         // dial to REGISTERED, before the attempt is given up
+#define SESSION_GRACE_NS (250 * P2_MS)           // beside two round trips, what a coordinator may be late with bad news
 #define SESSION_BACKOFF_MIN_NS (50 * P2_MS)
 #define SESSION_BACKOFF_MAX_NS (10 * P2_SEC)
 #define SESSION_RESULT_WINDOW (1u << 20) // bytes of a result granted ahead of what has arrived
@@ -34,6 +38,7 @@
 #define SESSION_QUESTIONS_MAX 16u      // on their way at once
 #define SESSION_ANSWER_NS (5 * P2_SEC) // a question without an answer by then gets one here
 #define SESSION_SENDS_MAX 128u         // payload records given out in one step; the rest at the next
+#define SESSION_PUT_SENDS_MAX 16u      // of a blob beside them
 
 struct session;
 
@@ -43,6 +48,7 @@ typedef uint64_t session_ticket;
 struct session_config {
     uint32_t tasks_max;
     p2_ns connect_timeout_ns; // a ticket not sent is LOST after so long without a coordinator
+    p2_ns lost_timeout_ns;    // one that was sent likewise, or when the coordinator's own grace is over
     uint64_t seed;            // of the back-off's jitter and of hashing
     const char *agent;        // in our HELLO; static storage
     uint64_t features;        // P2_FEATURE_* offered
@@ -71,6 +77,7 @@ struct session_submit {
     struct p2_params params;          // readable as long as params_blob lives
     struct p2_blob *params_blob;      // takes one reference; NULL when params are empty
     struct p2_slice payload;          // takes one reference
+    struct p2_blob *blobs;            // takes one reference: digests of blobs it refers to; NULL: none
     bool no_cache, refresh, private_; // p2c2r_cache
     uint32_t series;                  // 0: none
     bool withheld;                    // fake loss: never sent, so its deadline ends it
@@ -87,7 +94,9 @@ enum session_event_kind {
     SESSION_CANCEL, // u.end.ticket; one that has ended is ignored
     SESSION_DROP,   // u.end: its result cannot be kept (NoMemory) or read (BadPayload); ends FAILED with the code
     SESSION_ASK, // u.question: would such a task be done in time? Gets one DO_ANSWERED, at once when it cannot be asked
-    SESSION_STATUS, // ask for the cluster's numbers, now or as soon as there is a coordinator
+    SESSION_PUT, // u.put: bring the coordinator a blob; one at a time. Goes on after a connection has ended
+    SESSION_PUT_STOP, // it is not wanted any more; no PUT_ENDED follows
+    SESSION_STATUS,   // ask for the cluster's numbers, now or as soon as there is a coordinator
 };
 
 struct session_event {
@@ -103,6 +112,10 @@ struct session_event {
             session_ticket ticket;
             enum p2_err code;
         } end;
+        struct {
+            struct p2_digest digest;
+            uint64_t size; // above 0
+        } put;
     } u;
 };
 
@@ -114,6 +127,8 @@ enum session_action_kind {
     SESSION_DO_STORE,        // u.store: contiguous bytes of the result last begun
     SESSION_DO_ENDED,        // u.ended: the one end of a ticket
     SESSION_DO_WANT_ROOM,    // give WRITABLE when the connection takes more
+    SESSION_DO_SEND_BLOB,    // u.part: a CHUNK of these bytes of the blob that is being put
+    SESSION_DO_PUT_ENDED,    // u.put_ended
     SESSION_DO_STATUS,       // u.status: borrowed from the event
     SESSION_DO_ANSWERED,     // u.answer: the one answer to a question; codes of ours too (Unreachable, Again, ...)
     SESSION_DO_ESTABLISHED,  // the coordinator has answered: link is UP
@@ -169,6 +184,15 @@ struct session_action {
             bool zstd;
         } store;
         struct session_ended ended;
+        struct {
+            uint32_t stream, size;
+            uint64_t offset;
+        } part;
+        struct {
+            enum p2_err code; // P2_OK: the coordinator has it
+            bool retryable;
+            struct p2_str sentence; // empty when P2_OK
+        } put_ended;
         const struct p2_msg_status *status;
         struct p2_msg_can_meet_answer answer; // its sentence is borrowed from the event
         struct {

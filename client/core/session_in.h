@@ -1,4 +1,4 @@
-// What session.c, ticket.c, on_msg.c and check.c share. Nothing else includes it.
+// What session.c, ticket.c, again.c, put.c, on_msg.c and check.c share. Nothing else includes it.
 #ifndef CLIENT_CORE_SESSION_IN_H
 #define CLIENT_CORE_SESSION_IN_H
 
@@ -21,11 +21,12 @@ struct ticket {
     struct session_submit task;
     p2_ns submitted_ns, deadline_ns;
     struct p2_heap_node due; // in s->due while open
-    struct p2_list link;     // in queued[class], flowing[class], or none
+    struct p2_list link;     // in queued[class], again, flowing[class], or none
     struct p2_outflow out;
     struct p2_inflow in;
     uint32_t attempts;                      // highest the coordinator told of
-    bool cancelled;                         // TASK_CANCEL sent
+    bool cancelled;                         // TASK_CANCEL sent, or to be sent when it is resumed
+    bool again;                             // was sent on a connection that is lost
     struct p2_msg_result_delivery delivery; // its numbers; the payload slice is not kept
 };
 
@@ -33,6 +34,17 @@ struct question { // sent, and its answer not here
     uint64_t number;
     p2_ns due_ns;
     bool given_up; // answered here: what still comes is dropped
+};
+
+// A blob on its way to the coordinator. WAITING: not offered on this connection.
+enum put_state { PUT_NONE, PUT_WAITING, PUT_OFFERED, PUT_SENDING, PUT_STATES };
+
+struct put {
+    enum put_state state; // written by put_move alone
+    struct p2_digest digest;
+    uint64_t size;
+    uint32_t stream; // since OFFERED
+    struct p2_outflow out;
 };
 
 struct session {
@@ -49,6 +61,8 @@ struct session {
     uint64_t features;
     uint64_t ping_token; // of the PING on its way; 0 none
     p2_ns ping_sent_ns;
+    p2_ns heard_ns; // UP: when the coordinator last said something
+    p2_ns grace_ns; // how long it keeps our tasks when this connection is lost
     struct p2_ewma rtt;
     uint32_t in_flight_max; // the coordinator's limits
     uint64_t in_flight_bytes_max;
@@ -64,6 +78,8 @@ struct session {
     struct p2_list queued[P2_CLASSES], flowing[P2_CLASSES];
     struct question questions[SESSION_QUESTIONS_MAX]; // a ring: answers come in the order of questions
     uint32_t question_first, question_count;
+    struct p2_list again; // QUEUED, to be resumed before anything else is sent
+    struct put put;
     struct p2_id id;           // this session's, from the coordinator; presented on reconnect
     char why[P2_TEXT_MAX + 1]; // sentence for endings of this step
 };
@@ -82,6 +98,8 @@ struct ending {
     struct p2_str sentence;
 };
 
+extern const struct ending p2_ticket_cancelled_here;
+
 struct ticket *p2_ticket_find(const struct session *s, session_ticket handle); // open, or NULL
 struct ticket *p2_ticket_of_stream(const struct session *s, uint32_t stream);  // sent, or NULL
 struct p2_id p2_session_stream_key(uint32_t stream);
@@ -91,12 +109,25 @@ void p2_ticket_cancel(struct session *s, struct ticket *t);
 void p2_ticket_drop(struct session *s, struct ticket *t, enum p2_err code);
 void p2_ticket_move(struct session *s, struct ticket *t, enum ticket_state to);
 void p2_ticket_tell_cancel(struct session *s, const struct ticket *t);
-void p2_ticket_flow(struct session *s, struct ticket *t); // lists it when it has payload to send
-void p2_tickets_rearm(struct session *s);                 // timers of the queued, after the link changed
+void p2_ticket_flow(struct session *s, struct ticket *t);        // lists it when it has payload to send
+void p2_ticket_open_stream(struct session *s, struct ticket *t); // QUEUED to SENT
+void p2_ticket_rearm(struct session *s, struct ticket *t);       // its timer, after something changed
+void p2_tickets_rearm(struct session *s);                        // timers of the queued, after the link changed
 void p2_tickets_expire(struct session *s);
 void p2_tickets_pump(struct session *s); // submits and chunks, best class first, within room
-// Every ticket ends; those sent as LOST. `code` and s->why say how. queued_too: also those never sent, as REFUSED.
-void p2_tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns);
+// Tickets end: those sent now or once as LOST, those never sent as REFUSED. `code` and s->why say how.
+enum which { WHICH_SENT = 1, WHICH_ONCE_SENT = 2, WHICH_NEVER_SENT = 4, WHICH_ALL = 7 };
+void p2_tickets_end_all(struct session *s, unsigned which, enum p2_err code, bool retryable, p2_ns retry_after_ns);
+
+// ---- again.c
+void p2_tickets_shelve(struct session *s);                   // the link is lost: what was sent is to be resumed
+void p2_tickets_start_over(struct session *s);               // the session is another: nothing can be resumed
+void p2_ticket_unknown(struct session *s, struct ticket *t); // the coordinator never had it
+void p2_ticket_resume(struct session *s, struct ticket *t);
+p2_ns p2_ticket_waits_until(const struct session *s, const struct ticket *t);
+
+uint32_t p2_session_next_stream(struct session *s);
+void p2_session_spend(struct session *s, uint32_t bytes); // of the room of this step
 
 // ---- question.c
 void p2_question_ask(struct session *s, const struct p2_msg_can_meet *m);
@@ -105,6 +136,14 @@ void p2_questions_expire(struct session *s);
 void p2_questions_lost(struct session *s); // with the connection
 p2_ns p2_questions_due_ns(const struct session *s);
 void p2_questions_check(const struct session *s);
+
+// ---- put.c
+void p2_put_begin(struct session *s, const struct p2_digest *digest, uint64_t size);
+void p2_put_stop(struct session *s);
+void p2_put_link_lost(struct session *s);
+bool p2_put_msg(struct session *s, const struct p2_msg *m); // false: not about it
+void p2_put_pump(struct session *s);                        // offers it, sends of it what there is room for
+void p2_put_check(const struct session *s);
 
 // ---- session.c
 void p2_link_move(struct session *s, enum session_link to);

@@ -32,9 +32,9 @@ void p2_ticket_move(struct session *s, struct ticket *t, enum ticket_state to) {
     static const unsigned char legal[TICKET_STATES] = {
         [TICKET_NONE] = 1u << TICKET_QUEUED,
         [TICKET_QUEUED] = 1u << TICKET_SENT | 1u << TICKET_NONE,
-        [TICKET_SENT] = 1u << TICKET_ACCEPTED | 1u << TICKET_ARRIVING | 1u << TICKET_NONE,
-        [TICKET_ACCEPTED] = 1u << TICKET_ARRIVING | 1u << TICKET_NONE,
-        [TICKET_ARRIVING] = 1u << TICKET_NONE,
+        [TICKET_SENT] = 1u << TICKET_ACCEPTED | 1u << TICKET_ARRIVING | 1u << TICKET_QUEUED | 1u << TICKET_NONE,
+        [TICKET_ACCEPTED] = 1u << TICKET_ARRIVING | 1u << TICKET_QUEUED | 1u << TICKET_NONE,
+        [TICKET_ARRIVING] = 1u << TICKET_QUEUED | 1u << TICKET_NONE,
     };
     P2_CHECK(legal[t->state] & 1u << to);
     enum ticket_state from = t->state;
@@ -54,6 +54,7 @@ void p2_ticket_move(struct session *s, struct ticket *t, enum ticket_state to) {
 static p2_ns due_ns(const struct session *s, const struct ticket *t) {
     if (P2_CANARY(ticket_timer) && is_sent(t->state)) return P2_NEVER - 1;
     if (is_sent(t->state)) return p2_ns_add(t->deadline_ns, 2 * s->rtt.mean + SESSION_GRACE_NS);
+    if (t->again) return p2_ticket_waits_until(s, t);
     if (s->link == LINK_UP || t->task.withheld) return t->deadline_ns;
     p2_ns waits_since = p2_ns_max(t->submitted_ns, s->down_since_ns);
     return p2_ns_min(t->deadline_ns, p2_ns_add(waits_since, s->config.connect_timeout_ns));
@@ -105,6 +106,7 @@ void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how
     p2_ticket_move(s, t, TICKET_NONE);
     p2_blob_unref(t->task.params_blob);
     p2_blob_unref(t->task.payload.blob);
+    p2_blob_unref(t->task.blobs);
     memset(t, 0, sizeof *t);
 }
 
@@ -114,13 +116,18 @@ void p2_ticket_tell_cancel(struct session *s, const struct ticket *t) {
     p2_session_act_send(s, lane_of(t), P2_MSG_TASK_CANCEL, t->stream)->u.cancel.id = t->task.id;
 }
 
-static const struct ending cancelled_here = {.outcome = SESSION_CANCELLED,
-                                             .code = P2_ERR_CANCELLED,
-                                             .sentence = {"cancelled on request", sizeof "cancelled on request" - 1}};
+const struct ending p2_ticket_cancelled_here = {
+    .outcome = SESSION_CANCELLED,
+    .code = P2_ERR_CANCELLED,
+    .sentence = {"cancelled on request", sizeof "cancelled on request" - 1}};
 
 void p2_ticket_cancel(struct session *s, struct ticket *t) {
-    if (t->state == TICKET_QUEUED) {
-        p2_ticket_end(s, t, &cancelled_here);
+    if (t->state == TICKET_QUEUED && !t->again) {
+        p2_ticket_end(s, t, &p2_ticket_cancelled_here);
+        return;
+    }
+    if (t->state == TICKET_QUEUED) { // its peer may be at it: the coordinator is told when we are back
+        t->cancelled = true;
         return;
     }
     p2_ticket_tell_cancel(s, t);
@@ -145,13 +152,15 @@ void p2_ticket_drop(struct session *s, struct ticket *t, enum p2_err code) {
     p2_ticket_end(s, t, &how);
 }
 
+void p2_ticket_rearm(struct session *s, struct ticket *t) { p2_heap_update(&s->due, &t->due, due_ns(s, t)); }
+
+static void rearm_list(struct session *s, struct p2_list *list) {
+    P2_LIST_EACH (it, nx, list) p2_ticket_rearm(s, P2_CONTAINER_OF(it, struct ticket, link));
+}
+
 void p2_tickets_rearm(struct session *s) {
-    for (unsigned i = 0; i < P2_CLASSES; i++) {
-        P2_LIST_EACH (it, nx, &s->queued[i]) {
-            struct ticket *t = P2_CONTAINER_OF(it, struct ticket, link);
-            p2_heap_update(&s->due, &t->due, due_ns(s, t));
-        }
-    }
+    for (unsigned i = 0; i < P2_CLASSES; i++) rearm_list(s, &s->queued[i]);
+    rearm_list(s, &s->again);
 }
 
 static void expire(struct session *s, struct ticket *t) {
@@ -160,7 +169,13 @@ static void expire(struct session *s, struct ticket *t) {
         how.sentence = p2_str("its deadline passed without word from the coordinator");
         p2_ticket_tell_cancel(s, t);
     } else if (s->now_ns >= t->deadline_ns) {
-        how.sentence = p2_str("its deadline passed before it could be sent");
+        how.sentence = p2_str(t->again ? "its deadline passed while the connection was lost"
+                                       : "its deadline passed before it could be sent");
+    } else if (t->again) {
+        how.outcome = SESSION_LOST;
+        how.code = P2_ERR_CONNECTION_LOST;
+        how.retryable = true;
+        how.sentence = p2_str("the connection to the coordinator was lost and did not come back in time");
     } else {
         how.outcome = SESSION_LOST;
         how.code = P2_ERR_UNREACHABLE;
@@ -169,7 +184,7 @@ static void expire(struct session *s, struct ticket *t) {
                  (long long)(s->config.connect_timeout_ns / P2_MS));
         how.sentence = p2_str(s->why);
     }
-    if (t->cancelled) how = cancelled_here;
+    if (t->cancelled) how = p2_ticket_cancelled_here;
     p2_ticket_end(s, t, &how);
 }
 
@@ -186,14 +201,19 @@ void p2_tickets_expire(struct session *s) {
     }
 }
 
-void p2_tickets_end_all(struct session *s, enum p2_err code, bool queued_too, bool retryable, p2_ns retry_after_ns) {
+static unsigned which_is(const struct ticket *t) {
+    if (t->state != TICKET_QUEUED) return WHICH_SENT;
+    return t->again ? WHICH_ONCE_SENT : WHICH_NEVER_SENT;
+}
+
+void p2_tickets_end_all(struct session *s, unsigned which, enum p2_err code, bool retryable, p2_ns retry_after_ns) {
     struct ending how = {.code = code, .retryable = retryable, .retry_after_ns = retry_after_ns};
     how.sentence = p2_str(s->why);
     for (uint32_t i = 0; i < s->config.tasks_max && s->open; i++) {
         struct ticket *t = &s->tickets[i];
-        if (t->state == TICKET_NONE || (t->state == TICKET_QUEUED && !queued_too)) continue;
-        how.outcome = t->state == TICKET_QUEUED ? SESSION_REFUSED : SESSION_LOST;
-        p2_ticket_end(s, t, t->cancelled ? &cancelled_here : &how);
+        if (t->state == TICKET_NONE || !(which & which_is(t))) continue;
+        how.outcome = which_is(t) == WHICH_NEVER_SENT ? SESSION_REFUSED : SESSION_LOST;
+        p2_ticket_end(s, t, t->cancelled ? &p2_ticket_cancelled_here : &how);
     }
 }
 
@@ -205,7 +225,7 @@ void p2_ticket_flow(struct session *s, struct ticket *t) {
     if (!can) p2_list_remove(&t->link);
 }
 
-static void spend(struct session *s, uint32_t bytes) {
+void p2_session_spend(struct session *s, uint32_t bytes) {
     uint64_t cost = (uint64_t)bytes + 256; // prefix and header, roughly
     s->room = s->room > cost ? s->room - cost : 0;
 }
@@ -224,14 +244,22 @@ static struct p2_msg *send_for(struct session *s, const struct ticket *t, enum p
     return m;
 }
 
-static void send_submit(struct session *s, struct ticket *t) {
-    p2_list_remove(&t->link);
+uint32_t p2_session_next_stream(struct session *s) {
     if (++s->next_stream == 0) s->next_stream = 1;
-    t->stream = s->next_stream;
+    return s->next_stream;
+}
+
+void p2_ticket_open_stream(struct session *s, struct ticket *t) {
+    p2_list_remove(&t->link);
+    t->stream = p2_session_next_stream(s);
     struct p2_id key = p2_session_stream_key(t->stream);
     P2_CHECK(p2_map_put(&s->streams, &key, t->handle));
     p2_ticket_move(s, t, TICKET_SENT);
-    p2_heap_update(&s->due, &t->due, due_ns(s, t));
+    p2_ticket_rearm(s, t);
+}
+
+static void send_submit(struct session *s, struct ticket *t) {
+    p2_ticket_open_stream(s, t);
     p2_outflow_begin(&t->out, 1, t->task.payload.size, P2_STREAM_WINDOW);
     uint32_t first = p2_outflow_next(&t->out);
     struct p2_msg_task_submit *m = &send_for(s, t, P2_MSG_TASK_SUBMIT)->u.submit;
@@ -248,8 +276,12 @@ static void send_submit(struct session *s, struct ticket *t) {
                                      .private_ = t->task.private_,
                                      .series = t->task.series,
                                      .params = t->task.params};
+    if (t->task.blobs) {
+        m->blobs = (const struct p2_digest *)(void *)t->task.blobs->data;
+        m->blob_count = t->task.blobs->size / (uint32_t)sizeof *m->blobs;
+    }
     if (first) m->payload = next_part(t, first);
-    spend(s, first);
+    p2_session_spend(s, first);
     p2_ticket_flow(s, t);
 }
 
@@ -261,7 +293,7 @@ static void send_chunk(struct session *s, struct ticket *t) {
     m->attempt = t->out.attempt;
     m->raw_size = n;
     m->payload = next_part(t, n);
-    spend(s, n);
+    p2_session_spend(s, n);
     p2_list_remove(&t->link); // to the back: payloads of one class take turns
     p2_ticket_flow(s, t);
 }
@@ -274,6 +306,8 @@ static bool may_submit(const struct session *s, const struct ticket *t) {
 
 // What goes next: payloads under way before new submits, so that what began ends.
 static struct ticket *next_to_send(struct session *s) {
+    struct p2_list *again = p2_list_first(&s->again);
+    if (again) return P2_CONTAINER_OF(again, struct ticket, link);
     for (unsigned i = 0; i < P2_CLASSES; i++) {
         struct p2_list *n = p2_list_first(&s->flowing[i]);
         if (n) return P2_CONTAINER_OF(n, struct ticket, link);
@@ -297,7 +331,10 @@ void p2_tickets_pump(struct session *s) {
             s->more = true;
             return;
         }
-        if (t->state == TICKET_QUEUED)
+        if (t->state == TICKET_QUEUED && t->again) {
+            p2_ticket_resume(s, t);
+            p2_session_spend(s, 0);
+        } else if (t->state == TICKET_QUEUED)
             send_submit(s, t);
         else
             send_chunk(s, t);

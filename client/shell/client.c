@@ -55,9 +55,8 @@ static bool read_options(const p2c2r_options *given, p2c2r_options *o) {
     if (!o->coordinator) o->coordinator = "ws://127.0.0.1:8765";
     if (!o->tasks_max) o->tasks_max = CLIENT_TASKS_DEFAULT;
     if (!o->payload_bytes_max) o->payload_bytes_max = CLIENT_PAYLOAD_DEFAULT;
-    if (!o->connect_timeout_ms) o->connect_timeout_ms = CLIENT_CONNECT_DEFAULT_MS;
     return is_url(o->coordinator, sizeof((struct p2c2r_client *)0)->url) && o->tasks_max <= CLIENT_TASKS_LIMIT &&
-           o->connect_timeout_ms > 0 && o->connect_timeout_ms <= CLIENT_SPAN_MAX_MS && o->fake_lag_ms >= 0 &&
+           o->connect_timeout_ms >= 0 && o->connect_timeout_ms <= CLIENT_SPAN_MAX_MS && o->fake_lag_ms >= 0 &&
            o->fake_lag_ms <= CLIENT_SPAN_MAX_MS && o->fake_loss >= 0 && o->fake_loss <= 1;
 }
 
@@ -75,15 +74,20 @@ static struct p2_loop *create_loop(struct p2c2r_client *c) {
     return loop;
 }
 
+static p2_ns connect_timeout(const p2c2r_options *o) {
+    return (o->connect_timeout_ms ? o->connect_timeout_ms : CLIENT_CONNECT_DEFAULT_MS) * P2_MS;
+}
+
 static bool create_parts(struct p2c2r_client *c, const p2c2r_options *o) {
     uint64_t seed;
     p2_entropy(&seed, sizeof seed);
     p2_rng_init(&c->rng, seed);
     struct session_config config = {.tasks_max = o->tasks_max,
-                                    .connect_timeout_ns = o->connect_timeout_ms * P2_MS,
+                                    .connect_timeout_ns = connect_timeout(o),
+                                    .lost_timeout_ns = o->connect_timeout_ms ? connect_timeout(o) : P2_NEVER,
                                     .seed = p2_rng_next(&c->rng),
                                     .agent = "libp2c2r " P2_VERSION,
-                                    .features = P2_FEATURE_ZSTD};
+                                    .features = P2_FEATURE_ZSTD | P2_FEATURE_SESSIONS};
     p2_blob_pool_init(&c->payloads, o->payload_bytes_max, o->payload_bytes_max / 4);
     p2_blob_pool_init(&c->results, UINT64_MAX, o->payload_bytes_max / 4);
     p2_blob_pool_init(&c->wire, CLIENT_WIRE_BYTES_MAX, CLIENT_WIRE_BYTES_MAX / 16);
@@ -117,10 +121,18 @@ p2c2r_client *p2c2r_create(const p2c2r_options *options) {
     return c;
 }
 
+// In order, as far as that needs no waiting: else the coordinator keeps what nobody will fetch for a while.
+static void leave(struct p2c2r_client *c) {
+    if (!c->loop || c->conn == P2_NO_HANDLE) return;
+    p2_conn_close(c->loop, c->conn, P2_OK);
+    p2_loop_turn(c->loop, 0);
+}
+
 void p2c2r_destroy(p2c2r_client **client) {
     struct p2c2r_client *c = client ? *client : NULL;
     if (!c) return;
     *client = NULL;
+    leave(c);
     p2_loop_destroy(&c->loop); // first: what it has queued refers to blobs
     p2_session_destroy(&c->session);
     p2_client_drop_held(c);
@@ -155,9 +167,9 @@ int64_t p2c2r_next_timeout_us(const p2c2r_client *c) {
 const char *p2c2r_last_error(const p2c2r_client *c) { return c ? c->error : ""; }
 
 const char *p2c2r_status_name(p2c2r_status status) {
-    static const char *const names[] = {"ok",          "again",   "invalid",   "no_memory",
-                                        "unreachable", "timeout", "not_found", "closed"};
-    return status <= 0 && status >= P2C2R_ECLOSED ? names[-status] : "unknown";
+    static const char *const names[] = {"ok",      "again",     "invalid", "no_memory", "unreachable",
+                                        "timeout", "not_found", "closed",  "refused"};
+    return status <= 0 && status >= P2C2R_EREFUSED ? names[-status] : "unknown";
 }
 
 const char *p2c2r_status_text(p2c2r_status status) {
@@ -170,8 +182,9 @@ const char *p2c2r_status_text(p2c2r_status status) {
         "It did not happen in that time.",
         "There is no such ticket.",
         "The coordinator has ended the connection.",
+        "The coordinator does not take it.",
     };
-    return status <= 0 && status >= P2C2R_ECLOSED ? texts[-status] : "Unknown status.";
+    return status <= 0 && status >= P2C2R_EREFUSED ? texts[-status] : "Unknown status.";
 }
 
 const char *p2c2r_outcome_name(p2c2r_outcome outcome) {

@@ -96,6 +96,9 @@ struct p2c2r_client {
 
     struct asked asked[SESSION_QUESTIONS_MAX]; // by number
     p2c2r_question question_last;
+    const uint8_t *put_bytes; // of the blob on its way; NULL: none
+    bool put_ended;
+    enum p2_err put_code;
     bool status_seen, turned_away; // since the last question; `away` says why
     p2c2r_cluster status;
     void (*log)(void *context, const char *line);
@@ -110,6 +113,10 @@ void p2_client_feed(struct p2c2r_client *c, struct session_event *ev); // sets i
 void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns);            // network, timers, held words
 p2_ns p2_client_next_ns(const struct p2c2r_client *c);
 void p2_client_drop_held(struct p2c2r_client *c);
+
+// ---- blob.c
+void p2_client_send_blob(struct p2c2r_client *c, const struct session_action *a);
+void p2_client_put_ended(struct p2c2r_client *c, const struct session_action *a);
 
 // ---- result.c: records
 void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size);

@@ -99,6 +99,8 @@ static void perform(struct p2c2r_client *c, struct session_action *a) {
     case SESSION_DO_ENDED: p2_record_ended(c, &a->u.ended); break;
     case SESSION_DO_WANT_ROOM: p2_conn_want_room(c->loop, c->conn); break;
     case SESSION_DO_ANSWERED: p2_question_keep(c, &a->u.answer); break;
+    case SESSION_DO_SEND_BLOB: p2_client_send_blob(c, a); break;
+    case SESSION_DO_PUT_ENDED: p2_client_put_ended(c, a); break;
     case SESSION_DO_STATUS: p2_status_keep(c, a->u.status); break;
     case SESSION_DO_ESTABLISHED: p2_conn_established(c->loop, c->conn); break;
     case SESSION_DO_NOTE: log_note(c, a); break;

@@ -51,6 +51,9 @@ p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, str
         return p2_client_fail(c, P2C2R_EINVAL, "cache has an unknown bit");
     if (task->deadline_ms < 0 || task->deadline_ms > CLIENT_SPAN_MAX_MS)
         return p2_client_fail(c, P2C2R_EINVAL, "deadline_ms is 0 to %lld", CLIENT_SPAN_MAX_MS);
+    if (task->blob_count > out->type->blobs_max || (task->blob_count && !task->blobs))
+        return p2_client_fail(c, P2C2R_EINVAL, "%s refers to at most %u blobs", out->type->name,
+                              (unsigned)out->type->blobs_max);
     if (task->payload_size > out->type->payload_bytes_max || task->payload_size > P2_TASK_PAYLOAD_MAX)
         return p2_client_fail(c, P2C2R_EINVAL, "%s takes a payload of at most %llu bytes", out->type->name,
                               (unsigned long long)(out->type->payload_bytes_max < P2_TASK_PAYLOAD_MAX
@@ -86,12 +89,18 @@ static p2c2r_status keep(struct p2c2r_client *c, const p2c2r_task *task, const s
         out->params_blob = p2_params_keep(&c->payloads, &params, &out->params);
         if (!out->params_blob) return no_blob(c, 1024);
     }
-    if (!task->payload_size) return P2C2R_OK;
-    struct p2_blob *blob = p2_blob_new(&c->payloads, (uint32_t)task->payload_size);
-    if (!blob) {
+    if (task->blob_count) {
+        out->blobs = p2_blob_new(&c->payloads, task->blob_count * (uint32_t)sizeof *task->blobs);
+        if (out->blobs) memcpy(out->blobs->data, task->blobs, out->blobs->size);
+    }
+    struct p2_blob *blob = task->payload_size ? p2_blob_new(&c->payloads, (uint32_t)task->payload_size) : NULL;
+    if ((task->payload_size && !blob) || (task->blob_count && !out->blobs)) {
         p2_blob_unref(out->params_blob);
+        p2_blob_unref(out->blobs);
+        p2_blob_unref(blob);
         return no_blob(c, task->payload_size);
     }
+    if (!blob) return P2C2R_OK;
     memcpy(blob->data, task->payload, task->payload_size);
     out->payload = (struct p2_slice){blob, 0, blob->size};
     return P2C2R_OK;

@@ -25,6 +25,7 @@
     X(loser_kept, "coordinator: of two runs the slower is not called off")                                             \
     X(map_entry_leaked, "coordinator: the stream of an ended task stays in its map")                                   \
     X(offer_after_drain, "coordinator: a draining peer keeps its offers")                                              \
+    X(pin_forgotten, "coordinator: the blobs of a task are not pinned")                                                \
     X(question_lost, "client: questions on their way are forgotten with the connection")                               \
     X(question_twice, "coordinator: a question is answered no twice")                                                  \
     X(recall_runs, "peer: a recalled job is given back before its executor has answered")                              \
@@ -33,6 +34,8 @@
     X(recent_forgotten, "coordinator: ended tasks are not remembered")                                                 \
     X(resend_offset, "client: RESEND is answered from where it was")                                                   \
     X(reservation_leaked, "coordinator: an expired task's memory stays reserved")                                      \
+    X(result_gap, "coordinator: a long result goes on in the middle for a client that came back")                      \
+    X(result_rerun, "coordinator: a kept result is computed again for a client that came back")                        \
     X(room_lost, "coordinator: the answer to WANT_ROOM wakes nobody")                                                  \
     X(slot_twice, "coordinator: a job frees its slot twice")                                                           \
     X(spool_early, "coordinator: kept payloads are dropped as they are forwarded")                                     \

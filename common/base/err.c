@@ -32,6 +32,7 @@ static const struct row rows[] = {
     {P2_ERR_DUPLICATE_TASK, false, "DuplicateTask", "A task with this id is open, or ended not long ago."},
     {P2_ERR_UNKNOWN_TASK, false, "UnknownTask", "There is no task with this id."},
     {P2_ERR_UNAUTHORIZED, false, "Unauthorized", "This is not allowed to you."},
+    {P2_ERR_BLOB_MISSING, false, "BlobMissing", "A blob that the task refers to is not here."},
     {P2_ERR_DEADLINE_EXCEEDED, true, "DeadlineExceeded", "The deadline passed before there was a result."},
     {P2_ERR_CANCELLED, false, "Cancelled", "The task was cancelled."},
     {P2_ERR_ATTEMPTS_EXHAUSTED, true, "AttemptsExhausted", "Every attempt failed."},

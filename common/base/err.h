@@ -31,6 +31,7 @@ enum p2_err {
     P2_ERR_DUPLICATE_TASK = 27,
     P2_ERR_UNKNOWN_TASK = 28,
     P2_ERR_UNAUTHORIZED = 29,
+    P2_ERR_BLOB_MISSING = 30,
     // How an accepted task may end without a result.
     P2_ERR_DEADLINE_EXCEEDED = 40,
     P2_ERR_CANCELLED = 41,

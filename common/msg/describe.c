@@ -76,6 +76,21 @@ static void add_param(struct p2_strbuf *out, const struct p2_param *p) {
     }
 }
 
+// How many, and the first of them.
+static void add_digests(struct p2_strbuf *out, const char *key, const struct p2_digest *digests, uint32_t count) {
+    add_number(out, key, count);
+    if (count == 0) return;
+    char text[P2_DIGEST_TEXT];
+    p2_digest_text(&digests[0], text);
+    p2_strbuf_printf(out, " first=%s", text);
+}
+
+static void add_digest(struct p2_strbuf *out, const struct p2_digest *d) {
+    char text[P2_DIGEST_TEXT];
+    p2_digest_text(d, text);
+    p2_strbuf_printf(out, " digest=%s", text);
+}
+
 static void add_submit(struct p2_strbuf *out, const struct p2_msg_task_submit *s) {
     add_id(out, "id", &s->id);
     add_text(out, "type", s->type);
@@ -86,6 +101,7 @@ static void add_submit(struct p2_strbuf *out, const struct p2_msg_task_submit *s
     if (s->series) add_number(out, "series", s->series);
     add_flag(out, "refresh", s->refresh);
     add_flag(out, "private", s->private_);
+    if (s->blob_count) add_digests(out, "blobs", s->blobs, s->blob_count);
     add_payload(out, s->raw_size, s->payload_size, s->payload_zstd);
     for (uint32_t i = 0; i < s->params.count; i++) add_param(out, &s->params.items[i]);
 }
@@ -98,6 +114,7 @@ static void add_assign(struct p2_strbuf *out, const struct p2_msg_task_assign *a
     add_number(out, "device", a->device);
     p2_strbuf_printf(out, " class=%s", p2_class_name(a->class_));
     add_span(out, "deadline", a->deadline_ns);
+    if (a->blob_count) add_digests(out, "blobs", a->blobs, a->blob_count);
     add_payload(out, a->raw_size, a->payload_size, a->payload_zstd);
     for (uint32_t i = 0; i < a->params.count; i++) add_param(out, &a->params.items[i]);
 }
@@ -160,14 +177,6 @@ static void add_status(struct p2_strbuf *out, const struct p2_msg_status *s) {
         add_number(out, "cache_misses", s->cache_misses);
     }
     for (uint32_t i = 0; i < s->unmet_count; i++) add_unmet(out, &s->unmet[i]);
-}
-
-static void add_digests(struct p2_strbuf *out, const struct p2_msg_blob_list *list) {
-    add_number(out, "count", list->digest_count);
-    if (list->digest_count == 0) return;
-    char text[P2_DIGEST_TEXT];
-    p2_digest_text(&list->digests[0], text);
-    p2_strbuf_printf(out, " first=%s", text);
 }
 
 static void add_can_meet(struct p2_strbuf *out, const struct p2_msg_can_meet *q) {
@@ -260,6 +269,8 @@ static void describe_party(const struct p2_msg *m, struct p2_strbuf *out) {
         add_number(out, "in_flight_max", m->u.gamer_registered.tasks_in_flight_max);
         add_number(out, "payload_max", m->u.gamer_registered.payload_bytes_max);
         add_number(out, "bytes_in_flight_max", m->u.gamer_registered.bytes_in_flight_max);
+        add_flag(out, "resumed", m->u.gamer_registered.resumed);
+        if (m->u.gamer_registered.resume_grace_ns) add_span(out, "grace", m->u.gamer_registered.resume_grace_ns);
         break;
     case P2_MSG_HEARTBEAT:
         p2_strbuf_add(out, " load=", 6);
@@ -289,7 +300,10 @@ static void describe_flow(const struct p2_msg *m, struct p2_strbuf *out) {
     case P2_MSG_RESEND:
         add_id(out, "id", &m->u.resend.id);
         p2_strbuf_printf(out, " attempt=%u limit=%" PRIu64, m->u.resend.attempt, m->u.resend.limit);
+        if (m->u.resend.offset) add_number(out, "offset", m->u.resend.offset);
         break;
+    case P2_MSG_RESULT_ACK: p2_strbuf_printf(out, " attempt=%u", m->u.ack.attempt); break;
+    case P2_MSG_TASK_RESUME: add_id(out, "id", &m->u.resume.id); break;
     case P2_MSG_PING:
     case P2_MSG_PONG: p2_strbuf_printf(out, " token=%" PRIx64, m->u.ping.token); break;
     case P2_MSG_ERROR:
@@ -297,10 +311,16 @@ static void describe_flow(const struct p2_msg *m, struct p2_strbuf *out) {
         if (m->u.error.retry_after_ns) add_span(out, "retry_after", m->u.error.retry_after_ns);
         break;
     case P2_MSG_BLOB_HAVE:
-    case P2_MSG_BLOB_WANT: add_digests(out, &m->u.blobs); break;
+        add_flag(out, "gone", m->u.blob_have.gone);
+        add_digests(out, "count", m->u.blob_have.digests, m->u.blob_have.digest_count);
+        break;
+    case P2_MSG_BLOB_WANT:
+        add_digest(out, &m->u.blob_want.digest);
+        p2_strbuf_printf(out, " offset=%" PRIu64 " limit=%" PRIu64, m->u.blob_want.offset, m->u.blob_want.limit);
+        break;
     case P2_MSG_BLOB_PUT:
-        add_digests(out, &(struct p2_msg_blob_list){&m->u.blob_put.digest, 1});
-        add_payload(out, m->u.blob_put.raw_size, m->u.blob_put.payload_size, m->u.blob_put.payload_zstd);
+        add_digest(out, &m->u.blob_put.digest);
+        p2_strbuf_printf(out, " offset=%" PRIu64 " size=%" PRIu64, m->u.blob_put.offset, m->u.blob_put.payload_size);
         break;
     default: break;
     }

@@ -39,6 +39,8 @@ const char *p2_msg_name(enum p2_msg_kind kind) {
         [P2_MSG_CAN_MEET_ANSWER] = "CanMeetAnswer",
         [P2_MSG_TASK_RECALL] = "TaskRecall",
         [P2_MSG_TASK_RECALLED] = "TaskRecalled",
+        [P2_MSG_RESULT_ACK] = "ResultAck",
+        [P2_MSG_TASK_RESUME] = "TaskResume",
     };
     const char *name = (unsigned)kind < P2_MSG_KINDS ? names[kind] : NULL;
     return name ? name : "Unknown";

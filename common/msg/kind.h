@@ -33,18 +33,21 @@ enum p2_msg_kind {
     P2_MSG_HEARTBEAT = 19,        // peer -> coordinator
     P2_MSG_PING = 20,             // any way
     P2_MSG_PONG = 21,
-    P2_MSG_STATUS_REQUEST = 22, // client -> coordinator
-    P2_MSG_STATUS = 23,         // coordinator -> client
-    P2_MSG_DRAIN = 24,          // sender takes no new work and will leave
-    P2_MSG_ERROR = 25,          // any way: about a stream, or stream 0 for the connection, which then ends
-    P2_MSG_BLOB_HAVE = 26,      // content-addressed bytes: offered, wanted, sent
-    P2_MSG_BLOB_WANT = 27,
-    P2_MSG_BLOB_PUT = 28,
+    P2_MSG_STATUS_REQUEST = 22,  // client -> coordinator
+    P2_MSG_STATUS = 23,          // coordinator -> client
+    P2_MSG_DRAIN = 24,           // sender takes no new work and will leave
+    P2_MSG_ERROR = 25,           // any way: about a stream, or stream 0 for the connection, which then ends
+    P2_MSG_BLOB_HAVE = 26,       // any way: the sender holds these blobs, or does not any more
+    P2_MSG_BLOB_WANT = 27,       // any way: please send this one
+    P2_MSG_BLOB_PUT = 28,        // client -> coordinator: take it? coordinator -> peer: here it comes
     P2_MSG_PEER_DISCONNECT = 29, // peer -> coordinator: goodbye, with the reason
     P2_MSG_CAN_MEET = 30,        // client -> coordinator: would such a task be done in time?
     P2_MSG_CAN_MEET_ANSWER = 31, // coordinator -> client
     P2_MSG_TASK_RECALL = 32,     // coordinator -> peer: give the job back if it has not started
     P2_MSG_TASK_RECALLED = 33,   // peer -> coordinator: whether it does
+    // 34 and 35 are taken by other parts of the protocol.
+    P2_MSG_RESULT_ACK = 36,  // client -> coordinator: this result is here whole
+    P2_MSG_TASK_RESUME = 37, // client -> coordinator: an earlier task goes on on this stream
     P2_MSG_KINDS
 };
 

@@ -9,7 +9,6 @@ struct p2_slice *p2_msg_payload(struct p2_msg *m) {
     case P2_MSG_TASK_RESULT: return &m->u.result.payload;
     case P2_MSG_RESULT_DELIVERY: return &m->u.delivery.payload;
     case P2_MSG_CHUNK: return &m->u.chunk.payload;
-    case P2_MSG_BLOB_PUT: return &m->u.blob_put.payload;
     default: return NULL;
     }
 }

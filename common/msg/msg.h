@@ -71,6 +71,8 @@ struct p2_msg_gamer_registered {
     struct p2_id session;
     uint32_t tasks_in_flight_max;
     uint64_t payload_bytes_max, bytes_in_flight_max; // of one task; of all in flight, 0: not said
+    bool resumed;                                    // this is the session asked for: its tasks are still there
+    p2_ns resume_grace_ns;                           // how long tasks wait for a lost client; 0: not at all
 };
 
 struct p2_msg_heartbeat {
@@ -125,17 +127,22 @@ struct p2_msg_error {
     struct p2_str sentence;
 };
 
-struct p2_msg_blob_list { // HAVE, WANT
+struct p2_msg_blob_have {
     const struct p2_digest *digests;
     uint32_t digest_count;
+    bool gone; // these are not, or no longer, with the sender
+};
+
+struct p2_msg_blob_want {
+    struct p2_digest digest;
+    uint64_t offset; // where to begin
+    uint64_t limit;  // the sender may send the bytes [offset, limit), as in WINDOW; 0: P2_STREAM_WINDOW more
 };
 
 struct p2_msg_blob_put {
     struct p2_digest digest;
     uint64_t payload_size;
-    uint32_t raw_size;
-    bool payload_zstd;
-    struct p2_slice payload;
+    uint64_t offset; // of the first chunk that follows, when it is sent at once
 };
 
 struct p2_msg_peer_disconnect {
@@ -168,12 +175,15 @@ struct p2_msg {
         struct p2_msg_chunk chunk;
         struct p2_msg_window window;
         struct p2_msg_resend resend;
+        struct p2_msg_result_ack ack;
+        struct p2_msg_task_resume resume;
         struct p2_msg_heartbeat heartbeat;
         struct p2_msg_ping ping; // PING and PONG
         struct p2_msg_status status;
         struct p2_msg_drain drain;
         struct p2_msg_error error;
-        struct p2_msg_blob_list blobs; // BLOB_HAVE and BLOB_WANT
+        struct p2_msg_blob_have blob_have;
+        struct p2_msg_blob_want blob_want;
         struct p2_msg_blob_put blob_put;
         struct p2_msg_peer_disconnect disconnect;
         struct p2_msg_can_meet can_meet;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/blob.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/ns.h"
@@ -25,6 +26,8 @@ struct p2_msg_task_submit {
     bool no_cache, refresh, private_;
     uint32_t series; // frames of one stream, of which a newer one is worth more than an older; 0: none
     struct p2_params params;
+    const struct p2_digest *blobs; // what it refers to
+    uint32_t blob_count;
     struct p2_slice payload; // the first bytes
 };
 
@@ -51,6 +54,8 @@ struct p2_msg_task_assign {
     uint32_t raw_size;
     bool payload_zstd;
     struct p2_params params;
+    const struct p2_digest *blobs;
+    uint32_t blob_count;
     struct p2_slice payload;
 };
 
@@ -144,6 +149,15 @@ struct p2_msg_resend {
     struct p2_id id;
     uint32_t attempt; // to be carried by the chunks that answer it
     uint64_t limit;   // as in WINDOW
+    uint64_t offset;  // of the first byte to send; 0 unless a task was resumed
+};
+
+struct p2_msg_result_ack {
+    uint32_t attempt; // the RESULT_DELIVERY's
+};
+
+struct p2_msg_task_resume {
+    struct p2_id id;
 };
 
 struct p2_msg_can_meet { // a task that is not submitted yet

@@ -21,6 +21,13 @@ static int receive(struct p2_loop *loop, struct conn *c, struct lws *wsi, const 
     return 0;
 }
 
+// Why the remote closed the WebSocket, from its close frame: say_goodbye (conn.c) has the codes.
+static enum p2_err goodbye_meaning(const uint8_t *reason, size_t size) {
+    unsigned code = size < 2 ? 1000u : (unsigned)reason[0] << 8 | reason[1];
+    if (code == 1000 || code == 1001) return P2_OK; // done, or going away
+    return code > 4000 && code < 4000 + P2_ERR_AGAIN ? p2_err_from_wire(code - 4000) : P2_ERR_CLOSED;
+}
+
 // What concerns a connection of ours. Nonzero closes it.
 static int connection_event(struct p2_loop *loop, struct conn *c, struct lws *wsi, enum lws_callback_reasons reason,
                             const void *in, size_t size) {
@@ -37,7 +44,10 @@ static int connection_event(struct p2_loop *loop, struct conn *c, struct lws *ws
     case LWS_CALLBACK_CLIENT_RECEIVE_PONG: c->heard_ns = loop->now; return 0;
     case LWS_CALLBACK_SERVER_WRITEABLE:
     case LWS_CALLBACK_CLIENT_WRITEABLE: loop->served++; return p2_conn_flush(loop, c);
-    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: c->goodbye_heard = true; return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        c->goodbye_heard = true;
+        c->goodbye_why = goodbye_meaning(in, size);
+        return 0;
     case LWS_CALLBACK_CLOSED:
     case LWS_CALLBACK_CLIENT_CLOSED:
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:

@@ -76,7 +76,7 @@ void p2_conn_gone(struct p2_loop *loop, struct conn *c) {
     } else if (c->state == CONN_FLUSHING || c->state == CONN_ENDED) {
         why = c->why;
     } else if (c->goodbye_heard) {
-        why = P2_OK;
+        why = c->goodbye_why;
     }
     c->wsi = NULL;
     release_and_tell(loop, c, why);

@@ -86,6 +86,7 @@ struct conn {
     bool dialled; // we are the client of this connection
     bool room_wanted;
     bool goodbye_heard; // the remote closed the WebSocket in order
+    enum p2_err goodbye_why;
 };
 
 // ---- the loop --------------------------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ struct p2_net_handlers {
     void (*stamp)(void *context, p2_conn c, uint32_t n, uint8_t *head, size_t head_size);
     // Answers p2_conn_want_room once, from a later turn, when at least half of room_bytes is free.
     void (*writable)(void *context, p2_conn c, uint64_t room_bytes);
-    // Last call for this handle. P2_OK: closed in order by either side. For a dial that failed: P2_ERR_UNREACHABLE.
+    // Last call for this handle. P2_OK: closed in order by either side, for no error; what the
+    // remote closed it for otherwise. P2_ERR_CLOSED: it just ended. For a dial that failed: P2_ERR_UNREACHABLE.
     void (*closed)(void *context, p2_conn c, enum p2_err why);
     // What was received so far ends a WebSocket message. May be NULL.
     void (*message_end)(void *context, p2_conn c);

@@ -81,7 +81,7 @@ static enum p2_err check_whole(const struct p2_prefix *p, const struct p2_slice 
     case P2_MSG_TASK_SUBMIT_BATCH: return take_batch(p, payload, &m->u.submit_batch);
     case P2_MSG_CHUNK: {
         const struct p2_msg_chunk *c = &m->u.chunk;
-        bool fits = c->raw_size > 0 && c->offset <= P2_TASK_PAYLOAD_MAX - c->raw_size;
+        bool fits = c->raw_size > 0 && c->offset <= P2_BLOB_BYTES_MAX - c->raw_size;
         return fits ? P2_OK : P2_ERR_BAD_MESSAGE;
     }
     default: return P2_OK;

@@ -100,6 +100,7 @@ static enum p2_err get_spans(struct p2_arena *arena, const struct wire_field *f,
 
 static enum p2_err get_digests(struct p2_arena *arena, const struct wire_field *f, struct repeated r, char *out) {
     if (r.count < f->min || r.count > f->max) return P2_ERR_BAD_MESSAGE;
+    if (r.count == 0) return P2_OK;
     struct p2_digest *digests = p2_arena_alloc(arena, r.count * sizeof *digests);
     if (!digests) return P2_ERR_TOO_LARGE;
     const ProtobufCBinaryData *items = r.items;

@@ -127,6 +127,8 @@ static const struct wire_field gamer_registered_fields[] = {
     U32(p2_msg_gamer_registered, tasks_in_flight_max, 0, UINT32_MAX),
     U64(p2_msg_gamer_registered, payload_bytes_max),
     U64(p2_msg_gamer_registered, bytes_in_flight_max),
+    BOOL(p2_msg_gamer_registered, resumed),
+    US(p2_msg_gamer_registered, resume_grace_ns),
 };
 TABLE(gamer_registered, gamer_registered, p2_msg_gamer_registered, NULL);
 
@@ -146,6 +148,7 @@ static const struct wire_field submit_fields[] = {
     U32(p2_msg_task_submit, series, 0, UINT32_MAX),
     BOOL(p2_msg_task_submit, refresh),
     BOOL(p2_msg_task_submit, private_),
+    LIST(WIRE_DIGESTS, p2_msg_task_submit, blobs, blob_count, 0, P2_TASK_BLOBS_MAX, NULL),
 };
 TABLE(submit, task_submit, p2_msg_task_submit, &submit_body);
 
@@ -172,6 +175,7 @@ static const struct wire_field assign_fields[] = {
     SIZE(p2_msg_task_assign, payload_size),
     RAW(p2_msg_task_assign),
     PARAMS(p2_msg_task_assign, params),
+    LIST(WIRE_DIGESTS, p2_msg_task_assign, blobs, blob_count, 0, P2_TASK_BLOBS_MAX, NULL),
 };
 TABLE(assign, task_assign, p2_msg_task_assign, &assign_body);
 
@@ -261,7 +265,7 @@ TABLE(recalled, task_recalled, p2_msg_task_recalled, NULL);
 static const struct wire_body chunk_body = {AT(p2_msg_chunk, payload), AT(p2_msg_chunk, raw_size),
                                             AT(p2_msg_chunk, payload_zstd), WIRE_NONE};
 static const struct wire_field chunk_fields[] = {
-    ROW(WIRE_U64, VARINT, AT(p2_msg_chunk, offset), 0, P2_TASK_PAYLOAD_MAX),
+    ROW(WIRE_U64, VARINT, AT(p2_msg_chunk, offset), 0, P2_BLOB_BYTES_MAX),
     U32(p2_msg_chunk, attempt, 0, UINT32_MAX),
     RAW(p2_msg_chunk),
 };
@@ -277,8 +281,15 @@ static const struct wire_field resend_fields[] = {
     ID(p2_msg_resend, id),
     U32(p2_msg_resend, attempt, 1, UINT32_MAX),
     U64(p2_msg_resend, limit),
+    ROW(WIRE_U64, VARINT, AT(p2_msg_resend, offset), 0, P2_TASK_PAYLOAD_MAX),
 };
 TABLE(resend, resend, p2_msg_resend, NULL);
+
+static const struct wire_field ack_fields[] = {U32(p2_msg_result_ack, attempt, 0, UINT32_MAX)};
+TABLE(ack, result_ack, p2_msg_result_ack, NULL);
+
+static const struct wire_field resume_fields[] = {ID(p2_msg_task_resume, id)};
+TABLE(resume, task_resume, p2_msg_task_resume, NULL);
 
 // ---- the cluster
 
@@ -330,19 +341,25 @@ static const struct wire_field status_fields[] = {
 };
 TABLE(status, status, p2_msg_status, NULL);
 
-static const struct wire_field blobs_fields[] = {
-    LIST(WIRE_DIGESTS, p2_msg_blob_list, digests, digest_count, 1, P2_DIGESTS_MAX, NULL)};
-TABLE(blobs, blob_have, p2_msg_blob_list, NULL);
-static const struct wire_table want_table = {&p2c2r__blob_want__descriptor, blobs_fields, COUNT(blobs_fields),
-                                             sizeof(struct p2_msg_blob_list), NULL};
+static const struct wire_field have_fields[] = {
+    LIST(WIRE_DIGESTS, p2_msg_blob_have, digests, digest_count, 1, P2_DIGESTS_MAX, NULL),
+    BOOL(p2_msg_blob_have, gone),
+};
+TABLE(have, blob_have, p2_msg_blob_have, NULL);
 
-static const struct wire_body put_body = BODY(p2_msg_blob_put);
+static const struct wire_field want_fields[] = {
+    DIGEST(p2_msg_blob_want, digest),
+    ROW(WIRE_U64, VARINT, AT(p2_msg_blob_want, offset), 0, P2_BLOB_BYTES_MAX),
+    ROW(WIRE_U64, VARINT, AT(p2_msg_blob_want, limit), 0, P2_BLOB_BYTES_MAX),
+};
+TABLE(want, blob_want, p2_msg_blob_want, NULL);
+
 static const struct wire_field put_fields[] = {
     DIGEST(p2_msg_blob_put, digest),
-    SIZE(p2_msg_blob_put, payload_size),
-    RAW(p2_msg_blob_put),
+    ROW(WIRE_U64, VARINT, AT(p2_msg_blob_put, payload_size), 1, P2_BLOB_BYTES_MAX),
+    ROW(WIRE_U64, VARINT, AT(p2_msg_blob_put, offset), 0, P2_BLOB_BYTES_MAX),
 };
-TABLE(put, blob_put, p2_msg_blob_put, &put_body);
+TABLE(put, blob_put, p2_msg_blob_put, NULL);
 
 static const struct wire_field disconnect_fields[] = {TEXT(p2_msg_peer_disconnect, reason)};
 TABLE(disconnect, peer_disconnect, p2_msg_peer_disconnect, NULL);
@@ -393,14 +410,16 @@ static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_STATUS] = {&status_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_DRAIN] = {&drain_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_ERROR] = {&error_table, WIRE_STREAM_ANY, false, false},
-    [P2_MSG_BLOB_HAVE] = {&blobs_table, WIRE_STREAM_ZERO, false, false},
-    [P2_MSG_BLOB_WANT] = {&want_table, WIRE_STREAM_ZERO, false, false},
-    [P2_MSG_BLOB_PUT] = {&put_table, WIRE_STREAM_TASK, true, true},
+    [P2_MSG_BLOB_HAVE] = {&have_table, WIRE_STREAM_ANY, false, false},
+    [P2_MSG_BLOB_WANT] = {&want_table, WIRE_STREAM_ANY, false, false},
+    [P2_MSG_BLOB_PUT] = {&put_table, WIRE_STREAM_TASK, false, false},
     [P2_MSG_PEER_DISCONNECT] = {&disconnect_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_CAN_MEET] = {&can_meet_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_CAN_MEET_ANSWER] = {&can_meet_answer_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_TASK_RECALL] = {&recall_table, WIRE_STREAM_TASK, false, false},
     [P2_MSG_TASK_RECALLED] = {&recalled_table, WIRE_STREAM_TASK, false, false},
+    [P2_MSG_RESULT_ACK] = {&ack_table, WIRE_STREAM_TASK, false, false},
+    [P2_MSG_TASK_RESUME] = {&resume_table, WIRE_STREAM_TASK, false, false},
 };
 
 const struct p2_wire_kind *p2_wire_kind(unsigned type) {

@@ -1,5 +1,5 @@
-// What makes two tasks the same: type and version, parameters in one canonical form, scope. The payload's digest is
-// added by the shell: key = SHA-256(head, SHA-256(raw payload)).
+// What makes two tasks the same: type and version, parameters in one canonical form, scope; then (memo.c) the digests of
+// its blobs. The payload's digest is added by the shell: key = SHA-256(head, SHA-256(raw payload)).
 #ifndef COORDINATOR_CORE_CACHE_KEY_H
 #define COORDINATOR_CORE_CACHE_KEY_H
 

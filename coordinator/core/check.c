@@ -16,11 +16,16 @@ static void check_payload(const struct task *t) {
 
 static void check_result(const struct task *t, const struct replica *r) {
     spool_check(&t->result);
+    if (t->state == TASK_KEPT) {
+        P2_CHECK(!r && p2_outflow_done(&t->result_out) && p2_inflow_whole(&t->result_in));
+        P2_CHECK(t->result.bytes == (t->result_keep ? t->result_in.size : 0) && !p2_list_linked(&t->outlet.link));
+        return;
+    }
     if (t->state != TASK_RETURNING) {
         P2_CHECK(t->result.count == 0 && !p2_list_linked(&t->outlet.link) && !t->delivery_begun);
         return;
     }
-    P2_CHECK(t->result_in.have == t->result_out.sent + t->result.bytes);
+    P2_CHECK(t->result_in.have == t->result.bytes + (t->result_keep ? 0 : t->result_out.sent));
     P2_CHECK((r != NULL) == !p2_inflow_whole(&t->result_in));
     P2_CHECK(!(t->delivery_begun && p2_outflow_done(&t->result_out))); // that one is DONE
     P2_CHECK(t->result_in.size <= t->cost.result_bytes_max);
@@ -33,7 +38,8 @@ static void check_memo(const struct coord *c, const struct task *t) {
     P2_CHECK(!m->collecting || (t->state == TASK_RETURNING && t->replica != P2_NO_HANDLE && !m->cached));
     P2_CHECK(m->collecting || (m->collected.count == 0 && m->collected_bytes == 0));
     P2_CHECK(!m->collecting || m->collected.bytes == t->result_in.have);
-    P2_CHECK(!m->cached || (m->keyed && t->state == TASK_RETURNING && t->replica == P2_NO_HANDLE));
+    P2_CHECK(!m->cached ||
+             (m->keyed && (t->state == TASK_RETURNING || t->state == TASK_KEPT) && t->replica == P2_NO_HANDLE));
     P2_CHECK(!(m->hashing || m->keyed) || c->types[t->type].type->deterministic);
 }
 
@@ -42,16 +48,18 @@ static void check_task(const struct coord *c, const struct task *t) {
     const struct replica *r = p2_slab_get(&c->replicas, t->replica);
     bool queued = t->state == TASK_QUEUED;
     P2_CHECK(cl && p2_list_linked(&t->in_client));
-    bool joined = t->state == TASK_JOINED;
-    P2_CHECK(queued || joined || t->state == TASK_PLACED || t->state == TASK_RETURNING);
+    bool joined = t->state == TASK_JOINED, kept = t->state == TASK_KEPT;
+    P2_CHECK(queued || joined || kept || t->state == TASK_PLACED || t->state == TASK_RETURNING);
     P2_CHECK((p2_meld_in(&t->queued) || p2_list_linked(&t->stranded)) == (queued && !t->unready));
     P2_CHECK(!queued || t->unready == !task_payload_ready(t));
     P2_CHECK(p2_list_linked(&t->awaited) == (t->in.have < t->in.granted));
     P2_CHECK(p2_list_linked(&t->in_class) == queued && t->flow == next_flow(c, cl, t->type, t->class_));
-    P2_CHECK(p2_heap_in(&t->deadline) && t->deadline.key == t->deadline_ns);
-    P2_CHECK(task_by_id(c, cl, &t->id) == t && task_by_stream(c, cl, t->stream) == t && t->stream <= cl->stream_max);
+    P2_CHECK(p2_heap_in(&t->deadline) == (t->state != TASK_KEPT));
+    P2_CHECK(t->state == TASK_KEPT || t->deadline.key == t->deadline_ns);
+    P2_CHECK(task_by_id(c, cl, &t->id) == t && t->stream <= cl->stream_max);
+    P2_CHECK(!t->stream || task_by_stream(c, cl, t->stream) == t);
     P2_CHECK(!task_recent(c, cl, &t->id));
-    P2_CHECK(queued || joined ? r == NULL : t->state == TASK_RETURNING || r != NULL);
+    P2_CHECK(queued || joined || kept ? r == NULL : t->state == TASK_RETURNING || r != NULL);
     P2_CHECK(!r || (r->task == t->self && r->attempt <= t->attempt));
     const struct replica *second = p2_slab_get(&c->replicas, t->hedge);
     P2_CHECK((t->hedge != P2_NO_HANDLE) == (second != NULL));
@@ -66,13 +74,15 @@ static void check_task(const struct coord *c, const struct task *t) {
 
 static void check_tasks(const struct coord *c) {
     uint64_t reserved = 0, collected = 0;
-    uint32_t in_class[P2_CLASSES] = {0}, queued = 0;
+    uint32_t in_class[P2_CLASSES] = {0}, queued = 0, kept = 0, unbound = 0;
     for (uint32_t i = 0; i < c->tasks.capacity; i++) {
         const struct task *t = coord_at(&c->tasks, i);
         if (!t) continue;
         check_task(c, t);
         reserved += t->reserved_bytes;
         collected += t->memo.collected_bytes;
+        kept += t->state == TASK_KEPT;
+        unbound += t->stream == 0;
         if (t->state != TASK_QUEUED) continue;
         in_class[t->class_]++;
         queued++;
@@ -81,9 +91,10 @@ static void check_tasks(const struct coord *c) {
     P2_CHECK(reserved == c->reserved_bytes && reserved <= c->limits.payload_budget_bytes);
     P2_CHECK(collected == c->collected_bytes && collected <= c->limits.cache_bytes_max);
     P2_CHECK(memcmp(in_class, c->queued_in_class, sizeof in_class) == 0);
-    P2_CHECK(s->tasks_queued == queued && s->tasks_running == c->tasks.live - queued - s->tasks_joined);
-    P2_CHECK(c->by_id.count == c->tasks.live && c->by_stream.count == c->tasks.live);
-    P2_CHECK(c->deadlines.count == c->tasks.live);
+    P2_CHECK(s->tasks_queued == queued && s->tasks_kept == kept);
+    P2_CHECK(s->tasks_running + queued + s->tasks_joined + kept == c->tasks.live);
+    P2_CHECK(c->by_id.count == c->tasks.live && c->by_stream.count == c->tasks.live - unbound);
+    P2_CHECK(c->deadlines.count == c->tasks.live - kept);
     P2_CHECK(s->tasks_accepted ==
              s->tasks_completed + s->tasks_failed + s->tasks_expired + s->tasks_cancelled + c->tasks.live);
 }
@@ -194,7 +205,7 @@ static void check_sessions(const struct coord *c) {
         P2_CHECK(s->state != SESSION_CLIENT || client_of(c, s)->session == s->self);
     }
     P2_CHECK(strangers == c->strangers && strangers <= c->limits.strangers_max);
-    P2_CHECK(peers == c->peers.live && clients == c->clients.live);
+    P2_CHECK(peers == c->peers.live && clients + c->clients_away == c->clients.live);
     P2_CHECK(c->by_conn.count == c->sessions.live && c->timers.count == c->sessions.live);
     P2_CHECK(c->again || p2_list_empty(&c->pumping));
 }
@@ -214,5 +225,7 @@ void coord_check(const struct coord *c) {
     unmet_check(c);
     flight_check(c);
     cache_check(&c->cache, c->limits.cache_entries_max);
+    resume_check(c);
+    blob_check(c);
     P2_CHECK(!c->drained || (c->draining && c->sessions.live == 0));
 }

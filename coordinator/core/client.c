@@ -7,32 +7,52 @@ struct client *client_of(const struct coord *c, const struct session *s) {
     return p2_slab_get(&c->clients, s->who);
 }
 
-void client_on_register(struct coord *c, struct session *s, const struct p2_msg *m) {
-    (void)m; // resuming an earlier session is not offered yet: every connection gets a new one
+// NULL: as many as may be are here. Who is away gives its place to who comes.
+static struct client *create(struct coord *c, const struct session *s) {
     p2_handle h;
     struct client *cl = p2_slab_alloc(&c->clients, &h);
+    if (!cl && resume_make_room(c)) cl = p2_slab_alloc(&c->clients, &h);
+    if (!cl) return NULL;
+    cl->self = h;
+    cl->token = s->id;
+    P2_CHECK(p2_map_put(&c->by_session, &cl->token, h)); // as unpredictable as it is unique
+    p2_list_init(&cl->tasks);
+    p2_list_init(&cl->full);
+    p2_list_init(&cl->waiting);
+    p2_list_init(&cl->uploads);
+    p2_list_init(&cl->stalling);
+    next_client_came(c, cl);
+    const uint64_t salt[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
+    memcpy(cl->salt.b, salt, sizeof salt);
+    return cl;
+}
+
+void client_on_register(struct coord *c, struct session *s, const struct p2_msg *m) {
+    bool sessions = s->features & P2_FEATURE_SESSIONS;
+    struct client *cl = sessions ? resume_find(c, &m->u.gamer_register.session) : NULL;
+    bool resumed = cl != NULL;
+    if (!cl) cl = create(c, s);
     if (!cl) {
         session_end(c, s, WHY_LIMIT, P2_ERR_TOO_MANY_CONNECTIONS, "as many clients as this coordinator takes are here");
         return;
     }
-    cl->self = h;
+    if (resumed) resume_back(c, cl);
     cl->session = s->self;
-    p2_list_init(&cl->tasks);
-    p2_list_init(&cl->full);
-    next_client_came(c, cl);
-    const uint64_t salt[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
-    memcpy(cl->salt.b, salt, sizeof salt);
-    s->who = h;
+    cl->features = s->features;
+    s->who = cl->self;
     session_move(c, s, SESSION_CLIENT);
 
     struct p2_msg answer = {.kind = P2_MSG_GAMER_REGISTERED};
-    answer.u.gamer_registered.session = s->id;
+    answer.u.gamer_registered.session = cl->token;
+    answer.u.gamer_registered.resumed = resumed;
+    answer.u.gamer_registered.resume_grace_ns = sessions ? c->limits.resume_grace_ns : 0;
     answer.u.gamer_registered.tasks_in_flight_max = c->limits.tasks_per_client_max;
     answer.u.gamer_registered.payload_bytes_max = P2_TASK_PAYLOAD_MAX;
     answer.u.gamer_registered.bytes_in_flight_max = c->limits.client_bytes_max;
     session_send(c, s, 0, &answer);
-    struct coord_note *n = coord_note_add(c, NOTE_CLIENT_JOINED);
+    struct coord_note *n = coord_note_add(c, resumed ? NOTE_CLIENT_RESUMED : NOTE_CLIENT_JOINED);
     n->conn = s->conn;
+    n->count = cl->task_count;
     s->pinged_ns = c->now - c->limits.ping_ns; // the first ping goes out with this step's timers
     session_rearm(c, s);
 }
@@ -88,14 +108,16 @@ static struct task *find_stream(struct coord *c, struct session *s, const struct
 static void payload_came(struct coord *c, struct task *t) {
     task_await(c, t);
     relay_wake_payload(c, p2_slab_get(&c->replicas, t->replica));
-    if (!t->unready || !task_payload_ready(t)) return;
-    t->unready = false;
-    queue_wait_again(&c->types[t->type].queue, t);
-    sched_task_waits(c, t);
+    task_ready(c, t);
 }
 
 void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m) {
     const struct p2_msg_chunk *chunk = &m->u.chunk;
+    struct upload *u = upload_of(c, client_of(c, s), m->stream);
+    if (u) {
+        upload_on_chunk(c, s, u, chunk);
+        return;
+    }
     struct task *t = find_stream(c, s, m);
     if (!t) return;
     enum p2_err e = relay_piece_wrong(&chunk->payload, chunk->raw_size, chunk->payload_zstd);
@@ -126,10 +148,12 @@ void client_on_window(struct coord *c, struct session *s, const struct p2_msg *m
 }
 
 void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct upload *u = upload_of(c, client_of(c, s), m->stream);
+    if (u) upload_on_error(c, u);
     struct task *t = task_by_stream(c, client_of(c, s), m->stream);
     if (!t) return; // it has ended meanwhile
     enum p2_err code = m->u.error.code == P2_OK ? P2_ERR_CANCELLED : m->u.error.code;
-    if (code == P2_ERR_BAD_PAYLOAD && t->state == TASK_RETURNING && t->delivery_begun) {
+    if (code == P2_ERR_BAD_PAYLOAD && t->delivery_begun) {
         replica_reject_result(c, t, WHY_CLIENT_ASKED, code); // what its peer compressed went by unread
         return;
     }
@@ -141,13 +165,19 @@ void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m)
 void client_gone(struct coord *c, struct client *cl, enum p2_err code) {
     struct session *s = p2_slab_get(&c->sessions, cl->session);
     struct coord_note *n = coord_note_add(c, NOTE_CLIENT_LOST);
-    n->conn = s->conn;
+    n->conn = s ? s->conn : P2_NO_HANDLE; // it was away
     n->code = code;
     n->count = cl->task_count;
     P2_LIST_EACH (it, next, &cl->tasks) {
-        const struct task_end end = {.last = TASK_CANCELLED, .why = WHY_CLIENT_LOST, .code = P2_ERR_CONNECTION_LOST};
-        task_end(c, P2_CONTAINER_OF(it, struct task, in_client), &end);
+        struct task *t = P2_CONTAINER_OF(it, struct task, in_client);
+        const struct task_end end = {.last = t->state == TASK_KEPT ? TASK_DONE : TASK_CANCELLED,
+                                     .why = WHY_CLIENT_LOST,
+                                     .code = P2_ERR_CONNECTION_LOST};
+        task_end(c, t, &end);
     }
+    upload_client_gone(c, cl);
+    resume_leave(c, cl);
+    P2_CHECK(p2_map_remove(&c->by_session, &cl->token));
     next_client_left(c, cl);
     p2_slab_free(&c->clients, cl->self);
 }

@@ -56,8 +56,7 @@ static void on_error(struct coord *c, struct session *s, const struct p2_msg *m)
         client_on_error(c, s, m);
 }
 
-// Which states may send a kind, and which role. A kind without a handler is one that only coordinators send, or, as the
-// BLOB kinds, is not served by this one.
+// Which states may send a kind, and which role. A kind without a handler is one that only coordinators send.
 static const struct {
     on_msg *on;
     uint8_t states;
@@ -69,6 +68,8 @@ static const struct {
     [P2_MSG_TASK_SUBMIT] = {client_on_submit, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
     [P2_MSG_TASK_SUBMIT_BATCH] = {client_on_submit_batch, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
     [P2_MSG_TASK_CANCEL] = {client_on_cancel, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
+    [P2_MSG_RESULT_ACK] = {resume_on_ack, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
+    [P2_MSG_TASK_RESUME] = {resume_on_task, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
     [P2_MSG_TASK_RESULT] = {replica_on_result, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_TASK_FAILURE] = {replica_on_failure, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_TASK_RECALLED] = {replica_on_recalled, 1u << SESSION_PEER, P2_ROLE_PEER},
@@ -82,6 +83,9 @@ static const struct {
     [P2_MSG_PING] = {session_on_ping, ANY, P2_ROLE_NONE},
     [P2_MSG_PONG] = {session_on_pong, ANY, P2_ROLE_NONE},
     [P2_MSG_ERROR] = {on_error, ANY, P2_ROLE_NONE},
+    [P2_MSG_BLOB_PUT] = {upload_on_put, 1u << SESSION_CLIENT, P2_ROLE_CLIENT},
+    [P2_MSG_BLOB_HAVE] = {blob_on_have, 1u << SESSION_PEER, P2_ROLE_PEER},
+    [P2_MSG_BLOB_WANT] = {fetch_on_want, 1u << SESSION_PEER, P2_ROLE_PEER},
     [P2_MSG_PEER_REGISTERED] = {.role = P2_ROLE_COORDINATOR},
     [P2_MSG_GAMER_REGISTERED] = {.role = P2_ROLE_COORDINATOR},
     [P2_MSG_TASK_ACCEPTED] = {.role = P2_ROLE_COORDINATOR},
@@ -180,6 +184,8 @@ static void dispatch(struct coord *c, const struct coord_event *ev) {
     case COORD_DRAIN: start_drain(c); return;
     case COORD_HASHED: memo_hashed(c, ev); return;
     case COORD_OPENED: session_open(c, ev); return;
+    case COORD_BLOB_FOUND: blob_on_found(c, ev->work); return;
+    case COORD_BLOB_DONE: blob_on_done(c, ev->work); return;
     default: s = session_find(c, ev->conn);
     }
     if (!s) return;
@@ -202,8 +208,10 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     dispatch(c, ev);
     task_expire_due(c);
     task_stalled_due(c);
+    upload_tick(c);
     replica_tick(c);
     health_tick(c);
+    resume_tick(c);
     session_tick(c);
     next_tick(c);
     flight_tick(c);
@@ -222,6 +230,7 @@ p2_ns coord_next_ns(const struct coord *c) {
     const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
     p2_ns next = p2_ns_min(p2_ns_min(next_due_ns(c), steal_next_ns(c)), task_stalled_next_ns(c));
     next = p2_ns_min(next, p2_ns_min(health_due_ns(c), hedge_due_ns(c)));
+    next = p2_ns_min(next, p2_ns_min(resume_next_ns(c), upload_next_ns(c)));
     if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
     if (deadline) next = p2_ns_min(next, deadline->key);
@@ -235,7 +244,7 @@ void coord_status(const struct coord *c, struct p2_msg_status *out) {
     const struct coord_stats *st = &c->stats;
     *out = (struct p2_msg_status){.peers = c->peers.live,
                                   .peers_ready = st->peers_ready,
-                                  .clients = c->clients.live,
+                                  .clients = c->clients.live - c->clients_away,
                                   .slots = st->slots,
                                   .slots_busy = st->slots_busy,
                                   .tasks_queued = st->tasks_queued + st->tasks_joined,

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/blob.h"
+#include "base/blobwork.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/id.h"
@@ -23,13 +24,16 @@
 struct coord;
 
 enum coord_event_kind {
-    COORD_OPENED,   // conn, id, room
-    COORD_MSG,      // conn, msg
-    COORD_WRITABLE, // conn, room: answers WANT_ROOM
-    COORD_CLOSED,   // conn, why
-    COORD_TICK,     // time passed
-    COORD_DRAIN,    // refuse new work, finish what is open, close
-    COORD_HASHED,   // task, key: answers the last COORD_HASH of a task. No answer is fine: it runs uncached
+    COORD_OPENED,     // conn, id, room
+    COORD_MSG,        // conn, msg
+    COORD_WRITABLE,   // conn, room: answers WANT_ROOM
+    COORD_CLOSED,     // conn, why
+    COORD_TICK,       // time passed
+    COORD_DRAIN,      // refuse new work, finish what is open, close
+    COORD_HASHED,     // task, key: answers the last COORD_HASH of a task. No answer is fine: it runs uncached
+    COORD_BLOB_FOUND, // work: digest, size, offset (up to which it is there). At the start, before anything else,
+                      // longest not used first
+    COORD_BLOB_DONE,  // work: the answer to a COORD_BLOB_WORK
 };
 
 struct coord_event {
@@ -40,7 +44,8 @@ struct coord_event {
     struct p2_id id;
     uint64_t room; // OPENED, WRITABLE: bytes of payload this connection takes now
     enum p2_err why;
-    const struct p2_msg *msg; // borrows; a payload's blob is referenced when kept
+    const struct p2_msg *msg;        // borrows; a payload's blob is referenced when kept
+    const struct p2_blob_work *work; // borrows; READ's blob is referenced when kept
     p2_handle task;
     struct p2_digest key;
 };
@@ -50,6 +55,7 @@ enum coord_action_kind {
     COORD_CLOSE,       // conn, code: after what is queued has left. Nothing more is said of this conn.
     COORD_ESTABLISHED, // conn, features: its HELLO was accepted. Without P2_FEATURE_ZSTD it takes plain payloads only
     COORD_WANT_ROOM,   // conn
+    COORD_BLOB_WORK,   // work: in order. The slice of a READ has a size only: its bytes are the shell's to find
     COORD_NOTE,        // note
     COORD_HASH,        // hash: digest these bytes
     COORD_UNHASH,      // hash.task: its digest is not wanted any more
@@ -72,9 +78,10 @@ struct coord_action {
     p2_handle conn;
     enum p2_err code;
     uint64_t features;
-    struct p2_blob *payload_held, *params_held; // references, so that msg outlives what it borrows from
+    struct p2_blob *payload_held, *params_held, *blobs_held; // references: msg and work outlive what they borrow from
     union {
         struct p2_msg msg;
+        struct p2_blob_work work;
         struct coord_note note;
         struct coord_hash hash;
     } u;
@@ -118,6 +125,13 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
 
 // When to step with COORD_TICK if nothing else happens; P2_NEVER for not at all.
 p2_ns coord_next_ns(const struct coord *c);
+
+struct coord_blob_status {
+    uint32_t blobs; // whole and in part
+    uint64_t bytes; // they take, or are to take, on the disk
+    uint64_t stored, sent, evicted, lost;
+};
+void coord_blob_status(const struct coord *c, struct coord_blob_status *out); // since start
 
 struct coord_cache_status {
     const char *type; // static storage

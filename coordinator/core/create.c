@@ -40,7 +40,8 @@ static bool make_tables(struct coord *c) {
            p2_slab_init(&c->offers, sizeof(struct offer), l->offers_max) &&
            p2_slab_init(&c->tasks, sizeof(struct task), l->tasks_max) &&
            p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
-           map(c, &c->by_id, l->tasks_max) && map(c, &c->by_stream, l->tasks_max) && map(c, &c->by_job, l->tasks_max) &&
+           map(c, &c->by_session, l->clients_max) && map(c, &c->by_id, l->tasks_max) &&
+           map(c, &c->by_stream, l->tasks_max) && map(c, &c->by_job, l->tasks_max) &&
            map(c, &c->recent_map, l->recent_max) && p2_heap_init(&c->timers, sessions_max(l)) &&
            p2_heap_init(&c->deadlines, l->tasks_max) && p2_heap_init(&c->stragglers, l->tasks_max) && make_cache(c) &&
            (c->recent = calloc(l->recent_max, sizeof *c->recent));
@@ -64,8 +65,12 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     p2_list_init(&c->lingering);
     p2_list_init(&c->awaited);
     p2_list_init(&c->settling);
-    if (!make_types(c, config) || !make_tables(c) || !next_init(c) || !health_init(c) || !estimate_init(c))
-        coord_destroy(&c);
+    p2_list_init(&c->away);
+    p2_list_init(&c->reclaiming);
+    p2_list_init(&c->stalling);
+    p2_list_init(&c->kept);
+    bool made = make_types(c, config) && make_tables(c) && next_init(c) && health_init(c) && estimate_init(c);
+    if (!made || !blob_init(c)) coord_destroy(&c);
     return c;
 }
 
@@ -77,6 +82,7 @@ static void drop_tasks(struct coord *c) {
         spool_clear(&t->result);
         spool_clear(&t->memo.collected);
         p2_blob_unref(t->params_blob);
+        p2_blob_unref(t->blobs.memory);
     }
 }
 
@@ -90,7 +96,7 @@ void coord_destroy(struct coord **at) {
     p2_map_deinit(&c->by_flight);
     struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
-    struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map};
+    struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map, &c->by_session};
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) p2_map_deinit(maps[i]);
     p2_heap_deinit(&c->timers);
     p2_heap_deinit(&c->deadlines);
@@ -98,6 +104,7 @@ void coord_destroy(struct coord **at) {
     next_deinit(c);
     health_deinit(c);
     estimate_deinit(c);
+    blob_deinit(c);
     free(c->types);
     free(c->recent);
     free(c);
@@ -109,12 +116,12 @@ static size_t heap_bytes(const struct p2_heap *h) { return h->capacity * sizeof(
 size_t coord_memory_bytes(const struct coord *c) {
     const struct p2_slab *const slabs[] = {&c->sessions, &c->clients,  &c->peers,        &c->offers,
                                            &c->tasks,    &c->replicas, &c->cache.entries};
-    const struct p2_map *const maps[] = {&c->by_conn, &c->by_id,      &c->by_stream,
-                                         &c->by_job,  &c->recent_map, &c->cache.by_key};
+    const struct p2_map *const maps[] = {&c->by_conn,    &c->by_id,        &c->by_stream, &c->by_job,
+                                         &c->recent_map, &c->cache.by_key, &c->by_session};
     size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + map_bytes(&c->by_flight) +
                  c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines) +
                  heap_bytes(&c->stragglers);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
-    return sum + c->type_count * sizeof *c->types + next_bytes(c) + health_bytes(c) + estimate_bytes(c);
+    return sum + c->type_count * sizeof *c->types + next_bytes(c) + health_bytes(c) + estimate_bytes(c) + blob_bytes(c);
 }

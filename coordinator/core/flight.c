@@ -60,7 +60,7 @@ static void start(struct coord *c, struct task *t) {
 }
 
 void flight_enter(struct coord *c, struct task *t) {
-    if (t->memo.alone) return;
+    if (t->memo.alone || t->absent) return; // nobody is to wait for who is away
     struct p2_id half = map_key(&t->memo.key);
     struct flight *f = p2_slab_get(&c->flights, p2_map_get(&c->by_flight, &half));
     if (!f || !p2_digest_equal(&f->key, &t->memo.key)) {
@@ -149,6 +149,8 @@ static void let_go(struct coord *c, const struct flight *f, struct task *t) {
         return;
     }
     t->memo.alone = f->alone;
+    t->absent = resume_absent(c, t);
+    t->unready = !task_payload_ready(t);
     task_move(c, t, TASK_QUEUED, WHY_RELEASED, P2_OK);
     sched_task_waits(c, t);
     memo_again(c, t);

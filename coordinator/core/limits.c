@@ -21,6 +21,11 @@ struct coord_limits coord_limits_default(void) {
         .retry_budget_percent = 10,
         .retry_floor = 10,
         .hedge_percent = 5,
+        .blobs_max = 16384,
+        .blob_uploads_max = 64,
+        .blob_holdings_max = 65536,
+        .blob_bytes_max = UINT64_C(4) << 30,
+        .blob_budget_bytes = UINT64_C(16) << 30,
         .class_floor_percent = 5,
         .reserve_percent = 20,
         .client_share_percent = 50,
@@ -40,6 +45,7 @@ struct coord_limits coord_limits_default(void) {
         .heartbeats_missed_max = 3,
         .ping_ns = 5 * P2_SEC,
         .ping_busy_ns = P2_SEC,
+        .resume_grace_ns = 30 * P2_SEC,
         .handshake_ns = 5 * P2_SEC,
         .no_peer_grace_ns = 2 * P2_SEC,
         .payload_stall_ns = 10 * P2_SEC,
@@ -65,6 +71,10 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (l->retry_budget_percent > 100) return "retry_budget_percent is more than 100";
     if (l->hedge_percent > 100) return "hedge_percent is more than 100";
     if (l->retry_floor > BUDGET_TOKENS_MAX) return "retry_floor is more than 1000";
+    if (!l->blobs_max || l->blobs_max > most) return "blobs_max is not in 1..16777216";
+    if (!l->blob_uploads_max || l->blob_uploads_max > 4096) return "blob_uploads_max is not in 1..4096";
+    if (!l->blob_holdings_max || l->blob_holdings_max > most) return "blob_holdings_max is not in 1..16777216";
+    if (!l->blob_bytes_max || l->blob_bytes_max > P2_BLOB_BYTES_MAX) return "blob_bytes_max is not in 1..2^40";
     if (l->client_bytes_max < P2_TASK_PAYLOAD_MAX) return "client_bytes_max is less than one payload may be";
     if (l->client_burst_ns < 0) return "client_burst_ns is negative";
     if (!l->budget_high_percent || l->budget_high_percent > 100) return "budget_high_percent is not in 1..100";
@@ -80,6 +90,7 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (l->heartbeat_ns <= 0 || !l->heartbeats_missed_max) return "heartbeat_ns or heartbeats_missed_max is 0";
     if (l->ping_ns <= 0 || l->ping_busy_ns <= 0) return "ping_ns or ping_busy_ns is 0";
     if (l->payload_stall_ns < P2_SEC) return "payload_stall_ns is below one second";
+    if (l->resume_grace_ns < 0) return "resume_grace_ns is negative";
     if (l->handshake_ns <= 0 || l->cancel_linger_ns <= 0) return "handshake_ns or cancel_linger_ns is 0";
     if (l->no_peer_grace_ns < 0 || l->deadline_ns_max <= 0)
         return "no_peer_grace_ns or deadline_ns_max is out of range";

@@ -23,7 +23,11 @@ struct coord_limits {
     bool steal; // jobs that wait at one peer are recalled for a slot that is idle at another
     // Retries of failed jobs, budget.h; tasks of a lost peer are always tried again. percent 0: any number.
     uint32_t retry_budget_percent, retry_floor;
-    uint32_t hedge_percent; // of tasks that may have a second run, hedge.h; 0: none
+    uint32_t hedge_percent;               // of tasks that may have a second run, hedge.h; 0: none
+    uint32_t blobs_max, blob_uploads_max; // known; on their way here
+    uint32_t blob_holdings_max;           // (peer, blob) pairs that are remembered
+    uint64_t blob_bytes_max;              // of one
+    uint64_t blob_budget_bytes;           // of all on the disk; 0: none are kept
 
     uint32_t class_floor_percent;  // of placements for each class below realtime that waits
     uint32_t reserve_percent;      // of slots for realtime and interactive
@@ -47,6 +51,7 @@ struct coord_limits {
     p2_ns heartbeat_ns;             // announced to peers
     uint32_t heartbeats_missed_max; // silent that long, a peer is lost
     p2_ns ping_ns, ping_busy_ns;    // between round-trip measurements; of a peer with jobs
+    p2_ns resume_grace_ns;          // a client with sessions that is lost keeps its tasks so long; 0: it does not
     p2_ns handshake_ns;             // from opened to registered
     p2_ns no_peer_grace_ns;         // tasks wait that long for a peer when the last capable one has left
     p2_ns payload_stall_ns;         // a client that owes bytes brings 1 KiB/s of them over this time, or the task ends

@@ -13,10 +13,13 @@ static bool ask_hash(struct coord *c, struct task *t, const struct piece *p, boo
         uint8_t head[CACHE_HEAD_BYTES_MAX];
         h.head_size = cache_key_head(c->types[t->type].type, &t->params, t->memo.private_ ? &cl->salt : &everybody,
                                      head, sizeof head);
-        uint8_t *kept = h.head_size ? p2_arena_alloc(&c->out->texts, h.head_size) : NULL;
+        size_t blobs = t->blobs.count * sizeof(struct p2_digest); // behind it, in the order the type knows them
+        uint8_t *kept = h.head_size ? p2_arena_alloc(&c->out->texts, h.head_size + blobs) : NULL;
         if (!kept) return false;
         memcpy(kept, head, h.head_size);
+        if (blobs) memcpy(kept + h.head_size, blob_refs_digests(&t->blobs), blobs);
         h.head = kept;
+        h.head_size += blobs;
     }
     if (p) {
         h.payload = p->slice;
@@ -93,6 +96,9 @@ static bool answer(struct coord *c, struct task *t, const struct cache_entry *e)
     t->result_in.have = e->size;
     p2_outflow_begin(&t->result_out, t->attempt, e->size, P2_STREAM_WINDOW);
     t->memo.cached = true;
+    const struct client *cl = p2_slab_get(&c->clients, t->client);
+    t->result_keep = cl->features & P2_FEATURE_SESSIONS; // all of it is here, and its bytes are spoken for
+    t->result_next = 0;
     t->peer = (struct p2_id){{0}};
     t->peer_rtt_ns = 0;
     t->times = (struct p2_job_times){0};
@@ -114,7 +120,7 @@ void memo_hashed(struct coord *c, const struct coord_event *ev) {
     t->memo.hashing = false;
     t->memo.keyed = true;
     t->memo.key = ev->key;
-    if (t->state == TASK_RETURNING) return;
+    if (t->state == TASK_RETURNING || t->state == TASK_KEPT) return;
     bool hit = look_up(c, t);
     struct memo_counts *n = &c->types[t->type].memo;
     n->hits += hit;

@@ -241,6 +241,7 @@ static void decide(struct coord *c, const struct choice *choice, struct parked *
         ts->blocked = true;
     } else {
         struct offer *o = pick_best(c, ts, t);
+        if (o && t->blobs.count) o = prefer_holder(c, t, o);
         if (!o) {
             park(parked, ts, t);
             return;

@@ -3,7 +3,7 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const char *const state_names[TASK_STATES] = {
-    "new", "queued", "placed", "returning", "joined", "done", "failed", "expired", "cancelled", "refused",
+    "new", "queued", "placed", "returning", "joined", "kept", "done", "failed", "expired", "cancelled", "refused",
 };
 
 static const char *const why_names[WHY_CODES] = {
@@ -37,6 +37,10 @@ static const char *const why_names[WHY_CODES] = {
     [WHY_RECALLED] = "recalled",
     [WHY_FLAPPING] = "flapping",
     [WHY_BUDGET] = "budget",
+    [WHY_RESUMED] = "resumed",
+    [WHY_NOT_RESUMED] = "not_resumed",
+    [WHY_ACKNOWLEDGED] = "acknowledged",
+    [WHY_BLOB] = "blob",
 };
 
 static const char *const note_names[NOTE_KINDS] = {
@@ -58,10 +62,18 @@ static const char *const note_names[NOTE_KINDS] = {
     [NOTE_OFFER_IGNORED] = "offer_ignored",
     [NOTE_CLIENT_JOINED] = "client_joined",
     [NOTE_CLIENT_LOST] = "client_lost",
+    [NOTE_CLIENT_AWAY] = "client_away",
+    [NOTE_CLIENT_RESUMED] = "client_resumed",
+    [NOTE_TASK_RESUMED] = "task_resumed",
     [NOTE_CONN_REFUSED] = "conn_refused",
     [NOTE_CONN_ERROR] = "conn_error",
     [NOTE_REMOTE_ERROR] = "remote_error",
     [NOTE_LATE] = "late_message",
+    [NOTE_BLOB_STORED] = "blob_stored",
+    [NOTE_BLOB_REFUSED] = "blob_refused",
+    [NOTE_BLOB_EVICTED] = "blob_evicted",
+    [NOTE_BLOB_LOST] = "blob_lost",
+    [NOTE_BLOB_SENT] = "blob_sent",
     [NOTE_STALL] = "stall",
     [NOTE_DRAIN] = "drain",
     [NOTE_DRAINED] = "drained",
@@ -109,7 +121,13 @@ void coord_note_text(const struct coord_note *n, struct p2_strbuf *out) {
     case NOTE_PEER_JOINED:
     case NOTE_PEER_CHANGED: p2_strbuf_printf(out, " slots=%llu", (unsigned long long)n->count); break;
     case NOTE_PEER_LOST: p2_strbuf_printf(out, " jobs=%llu", (unsigned long long)n->count); break;
+    case NOTE_BLOB_STORED:
+    case NOTE_BLOB_EVICTED:
+    case NOTE_BLOB_LOST:
+    case NOTE_BLOB_SENT: p2_strbuf_printf(out, " bytes=%llu", (unsigned long long)n->count); break;
     case NOTE_CLIENT_LOST:
+    case NOTE_CLIENT_AWAY:
+    case NOTE_CLIENT_RESUMED:
     case NOTE_DRAIN: p2_strbuf_printf(out, " tasks=%llu", (unsigned long long)n->count); break;
     default: break;
     }

@@ -23,6 +23,9 @@
 // From QUEUED a task may become JOINED, waiting for the result of an identical one, and comes back to QUEUED when that
 // is there or will not come, or to PLACED when it takes the run over.
 //
+// With sessions a task is KEPT between RETURNING and DONE, until the client has said that it has the result. For a
+// client that comes back it is RETURNING once more, or QUEUED when the result could not be kept (resume.h).
+//
 // REFUSED was never accepted. Of the others each task has exactly one as its last.
 enum task_state {
     TASK_NEW,
@@ -30,6 +33,7 @@ enum task_state {
     TASK_PLACED,    // a peer has it
     TASK_RETURNING, // its result flows back
     TASK_JOINED,    // waits for the result of an identical one
+    TASK_KEPT,      // all of it has left; the client has not acknowledged it
     TASK_DONE,
     TASK_FAILED,
     TASK_EXPIRED,
@@ -57,18 +61,22 @@ enum coord_why {
     WHY_DUPLICATE,
     WHY_LIMIT, // a limit of ours is reached
     WHY_DRAINING,
-    WHY_SILENT,     // no sign of life
-    WHY_LEFT,       // said goodbye
-    WHY_QUOTA,      // a limit of one client is reached
-    WHY_SHED,       // given up for more urgent work
-    WHY_SUPERSEDED, // a newer frame of its series took its place
-    WHY_CACHED,     // its result is known
-    WHY_JOINED,     // an identical one is on its way
-    WHY_TOOK_OVER,  // the run of an identical one that has ended
-    WHY_RELEASED,   // what it had joined is over
-    WHY_RECALLED,   // its peer gave it back before it had started
-    WHY_FLAPPING,   // joined too often
-    WHY_BUDGET,     // too much fails: no token for another attempt
+    WHY_SILENT,       // no sign of life
+    WHY_LEFT,         // said goodbye
+    WHY_QUOTA,        // a limit of one client is reached
+    WHY_SHED,         // given up for more urgent work
+    WHY_SUPERSEDED,   // a newer frame of its series took its place
+    WHY_CACHED,       // its result is known
+    WHY_JOINED,       // an identical one is on its way
+    WHY_TOOK_OVER,    // the run of an identical one that has ended
+    WHY_RELEASED,     // what it had joined is over
+    WHY_RECALLED,     // its peer gave it back before it had started
+    WHY_RESUMED,      // its client came back
+    WHY_NOT_RESUMED,  // its client came back and did not want it any more
+    WHY_ACKNOWLEDGED, // the client has the whole result
+    WHY_BLOB,         // a blob it refers to is not here
+    WHY_FLAPPING,     // joined too often
+    WHY_BUDGET,       // too much fails: no token for another attempt
     WHY_CODES
 };
 
@@ -90,13 +98,21 @@ enum coord_note_kind {
     NOTE_BREAKER_CLOSED,    // as usual again
     NOTE_OFFER_IGNORED,     // text: the type; code says why
     NOTE_CLIENT_JOINED,
-    NOTE_CLIENT_LOST,  // code; count: tasks it had open
-    NOTE_CONN_REFUSED, // code
-    NOTE_CONN_ERROR,   // it broke a rule: code, text
-    NOTE_REMOTE_ERROR, // it says so of us: code
-    NOTE_LATE,         // a message about a job or task already ended was dropped; text: which message
-    NOTE_STALL,        // this process did not run for span_ns; peers get a fresh chance
-    NOTE_DRAIN,        // count: tasks still open
+    NOTE_CLIENT_LOST,    // code; count: tasks it had open
+    NOTE_CLIENT_AWAY,    // its connection is lost and its tasks stay: code; count: those tasks
+    NOTE_CLIENT_RESUMED, // and back; count: tasks it finds
+    NOTE_TASK_RESUMED,   // goes on on this connection
+    NOTE_CONN_REFUSED,   // code
+    NOTE_CONN_ERROR,     // it broke a rule: code, text
+    NOTE_REMOTE_ERROR,   // it says so of us: code
+    NOTE_LATE,           // a message about a job or task already ended was dropped; text: which message
+    NOTE_BLOB_STORED,    // count: bytes; conn: of the client. text of all these: the first digits of its digest
+    NOTE_BLOB_REFUSED,   // conn, code
+    NOTE_BLOB_EVICTED,   // count: bytes; to make room
+    NOTE_BLOB_LOST,      // count: bytes; code: its bytes are wrong, or cannot be read
+    NOTE_BLOB_SENT,      // count: bytes; to a peer, which took span_ns
+    NOTE_STALL,          // this process did not run for span_ns; peers get a fresh chance
+    NOTE_DRAIN,          // count: tasks still open
     NOTE_DRAINED,
     NOTE_KINDS
 };

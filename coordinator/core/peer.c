@@ -24,6 +24,14 @@ struct peer_share peer_share(const struct peer *p) {
         .ready = p->offer_count > 0, .slots = p->slots, .slots_busy = p->jobs < p->slots ? p->jobs : p->slots};
 }
 
+uint32_t peer_take_stream(struct peer *p) {
+    if (p->stream_next == UINT32_MAX) {
+        p->stream_wrapped = true;
+        p->stream_next = 1;
+    }
+    return p->stream_next++;
+}
+
 // After any change: the sums in stats follow, so that a status costs nothing.
 static void count_share(struct coord *c, struct peer *p, struct peer_share now) {
     c->stats.peers_ready += now.ready - p->counted.ready;
@@ -127,6 +135,8 @@ static struct peer *join(struct coord *c, struct session *s) {
     p->byte_pace = pace_of(BYTE_NS_PRIOR, BYTE_PACE_STEPS);
     p2_list_init(&p->offers);
     p2_list_init(&p->replicas);
+    p2_list_init(&p->fetches);
+    p2_list_init(&p->holdings);
     health_peer_came(c, p);
     s->who = h;
     s->pinged_ns = c->now - c->limits.ping_ns; // the first ping goes out with this step's timers
@@ -257,6 +267,8 @@ void peer_gone(struct coord *c, struct peer *p, enum coord_why why, enum p2_err 
         if (t) task_retry(c, t, why, P2_ERR_PEER_LOST, P2_NO_HANDLE);
     }
     P2_CHECK(p->jobs == 0);
+    fetch_peer_gone(c, p);
+    blob_peer_gone(c, p);
     count_share(c, p, (struct peer_share){.ready = 0});
     health_peer_left(c, p);
     p2_slab_free(&c->peers, p->self);

@@ -83,8 +83,10 @@ struct peer {
     double success;        // share of its jobs that succeeded, smoothed
     double load;           // as of its last heartbeat
     uint32_t running, waiting;
-    uint64_t jobs_done, jobs_failed; // counted here
-    struct peer_share counted;       // its part of the sums in stats
+    uint64_t jobs_done, jobs_failed;  // counted here
+    struct peer_share counted;        // its part of the sums in stats
+    struct p2_list fetches, holdings; // blobs on their way to it; blobs it has
+    uint32_t fetch_count;
 };
 
 void peer_on_register(struct coord *c, struct session *s, const struct p2_msg *m);
@@ -105,6 +107,7 @@ void peer_rtt_changed(struct coord *c, struct peer *p);
 struct peer_share peer_share(const struct peer *p); // what it adds to the sums in stats
 struct peer *peer_of(const struct coord *c, const struct session *s);
 struct session *peer_session(const struct coord *c, const struct peer *p);
+uint32_t peer_take_stream(struct peer *p); // for a job or a blob; may be in use after 2^32 of them
 bool peer_device_free(const struct peer *p, uint32_t device);
 
 #endif

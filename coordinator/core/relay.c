@@ -37,7 +37,7 @@ static bool result_ready(const struct task *t, const struct piece **piece) {
     *piece = NULL;
     if (t->state != TASK_RETURNING) return false;
     if (p2_outflow_done(&t->result_out)) return !t->delivery_begun;
-    *piece = sendable(&t->result, 0, &t->result_out);
+    *piece = sendable(&t->result, t->result_next, &t->result_out);
     return *piece != NULL;
 }
 
@@ -53,15 +53,13 @@ void relay_wake_payload(struct coord *c, struct replica *r) {
     wake(c, peer_session(c, p), &r->outlet, r->class_);
 }
 
-static struct session *client_session(const struct coord *c, const struct task *t) {
-    struct client *cl = p2_slab_get(&c->clients, t->client);
-    return p2_slab_get(&c->sessions, cl->session);
-}
-
 void relay_wake_result(struct coord *c, struct task *t) {
     const struct piece *piece;
-    if (result_ready(t, &piece)) wake(c, client_session(c, t), &t->outlet, t->class_);
+    struct session *s = task_session(c, t);
+    if (s && result_ready(t, &piece)) wake(c, s, &t->outlet, t->class_);
 }
+
+void relay_wake_fetch(struct coord *c, struct session *s, struct fetch *f) { wake(c, s, &f->outlet, FETCH_CLASS); }
 
 // ---- windows ------------------------------------------------------------------------------------------------------
 
@@ -76,7 +74,7 @@ static void send_window(struct coord *c, const struct session *s, uint32_t strea
 void relay_grant_payload(struct coord *c, struct task *t) {
     uint64_t limit = p2_inflow_grant(&t->in, t->dropped, c->limits.stream_window_bytes);
     if (!limit || P2_CANARY(window_payload)) return;
-    send_window(c, client_session(c, t), t->stream, &t->in, limit);
+    send_window(c, task_session(c, t), t->stream, &t->in, limit);
     task_await(c, t);
 }
 
@@ -111,7 +109,9 @@ static void fill_assign(const struct coord *c, struct p2_msg *m, const struct ta
                                               .class_ = t->class_,
                                               .deadline_ns = p2_ns_max(t->deadline_ns - c->now, 1),
                                               .payload_size = t->in.size,
-                                              .params = t->params};
+                                              .params = t->params,
+                                              .blobs = blob_refs_digests(&t->blobs),
+                                              .blob_count = t->blobs.count};
     if (!piece) return;
     m->u.assign.raw_size = piece->raw_size;
     m->u.assign.payload_zstd = piece->zstd;
@@ -148,7 +148,9 @@ static void send_payload(struct coord *c, struct session *s, struct replica *r, 
     else
         fill_chunk(&m, piece, r->attempt);
     session_send(c, s, 1 + (unsigned)r->class_, &m);
-    if (first && t->params_blob) c->out->items[c->out->count - 1].params_held = p2_blob_ref(t->params_blob);
+    struct coord_action *a = &c->out->items[c->out->count - 1];
+    if (first && t->params_blob) a->params_held = p2_blob_ref(t->params_blob);
+    if (first && t->blobs.memory) a->blobs_held = p2_blob_ref(t->blobs.memory);
     if (first) replica_move(c, r, REPLICA_SENT);
     count_room(s, piece);
     if (!piece) return;
@@ -173,11 +175,17 @@ static void send_result(struct coord *c, struct session *s, struct task *t, cons
     count_room(s, piece);
     if (piece) {
         t->result_out.sent += piece->raw_size;
-        spool_drop_first(&t->result);
+        if (t->result_keep)
+            t->result_next++;
+        else
+            spool_drop_first(&t->result);
         relay_grant_result(c, t);
     }
     bool early = P2_CANARY(delivered_early) && t->result_out.sent > P2_RECORD_PAYLOAD_MAX;
-    if (p2_outflow_done(&t->result_out) || early) {
+    if (!p2_outflow_done(&t->result_out) && !early) return;
+    if (s->features & P2_FEATURE_SESSIONS) {
+        task_move(c, t, TASK_KEPT, WHY_DELIVERED, P2_OK);
+    } else {
         const struct task_end end = {.last = TASK_DONE, .why = WHY_DELIVERED};
         task_end(c, t, &end);
     }
@@ -200,31 +208,49 @@ static bool has_room(struct coord *c, struct session *s, const struct piece *pie
     return false;
 }
 
+static bool pump_payload(struct coord *c, struct session *s, struct replica *r) {
+    const struct piece *piece;
+    bool ready = payload_ready(c, r, &piece);
+    if (ready && !has_room(c, s, piece)) return false;
+    outlet_close(&r->outlet);
+    if (!ready) return true;
+    send_payload(c, s, r, piece);
+    relay_wake_payload(c, r);
+    return true;
+}
+
+static bool pump_result(struct coord *c, struct session *s, struct task *t) {
+    const struct piece *piece;
+    p2_handle self = t->self;
+    bool ready = result_ready(t, &piece);
+    if (ready && !has_room(c, s, piece)) return false;
+    outlet_close(&t->outlet);
+    if (!ready) return true;
+    send_result(c, s, t, piece);
+    t = p2_slab_get(&c->tasks, self);
+    if (t) relay_wake_result(c, t);
+    return true;
+}
+
+static bool pump_blob(struct coord *c, struct session *s, struct fetch *f) {
+    const struct piece *piece;
+    bool ready = fetch_ready(f, &piece);
+    if (ready && !has_room(c, s, piece)) return false;
+    outlet_close(&f->outlet);
+    if (!ready) return true;
+    count_room(s, piece);
+    fetch_send(c, s, f); // which wakes it when the next piece has been read
+    return true;
+}
+
 // One record of one outlet, which then goes behind its class when it has more. False when the connection is full.
 static bool pump_one(struct coord *c, struct session *s, struct outlet *o) {
-    const struct piece *piece;
-    if (o->kind == OUTLET_PAYLOAD) {
-        struct replica *r = P2_CONTAINER_OF(o, struct replica, outlet);
-        if (payload_ready(c, r, &piece)) {
-            if (!has_room(c, s, piece)) return false;
-            outlet_close(o);
-            send_payload(c, s, r, piece);
-            relay_wake_payload(c, r);
-        } else
-            outlet_close(o);
-    } else {
-        struct task *t = P2_CONTAINER_OF(o, struct task, outlet);
-        p2_handle self = t->self;
-        if (result_ready(t, &piece)) {
-            if (!has_room(c, s, piece)) return false;
-            outlet_close(o);
-            send_result(c, s, t, piece);
-            t = p2_slab_get(&c->tasks, self);
-            if (t) relay_wake_result(c, t);
-        } else
-            outlet_close(o);
+    switch (o->kind) {
+    case OUTLET_PAYLOAD: return pump_payload(c, s, P2_CONTAINER_OF(o, struct replica, outlet));
+    case OUTLET_RESULT: return pump_result(c, s, P2_CONTAINER_OF(o, struct task, outlet));
+    case OUTLET_BLOB: return pump_blob(c, s, P2_CONTAINER_OF(o, struct fetch, outlet));
     }
-    return true;
+    P2_UNREACHABLE();
 }
 
 void relay_room(struct coord *c, struct session *s, uint64_t room) {

@@ -1,4 +1,4 @@
-// Bytes on their way out: payloads to peers, results to clients. An outlet is one such stream; those with something
+// Bytes on their way out: payloads and blobs to peers, results to clients. An outlet is one such stream; those with something
 // to send wait on their connection by class, round robin inside a class, and leave as the connection has room.
 #ifndef COORDINATOR_CORE_RELAY_H
 #define COORDINATOR_CORE_RELAY_H
@@ -15,8 +15,9 @@ struct coord;
 struct session;
 struct task;
 struct replica;
+struct fetch;
 
-enum outlet_kind { OUTLET_PAYLOAD, OUTLET_RESULT }; // of a replica; of a task
+enum outlet_kind { OUTLET_PAYLOAD, OUTLET_RESULT, OUTLET_BLOB }; // of a replica; of a task; of a fetch
 
 struct outlet {
     struct p2_list link; // in session.lanes[class], or out
@@ -29,6 +30,7 @@ void outlet_close(struct outlet *o); // it has nothing to say any more
 // More can perhaps be sent: bytes came, a window opened, a placement was made.
 void relay_wake_payload(struct coord *c, struct replica *r); // NULL is fine
 void relay_wake_result(struct coord *c, struct task *t);
+void relay_wake_fetch(struct coord *c, struct session *s, struct fetch *f);
 // Bytes were sent on: the sender may send more. Harmless when there is nothing to tell.
 void relay_grant_payload(struct coord *c, struct task *t);
 void relay_grant_result(struct coord *c, struct task *t);

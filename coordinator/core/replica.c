@@ -34,14 +34,6 @@ static p2_ns estimate(const struct task *t, const struct offer *o) {
     return ns >= (double)ESTIMATE_NS_MAX ? ESTIMATE_NS_MAX : p2_ns_max(P2_US, (p2_ns)ns);
 }
 
-static uint32_t take_stream(struct peer *p) {
-    if (p->stream_next == UINT32_MAX) {
-        p->stream_wrapped = true;
-        p->stream_next = 1;
-    }
-    return p->stream_next++;
-}
-
 bool replica_room(const struct coord *c) { return c->replicas.live < c->replicas.capacity; }
 
 static struct replica *start(struct coord *c, struct task *t, struct offer *o) {
@@ -58,7 +50,7 @@ static struct replica *start(struct coord *c, struct task *t, struct offer *o) {
     r->attempt = ++t->attempt;
     r->id = t->id;
     r->class_ = t->class_;
-    r->estimate_ns = estimate(t, o);
+    r->estimate_ns = p2_ns_min(estimate(t, o) + blob_transfer_ns(c, p, t), ESTIMATE_NS_MAX);
     r->placed_ns = c->now;
     p2_heap_node_init(&r->straggler);
     p2_list_init(&r->lingering);
@@ -68,9 +60,9 @@ static struct replica *start(struct coord *c, struct task *t, struct offer *o) {
     p2_outflow_begin(&r->out, r->attempt, t->in.size, P2_STREAM_WINDOW);
     struct p2_id key;
     do { // a stream is in use only after four thousand million jobs on one connection
-        r->stream = take_stream(p);
+        r->stream = peer_take_stream(p);
         key = coord_pair_key(p->self, r->stream);
-    } while (!p2_map_put(&c->by_job, &key, h));
+    } while (fetch_of(c, p, r->stream) || !p2_map_put(&c->by_job, &key, h));
     p2_list_push_back(&p->replicas, &r->in_peer);
     next_job_taken(c, p, r);
     if (t->replica == P2_NO_HANDLE) steal_job_given(c, r, o); // of two runs none is recalled
@@ -235,8 +227,7 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
 
 // Kept as it came; or unpacked, when the client takes no zstd and it still can be told whose fault it is if that fails.
 static enum p2_err keep_piece(struct coord *c, struct task *t, const struct piece *piece) {
-    const struct client *cl = p2_slab_get(&c->clients, t->client);
-    const struct session *to = p2_slab_get(&c->sessions, cl->session);
+    const struct client *to = p2_slab_get(&c->clients, t->client);
     if (!piece->zstd || !c->unpack || to->features & P2_FEATURE_ZSTD) return spool_push(&t->result, c->pool, piece);
     struct piece plain = {.offset = piece->offset, .raw_size = piece->raw_size};
     plain.slice = (struct p2_slice){NULL, 0, piece->raw_size};
@@ -280,6 +271,9 @@ static void begin_result(struct coord *c, struct session *s, struct replica *r, 
     win(c, t, r);
     p2_inflow_begin(&t->result_in, r->attempt, m->payload_size, P2_STREAM_WINDOW);
     p2_outflow_begin(&t->result_out, r->attempt, m->payload_size, P2_STREAM_WINDOW);
+    const struct client *cl = p2_slab_get(&c->clients, t->client);
+    t->result_keep = cl->features & P2_FEATURE_SESSIONS && m->payload_size <= c->limits.stream_window_bytes;
+    t->result_next = 0;
     t->latency_ns = c->now - t->accepted_ns;
     t->peer_rtt_ns = s->rtt.mean;
     t->times = m->times;
@@ -287,6 +281,8 @@ static void begin_result(struct coord *c, struct session *s, struct replica *r, 
     replica_move(c, r, REPLICA_RETURNING);
     task_move(c, t, TASK_RETURNING, WHY_RESULT, P2_OK);
     const struct piece first = {m->payload, 0, m->raw_size, m->payload_zstd};
+    if (!resume_takes(c, t, m->payload_size)) return;
+    if (t->result_keep) relay_grant_result(c, t); // all of it, whether or not the client is there
     if (m->raw_size) {
         take_piece(c, s, r, &first);
     } else {
@@ -384,11 +380,21 @@ void replica_on_recalled(struct coord *c, struct session *s, const struct p2_msg
 }
 
 void replica_on_error(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct fetch *f = fetch_of(c, peer_of(c, s), m->stream);
+    if (f) {
+        fetch_end(c, f);
+        return;
+    }
     struct replica *r = find_job(c, s, m, NULL, 0);
     if (r) fail(c, r, &m->u.error, true);
 }
 
 void replica_on_window(struct coord *c, struct session *s, const struct p2_msg *m) {
+    struct fetch *f = fetch_of(c, peer_of(c, s), m->stream);
+    if (f) {
+        fetch_on_window(c, f, &m->u.window);
+        return;
+    }
     struct replica *r = find_job(c, s, m, NULL, 0);
     if (!r || r->state == REPLICA_CANCELLING) return;
     p2_outflow_window(&r->out, m->u.window.attempt, m->u.window.limit);

@@ -105,7 +105,10 @@ static void release(struct coord *c, struct session *s, enum coord_why why, enum
     struct client *cl = s->state == SESSION_CLIENT ? client_of(c, s) : NULL;
     session_move(c, s, SESSION_GONE);
     if (p) peer_gone(c, p, why, code);
-    if (cl) client_gone(c, cl, code);
+    if (cl && resume_stays(c, cl, why, code))
+        resume_park(c, cl, code);
+    else if (cl)
+        client_gone(c, cl, code);
     for (unsigned i = 0; i < P2_CLASSES; i++) P2_CHECK(p2_list_empty(&s->lanes[i]));
     p2_list_remove(&s->pumping);
     p2_heap_remove(&c->timers, &s->timer);
@@ -144,6 +147,7 @@ void session_on_hello(struct coord *c, struct session *s, const struct p2_msg *m
         return;
     }
     uint64_t known = P2_FEATURE_ZSTD | (hello->role == P2_ROLE_PEER && c->limits.steal ? P2_FEATURE_RECALL : 0);
+    if (hello->role == P2_ROLE_CLIENT && c->limits.resume_grace_ns > 0) known |= P2_FEATURE_SESSIONS;
     uint64_t features = hello->features & known;
     s->role = hello->role;
     s->features = features;

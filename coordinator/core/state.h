@@ -9,29 +9,35 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "base/slab.h"
+#include "coordinator/core/blob.h"
 #include "coordinator/core/budget.h"
 #include "coordinator/core/cache.h"
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
 #include "coordinator/core/estimate.h"
+#include "coordinator/core/fetch.h"
 #include "coordinator/core/flap.h"
 #include "coordinator/core/flight.h"
 #include "coordinator/core/health.h"
 #include "coordinator/core/hedge.h"
 #include "coordinator/core/next.h"
 #include "coordinator/core/peer.h"
+#include "coordinator/core/prefer.h"
 #include "coordinator/core/queue.h"
 #include "coordinator/core/relay.h"
 #include "coordinator/core/replica.h"
+#include "coordinator/core/resume.h"
 #include "coordinator/core/sched.h"
 #include "coordinator/core/session.h"
 #include "coordinator/core/stats.h"
 #include "coordinator/core/task.h"
 #include "coordinator/core/unmet.h"
+#include "coordinator/core/upload.h"
 
 struct recent_task {
     struct p2_id key;
     bool used;
+    uint8_t code, attempts; // how it ended: an enum p2_err, P2_OK: done
 };
 
 struct coord {
@@ -62,10 +68,14 @@ struct coord {
     struct recent_task *recent; // a ring
     uint32_t recent_next;
 
-    struct p2_heap timers;    // sessions
-    struct p2_heap deadlines; // tasks
-    struct p2_list pumping;   // sessions whose outlets are to be looked at
-    struct p2_list awaited;   // tasks whose client owes bytes, longest since it brought some first
+    struct p2_heap timers;                     // sessions
+    struct p2_heap deadlines;                  // tasks
+    struct p2_list pumping;                    // sessions whose outlets are to be looked at
+    struct p2_list awaited;                    // tasks whose client owes bytes, longest since it brought some first
+    struct p2_map by_session;                  // token -> client
+    struct p2_list away, reclaiming, stalling; // clients, by until_ns or stall_until_ns
+    struct p2_list kept;                       // tasks on a connection, by kept_until_ns
+    uint32_t clients_away;
     struct p2_list lingering; // cancelled replicas, in order of linger_until_ns
     uint64_t arrivals, timer_ties;
     struct pick_config pick;
@@ -94,6 +104,7 @@ struct coord {
     struct p2_heap mending;    // open breakers
     struct flap flap;
     struct p2_heap held; // peers held back
+    struct blobs blobs;
     struct coord_stats stats;
     struct unmet unmet;
 };

@@ -12,6 +12,9 @@ static void leave(struct coord_stats *s, enum task_state from) {
     } else if (from == TASK_JOINED) {
         P2_CHECK(s->tasks_joined > 0);
         s->tasks_joined--;
+    } else if (from == TASK_KEPT) {
+        P2_CHECK(s->tasks_kept > 0);
+        s->tasks_kept--;
     }
 }
 
@@ -25,6 +28,7 @@ void stats_task_moved(struct coord_stats *s, enum task_state from, enum task_sta
     case TASK_PLACED:
     case TASK_RETURNING: s->tasks_running++; break;
     case TASK_JOINED: s->tasks_joined++; break;
+    case TASK_KEPT: s->tasks_kept++; break;
     case TASK_DONE: s->tasks_completed++; break;
     case TASK_FAILED: s->tasks_failed++; break;
     case TASK_EXPIRED: s->tasks_expired++; break;

@@ -11,8 +11,9 @@ struct coord_stats {
     uint64_t attempts_retried, attempts_hedged;
     uint64_t recalls_asked, recalls_returned; // steal.h
     uint64_t conn_errors, late_messages, stalls;
-    uint32_t tasks_queued, tasks_running, tasks_joined; // now
-    uint32_t peers_ready, slots, slots_busy;            // now, all peers together
+    uint64_t blobs_stored, blobs_sent, blobs_evicted, blobs_lost;
+    uint32_t tasks_queued, tasks_running, tasks_joined, tasks_kept; // now
+    uint32_t peers_ready, slots, slots_busy;                        // now, all peers together
 };
 
 // Every move of a task is counted here; NEW to QUEUED is its acceptance.

@@ -81,6 +81,21 @@ static bool prepare(struct coord *c, const struct p2_msg_task_submit *m, struct 
     return true;
 }
 
+static bool blobs_here(struct coord *c, const struct p2_msg_task_submit *m, struct admission *a) {
+    const struct p2_task_type *type = c->types[a->type].type;
+    if (m->blob_count > type->blobs_max) {
+        const char *text = p2_arena_printf(&c->out->texts, "a task of %s refers to at most %u blobs", type->name,
+                                           (unsigned)type->blobs_max);
+        return refused(a, WHY_BAD_REQUEST, P2_ERR_BAD_PARAMETER, text);
+    }
+    const struct p2_digest *missing = blob_missing(c, m);
+    if (!missing) return true;
+    char digits[P2_DIGEST_TEXT];
+    p2_digest_text(missing, digits);
+    const char *text = p2_arena_printf(&c->out->texts, "blob %s is not here: bring it first", digits);
+    return refused(a, WHY_BLOB, P2_ERR_BLOB_MISSING, text);
+}
+
 static bool capable(struct coord *c, struct admission *a) {
     a->unmet = unmet_of(c, a->type, &a->cost);
     return a->unmet.missing == P2_MISSING_NONE ||
@@ -91,7 +106,7 @@ static uint64_t at_most(uint64_t bytes, uint64_t ceiling) { return bytes < ceili
 
 bool submit_possible(struct coord *c, const struct p2_msg_task_submit *m, struct admission *a) {
     if (c->draining) return refused(a, WHY_DRAINING, P2_ERR_DRAINING, NULL);
-    if (!find_type(c, m, a) || !prepare(c, m, a) || !capable(c, a)) return false;
+    if (!find_type(c, m, a) || !prepare(c, m, a) || !blobs_here(c, m, a) || !capable(c, a)) return false;
     uint64_t window = c->limits.stream_window_bytes;
     a->work_ns = estimate_run(c, a->type, &a->cost);
     a->demand =
@@ -147,8 +162,10 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     struct p2_slice payload;
     if (!own_payload(c, &m->payload, &payload)) return NULL;
     struct p2_blob *blob = p2_params_keep(c->pool, &m->params, &params);
-    if (!blob && m->params.count) {
+    struct blob_refs blobs = {.count = 0};
+    if ((!blob && m->params.count) || !blob_refs_take(c, &blobs, m)) {
         p2_blob_unref(payload.blob);
+        p2_blob_unref(blob);
         return NULL;
     }
     p2_handle h;
@@ -163,6 +180,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     t->series = m->series;
     t->params_blob = blob;
     t->params = params;
+    t->blobs = blobs;
     t->cost = a->cost;
     t->reserved_bytes = a->demand.reserved_bytes;
     t->work_ns = a->work_ns;
@@ -173,6 +191,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     p2_list_init(&t->stranded);
     p2_list_init(&t->awaited);
     p2_list_init(&t->memo.in_flight);
+    p2_list_init(&t->kept);
     p2_heap_node_init(&t->deadline);
     p2_list_init(&t->in_class);
     t->flow = next_flow(c, cl, t->type, t->class_);
@@ -193,11 +212,7 @@ static void accept(struct coord *c, struct session *s, struct task *t, const str
     budget_earn(&c->retries);
     budget_earn(&c->hedges);
     sched_task_waits(c, t);
-    struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
-    m.u.accepted.id = t->id;
-    m.u.accepted.queue_position = f.ahead;
-    m.u.accepted.estimate_ns = f.p50_ns;
-    session_send(c, s, 0, &m);
+    task_tell_accepted(c, t, f.ahead, f.p50_ns);
     memo_begin(c, t, submit);
     relay_grant_payload(c, t);
 }
@@ -208,11 +223,12 @@ bool submit_one(struct coord *c, struct session *s, uint32_t stream, const struc
         session_end(c, s, WHY_NONE, P2_ERR_BAD_MESSAGE, "a submission whose fields contradict each other");
         return false;
     }
-    if (stream == 0 || task_by_stream(c, cl, stream)) {
+    if (stream == 0 || task_by_stream(c, cl, stream) || upload_of(c, cl, stream)) {
         session_end(c, s, WHY_NONE, P2_ERR_UNEXPECTED_MESSAGE, "a submission on a stream that is in use or 0");
         return false;
     }
     if (stream > cl->stream_max) cl->stream_max = stream;
+    resume_forget(c, cl); // what it still wanted of an earlier connection it has said before
     struct admission a = {.type = 0};
     struct task *t = NULL;
     if (check(c, cl, m, &a)) {

@@ -12,11 +12,12 @@ static const uint16_t legal[TASK_STATES] = {
     [TASK_QUEUED] = TO(TASK_PLACED) | TO(TASK_RETURNING) | TO(TASK_JOINED) | LOST,
     [TASK_JOINED] = TO(TASK_QUEUED) | TO(TASK_PLACED) | LOST,
     [TASK_PLACED] = TO(TASK_RETURNING) | TO(TASK_QUEUED) | LOST,
-    [TASK_RETURNING] = TO(TASK_DONE) | TO(TASK_QUEUED) | LOST,
+    [TASK_RETURNING] = TO(TASK_DONE) | TO(TASK_KEPT) | TO(TASK_QUEUED) | LOST,
+    [TASK_KEPT] = TO(TASK_DONE) | TO(TASK_RETURNING) | TO(TASK_QUEUED) | TO(TASK_FAILED) | TO(TASK_CANCELLED),
 };
 
-static struct session *session_of(const struct coord *c, const struct task *t) {
-    struct client *cl = p2_slab_get(&c->clients, t->client);
+struct session *task_session(const struct coord *c, const struct task *t) {
+    struct client *cl = t->stream ? p2_slab_get(&c->clients, t->client) : NULL;
     return cl ? p2_slab_get(&c->sessions, cl->session) : NULL;
 }
 
@@ -52,6 +53,15 @@ static void state_move(struct coord *c, struct task *t, enum task_state to) {
             p2_list_push_front(all, &t->in_class); // never newer than one that has not been tried
         c->queued_in_class[t->class_]++;
     }
+    if (t->state == TASK_KEPT) {
+        p2_list_remove(&t->kept);
+        if (to < TASK_DONE) p2_heap_push(&c->deadlines, &t->deadline, t->deadline_ns, t->arrival);
+    }
+    if (to == TASK_KEPT) {
+        p2_heap_remove(&c->deadlines, &t->deadline); // its result is in time
+        t->kept_until_ns = p2_ns_add(c->now, c->limits.resume_grace_ns);
+        p2_list_push_back(&c->kept, &t->kept);
+    }
     stats_task_moved(&c->stats, t->state, to);
     t->state = to;
 }
@@ -84,15 +94,17 @@ struct task *task_by_id(const struct coord *c, const struct client *cl, const st
     return p2_slab_get(&c->tasks, p2_map_get(&c->by_id, &key));
 }
 
-bool task_recent(const struct coord *c, const struct client *cl, const struct p2_id *id) {
+const struct recent_task *task_recent(const struct coord *c, const struct client *cl, const struct p2_id *id) {
     struct p2_id key = own_key(cl, id);
-    return p2_map_get(&c->recent_map, &key) != P2_NO_HANDLE;
+    uint64_t at = p2_map_get(&c->recent_map, &key);
+    return at == P2_NO_HANDLE ? NULL : &c->recent[at - 1];
 }
 
-static void remember(struct coord *c, const struct p2_id *key) {
+static void remember(struct coord *c, const struct p2_id *key, enum p2_err code, uint32_t attempts) {
     struct recent_task *r = &c->recent[c->recent_next];
     if (r->used) P2_CHECK(p2_map_remove(&c->recent_map, &r->key));
-    *r = (struct recent_task){.key = *key, .used = p2_map_put(&c->recent_map, key, (p2_handle)c->recent_next + 1)};
+    bool used = p2_map_put(&c->recent_map, key, (p2_handle)c->recent_next + 1);
+    *r = (struct recent_task){.key = *key, .used = used, .code = (uint8_t)code, .attempts = (uint8_t)attempts};
     c->recent_next = (c->recent_next + 1) % c->limits.recent_max;
 }
 
@@ -111,13 +123,35 @@ bool task_link(struct coord *c, struct client *cl, struct task *t) {
     return true;
 }
 
-static void let_go(struct coord *c, struct task *t) {
+void task_bind(struct coord *c, struct task *t, uint32_t stream) {
+    struct client *cl = p2_slab_get(&c->clients, t->client);
+    struct p2_id key = coord_pair_key(cl->self, stream);
+    P2_CHECK(t->stream == 0 && p2_map_put(&c->by_stream, &key, t->self));
+    t->stream = stream;
+    resume_claimed(cl);
+}
+
+void task_unbind(struct coord *c, struct task *t) {
+    struct client *cl = p2_slab_get(&c->clients, t->client);
+    struct p2_id key = coord_pair_key(cl->self, t->stream);
+    if (!t->stream) return;
+    P2_CHECK(p2_map_remove(&c->by_stream, &key));
+    t->stream = 0;
+    cl->unbound++;
+    outlet_close(&t->outlet);
+    p2_list_remove(&t->kept);
+}
+
+static void let_go(struct coord *c, struct task *t, enum p2_err code) {
     struct client *cl = p2_slab_get(&c->clients, t->client);
     struct p2_id id_key = own_key(cl, &t->id);
     struct p2_id stream_key = coord_pair_key(cl->self, t->stream);
     P2_CHECK(p2_map_remove(&c->by_id, &id_key));
-    if (!P2_CANARY(map_entry_leaked)) P2_CHECK(p2_map_remove(&c->by_stream, &stream_key));
-    if (!P2_CANARY(recent_forgotten)) remember(c, &id_key);
+    if (!t->stream)
+        resume_claimed(cl);
+    else if (!P2_CANARY(map_entry_leaked))
+        P2_CHECK(p2_map_remove(&c->by_stream, &stream_key));
+    if (!P2_CANARY(recent_forgotten)) remember(c, &id_key, code, t->attempt);
     p2_list_remove(&t->in_client);
     cl->task_count--;
     cl->bytes -= t->in.size;
@@ -128,6 +162,7 @@ static void let_go(struct coord *c, struct task *t) {
     spool_clear(&t->payload);
     spool_clear(&t->result);
     p2_blob_unref(t->params_blob);
+    blob_refs_drop(c, &t->blobs);
     if (!(P2_CANARY(reservation_leaked) && t->state == TASK_EXPIRED)) c->reserved_bytes -= t->reserved_bytes;
     p2_slab_free(&c->tasks, t->self);
 }
@@ -152,7 +187,7 @@ static void tell_end(struct coord *c, const struct task *t, const struct task_en
         m.u.ended.retry_after_ns = e->retryable ? c->limits.retry_after_ns : 0;
         m.u.ended.sentence = e->text;
     }
-    session_send(c, session_of(c, t), 1 + (unsigned)t->class_, &m);
+    session_send(c, task_session(c, t), 1 + (unsigned)t->class_, &m);
 }
 
 void task_end(struct coord *c, struct task *t, const struct task_end *e) {
@@ -163,7 +198,7 @@ void task_end(struct coord *c, struct task *t, const struct task_end *e) {
     note_move(c, t, e->why, e->code, e->text);
     tell_end(c, t, e);
     if (P2_CANARY(cancel_twice) && e->last == TASK_CANCELLED) tell_end(c, t, e);
-    let_go(c, t);
+    let_go(c, t, e->last == TASK_DONE ? P2_OK : e->code);
 }
 
 void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, const char *sentence) {
@@ -214,7 +249,7 @@ static void ask_again(struct coord *c, struct task *t) {
     m.u.resend.id = t->id;
     m.u.resend.attempt = t->in.attempt;
     m.u.resend.limit = t->in.granted;
-    session_send(c, session_of(c, t), 0, &m);
+    session_send(c, task_session(c, t), 0, &m);
     task_await(c, t);
     struct coord_note *n = coord_note_add(c, NOTE_TASK_RESEND);
     n->task = t->id;
@@ -257,6 +292,8 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
         return;
     }
     bool again = t->dropped > 0;
+    t->absent = resume_absent(c, t);
+    if (t->absent) flight_over(c, t, false); // those that wait with it are not to wait for its client
     t->unready = again || !task_payload_ready(t);
     c->stats.attempts_retried++;
     task_move(c, t, TASK_QUEUED, why, code);
@@ -266,7 +303,24 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
 
 // ---- bytes the client owes ------------------------------------------------------------------------------------------
 
-bool task_payload_ready(const struct task *t) { return p2_inflow_whole(&t->in) || (!t->keep && t->payload.count > 0); }
+bool task_payload_ready(const struct task *t) {
+    return !t->absent && (p2_inflow_whole(&t->in) || (!t->keep && t->payload.count > 0));
+}
+
+void task_ready(struct coord *c, struct task *t) {
+    if (t->state != TASK_QUEUED || !t->unready || !task_payload_ready(t)) return;
+    t->unready = false;
+    queue_wait_again(&c->types[t->type].queue, t);
+    sched_task_waits(c, t);
+}
+
+void task_tell_accepted(struct coord *c, const struct task *t, uint32_t queue_position, p2_ns estimate_ns) {
+    struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
+    m.u.accepted.id = t->id;
+    m.u.accepted.queue_position = queue_position;
+    m.u.accepted.estimate_ns = estimate_ns;
+    session_send(c, task_session(c, t), 0, &m);
+}
 
 void task_await(struct coord *c, struct task *t) {
     bool listed = p2_list_linked(&t->awaited);

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/meld.h"
 #include "base/slab.h"
+#include "coordinator/core/blob.h"
 #include "coordinator/core/limits.h"
 #include "coordinator/core/memo.h"
 #include "coordinator/core/note.h"
@@ -27,13 +28,14 @@ struct task {
     p2_handle replica, hedge; // the run in progress, or none; a second one beside it, hedge.h
     enum task_state state;
     struct p2_id id;
-    uint32_t stream; // the client's
+    uint32_t stream; // the client's; 0: the connection it had is gone, and it was not resumed on another
     uint32_t type;   // index into coord.types
     enum p2_class class_;
     uint32_t series; // 0: none
     struct p2_list in_client;
     struct p2_blob *params_blob;
     struct p2_params params; // lent by params_blob
+    struct blob_refs blobs;  // pinned until its end
     struct p2_task_cost cost;
     uint64_t reserved_bytes; // of the payload budget
 
@@ -68,7 +70,13 @@ struct task {
     struct p2_inflow in;
     struct spool payload;
 
-    // The result of the latest attempt that has one.
+    bool absent; // not to be placed: nobody is there for a result that may be long
+
+    // The result of the latest attempt that has one. With sessions it is kept whole when it fits the window.
+    bool result_keep;
+    uint32_t result_next; // kept: piece of it to send next
+    struct p2_list kept;  // in coord.kept while KEPT and on a stream
+    p2_ns kept_until_ns;
     struct p2_inflow result_in;
     struct p2_outflow result_out;
     struct spool result;
@@ -111,14 +119,21 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
 
 // After its flow changed: does the client owe bytes of the payload? Bytes that bring nothing for long end the task.
 void task_await(struct coord *c, struct task *t);
-bool task_payload_ready(const struct task *t); // may it be placed?
-void task_stalled_due(struct coord *c);        // payloads that stopped arriving
+void task_ready(struct coord *c, struct task *t); // may it be placed now?
+bool task_payload_ready(const struct task *t);    // may it be placed?
+void task_stalled_due(struct coord *c);           // payloads that stopped arriving
 p2_ns task_stalled_next_ns(const struct coord *c);
 void task_expire_due(struct coord *c); // deadlines that passed
 
 struct task *task_by_stream(const struct coord *c, const struct client *cl, uint32_t stream);
 struct task *task_by_id(const struct coord *c, const struct client *cl, const struct p2_id *id);
-bool task_recent(const struct coord *c, const struct client *cl, const struct p2_id *id); // ended not long ago
+struct recent_task;
+// One that ended not long ago. Lends for the step; NULL: none of that id.
+const struct recent_task *task_recent(const struct coord *c, const struct client *cl, const struct p2_id *id);
+struct session *task_session(const struct coord *c, const struct task *t); // where its client hears of it; or NULL
+void task_bind(struct coord *c, struct task *t, uint32_t stream);          // which is free
+void task_unbind(struct coord *c, struct task *t);
+void task_tell_accepted(struct coord *c, const struct task *t, uint32_t queue_position, p2_ns estimate_ns);
 bool task_link(struct coord *c, struct client *cl, struct task *t); // into the tables; false: stream or id taken
 
 #endif

@@ -19,10 +19,18 @@ static json_t *cache(struct serve *s) {
     return all;
 }
 
+static json_t *blobs(struct serve *s) {
+    struct coord_blob_status st;
+    serve_blob_status(s, &st);
+    return json_pack("{s:I s:I s:I s:I s:I s:I}", "count", (json_int_t)st.blobs, "bytes", (json_int_t)st.bytes,
+                     "stored", (json_int_t)st.stored, "sent", (json_int_t)st.sent, "evicted", (json_int_t)st.evicted,
+                     "lost", (json_int_t)st.lost);
+}
+
 static json_t *health(struct serve *s) {
     struct p2_msg_status st;
     serve_status(s, &st);
-    return json_pack("{s:s s:s s:f s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:o}", "status",
+    return json_pack("{s:s s:s s:f s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:I s:o s:o}", "status",
                      serve_draining(s) ? "draining" : "ok", "version", P2_VERSION, "uptime_s",
                      (double)st.uptime_ns / (double)P2_SEC, "peers", (json_int_t)st.peers, "peers_ready",
                      (json_int_t)st.peers_ready, "clients", (json_int_t)st.clients, "slots", (json_int_t)st.slots,
@@ -32,7 +40,7 @@ static json_t *health(struct serve *s) {
                      "tasks_expired", (json_int_t)st.tasks_expired, "tasks_cancelled", (json_int_t)st.tasks_cancelled,
                      "tasks_refused", (json_int_t)st.tasks_refused, "attempts_retried", (json_int_t)st.attempts_retried,
                      "attempts_hedged", (json_int_t)st.attempts_hedged, "peers_held_back",
-                     (json_int_t)st.peers_held_back, "cache", cache(s));
+                     (json_int_t)st.peers_held_back, "cache", cache(s), "blobs", blobs(s));
 }
 
 unsigned http_health(void *serve, char *body_out, size_t capacity, const char **content_type_out) {

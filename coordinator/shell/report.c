@@ -16,9 +16,14 @@ static enum p2_log_level level_of(const struct coord_note *n) {
     case NOTE_TASK_RECALL:
     case NOTE_CLIENT_JOINED:
     case NOTE_CLIENT_LOST:
+    case NOTE_CLIENT_AWAY:
+    case NOTE_CLIENT_RESUMED:
+    case NOTE_TASK_RESUMED:
+    case NOTE_BLOB_SENT:
     case NOTE_LATE: return P2_LOG_DEBUG;
     case NOTE_PEER_HELD:
     case NOTE_BREAKER_OPEN:
+    case NOTE_BLOB_LOST:
     case NOTE_CONN_REFUSED:
     case NOTE_CONN_ERROR:
     case NOTE_REMOTE_ERROR:

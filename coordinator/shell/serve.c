@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "coordinator/core/fetch.h"
+#include "coordinator/shell/blobs.h"
 #include "coordinator/shell/digest.h"
 #include "coordinator/shell/http_health.h"
 #include "coordinator/shell/plain.h"
@@ -43,6 +45,7 @@ struct serve {
     struct digest *digest;
     struct p2_slab links;
     struct p2_map by_conn;
+    struct blob_keeper *blobs; // NULL: none are kept
     int signals_fd;
     unsigned signals;
     struct broken broken[BROKEN_MAX];
@@ -119,6 +122,7 @@ static void carry_out(struct serve *s, const struct coord_action *a) {
         if ((l = link_of(s, a->conn))) l->features = a->features;
         p2_conn_established(s->loop, a->conn);
         break;
+    case COORD_BLOB_WORK: blob_keeper_do(s->blobs, &a->u.work); break;
     case COORD_WANT_ROOM: p2_conn_want_room(s->loop, a->conn); break;
     case COORD_NOTE: report_note(&a->u.note); break;
     case COORD_HASH: digest_put(s->digest, &a->u.hash); break;
@@ -146,6 +150,11 @@ static void step(struct serve *s, struct coord_event *ev) {
         const struct p2_msg m = broken_stream(&b);
         struct coord_event error = {.kind = COORD_MSG, .conn = b.conn, .msg = &m};
         step_once(s, &error);
+    }
+    struct p2_blob_work refused;
+    while (s->blobs && blob_keeper_refused(s->blobs, &refused)) {
+        struct coord_event done = {.kind = COORD_BLOB_DONE, .work = &refused};
+        step_once(s, &done);
     }
 }
 
@@ -239,6 +248,17 @@ static void on_closed(void *context, p2_conn conn, enum p2_err why) {
     step(s, &ev);
 }
 
+static void on_blobs(void *context, int fd) {
+    struct serve *s = context;
+    struct p2_blob_work answer;
+    (void)fd;
+    while (blob_keeper_answer(s->blobs, &answer)) {
+        struct coord_event ev = {.kind = COORD_BLOB_DONE, .work = &answer};
+        step(s, &ev);
+        p2_blob_unref(answer.slice.blob);
+    }
+}
+
 static void on_signal(void *context, int fd) {
     struct serve *s = context;
     while (p2_signals_take(fd)) {
@@ -255,31 +275,54 @@ static uint32_t connections_max(const struct coord_limits *l) {
     return l->clients_max + l->peers_max + l->strangers_max;
 }
 
-// Open tasks, in blobs rounded up to powers of two; and for each connection what is queued on its socket and the record
-// that is coming in.
+// Open tasks, in blobs rounded up to powers of two; for each connection what is queued on its socket and the record
+// that is coming in; what is on its way to the disk and from it.
 // Besides, results that are remembered or may come to be, and pieces that wait to be hashed.
 static uint64_t pool_bytes(const struct coord_limits *l) {
     return 2 * l->payload_budget_bytes + 2 * l->cache_bytes_max + DIGEST_JOBS * 2 * (uint64_t)P2_RECORD_PAYLOAD_MAX +
-           connections_max(l) * (ROOM_BYTES + 2 * (uint64_t)P2_RECORD_PAYLOAD_MAX);
+           connections_max(l) * (ROOM_BYTES + 2 * (uint64_t)P2_RECORD_PAYLOAD_MAX) +
+           2 * (uint64_t)l->blob_uploads_max * P2_STREAM_WINDOW +
+           (uint64_t)l->peers_max * FETCHES_PER_PEER * P2_RECORD_PAYLOAD_MAX;
 }
 
 static void wake(void *context) { p2_loop_wake(((struct serve *)context)->loop); }
 
 static bool make_parts(struct serve *s, const struct serve_config *config) {
+    uint64_t seed[2];
+    p2_entropy(seed, sizeof seed);
+    uint32_t most = connections_max(&config->limits);
+    p2_blob_pool_init(&s->plain.pool, pool_bytes(&config->limits), KEPT_BYTES);
+    return p2_codec_init(&s->plain.codec, &s->plain.pool) && p2_slab_init(&s->links, sizeof(struct link), most) &&
+           p2_map_init(&s->by_conn, most, seed) && coord_actions_init(&s->actions, &config->limits);
+}
+
+static void tell_found(struct serve *s) {
+    struct p2_blob_work found;
+    for (uint32_t i = 0; s->blobs && blob_keeper_found(s->blobs, i, &found); i++) {
+        struct coord_event ev = {.kind = COORD_BLOB_FOUND, .work = &found};
+        step(s, &ev);
+    }
+}
+
+// A folder of its own that cannot be used is no reason not to serve; one that was asked for is.
+static enum p2_err make_core(struct serve *s, const struct serve_config *config, uint16_t port) {
     struct coord_config core = {.limits = config->limits,
                                 .pick = config->pick,
                                 .types = p2_task_types,
                                 .type_count = p2_task_type_count,
                                 .pool = &s->plain.pool,
                                 .unpack = plain_unpack};
-    uint64_t seed[2];
-    p2_entropy(seed, sizeof seed);
     p2_entropy(&core.seed, sizeof core.seed);
-    uint32_t most = connections_max(&config->limits);
-    p2_blob_pool_init(&s->plain.pool, pool_bytes(&config->limits), KEPT_BYTES);
-    return p2_codec_init(&s->plain.codec, &s->plain.pool) && p2_slab_init(&s->links, sizeof(struct link), most) &&
-           p2_map_init(&s->by_conn, most, seed) && coord_actions_init(&s->actions, &config->limits) &&
-           (s->core = coord_create(&core, p2_clock_now()));
+    if (core.limits.blob_budget_bytes) {
+        s->blobs = blob_keeper_open(config->blob_dir, port, &core.limits, &s->plain.pool);
+        if (!s->blobs && config->blob_dir) return P2_ERR_NOT_FOUND;
+        if (!s->blobs) core.limits.blob_budget_bytes = 0;
+    }
+    s->core = coord_create(&core, p2_clock_now());
+    if (!s->core) return P2_ERR_NO_MEMORY;
+    if (s->blobs && !p2_loop_watch(s->loop, blob_keeper_fd(s->blobs), on_blobs, s)) return P2_ERR_NO_MEMORY;
+    tell_found(s);
+    return P2_OK;
 }
 
 static enum p2_err listen_on(struct serve *s, const struct serve_config *config, uint16_t *port_out) {
@@ -312,6 +355,7 @@ struct serve *serve_create(const struct serve_config *config, uint16_t *port_out
     if (!s) return NULL;
     s->signals_fd = -1;
     if (make_parts(s, config)) *error = listen_on(s, config, port_out);
+    if (*error == P2_OK) *error = make_core(s, config, *port_out); // before the loop's first turn
     if (*error != P2_OK) serve_destroy(&s);
     return s;
 }
@@ -327,6 +371,7 @@ void serve_destroy(struct serve **at) {
         struct link *l = p2_slab_at(&s->links, i, &h);
         if (l) p2_reader_deinit(&l->reader);
     }
+    blob_keeper_close(&s->blobs);
     coord_destroy(&s->core);
     if (s->actions.items) coord_actions_deinit(&s->actions);
     p2_map_deinit(&s->by_conn);
@@ -355,6 +400,8 @@ void serve_status(struct serve *s, struct p2_msg_status *out) {
     step(s, &ev);
     coord_status(s->core, out);
 }
+
+void serve_blob_status(const struct serve *s, struct coord_blob_status *out) { coord_blob_status(s->core, out); }
 
 uint32_t serve_cache_status(struct serve *s, uint32_t index, struct coord_cache_status *out) {
     return coord_cache_status(s->core, index, out);

@@ -15,10 +15,12 @@ struct serve_config {
     uint16_t port;       // 0: the system picks one
     struct coord_limits limits;
     struct pick_config pick;
+    const char *blob_dir; // copied; NULL: one of its own in the user's cache, by the port
 };
 
 // Listens. Gives the port in *port_out. NULL with *error set: P2_ERR_IO when the address cannot be bound,
-// P2_ERR_NO_MEMORY, P2_ERR_INVALID_ARGUMENT when the limits contradict each other.
+// P2_ERR_NO_MEMORY, P2_ERR_INVALID_ARGUMENT when the limits contradict each other, P2_ERR_NOT_FOUND when blob_dir cannot be
+// used or another process has it.
 struct serve *serve_create(const struct serve_config *config, uint16_t *port_out, enum p2_err *error);
 void serve_destroy(struct serve **s);
 
@@ -26,6 +28,7 @@ void serve_destroy(struct serve **s);
 bool serve_run(struct serve *s);
 
 void serve_status(struct serve *s, struct p2_msg_status *out);
+void serve_blob_status(const struct serve *s, struct coord_blob_status *out);
 uint32_t serve_cache_status(struct serve *s, uint32_t index, struct coord_cache_status *out); // as coord_cache_status
 bool serve_draining(const struct serve *s);
 uint64_t serve_memory_bytes(const struct serve *s); // what the limits allow it to take, all together

@@ -3,7 +3,17 @@
 #include "base/strbuf.h"
 #include "kernels/echo/echo.h"
 
-static const struct p2_param_spec params[] = {{.name = NULL}};
+static const struct p2_param_spec params[] = {
+    {.name = "digests",
+     .kind = P2_PARAM_INT,
+     .count = 1,
+     .min = 0,
+     .max = 1,
+     .fallback = "0",
+     .unit = "",
+     .doc = "1: the result is the SHA-256 of each blob, one after another."},
+    {.name = NULL},
+};
 
 static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size, void *block, struct p2_task_cost *cost,
                            struct p2_strbuf *why) {
@@ -14,11 +24,13 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
                          ECHO_BYTES_MAX);
         return P2_ERR_TOO_LARGE;
     }
-    *(struct echo_block *)block = (struct echo_block){.size = (unsigned)payload_size};
+    const struct p2_param *digests = p2_params_find(given, "digests");
+    struct echo_block b = {.size = (unsigned)payload_size, .digests = digests && digests->value.ints[0]};
+    memcpy(block, &b, sizeof b);
     uint64_t units = payload_size ? payload_size : 1;
     *cost = (struct p2_task_cost){
         .units = units,
-        .result_bytes_max = payload_size,
+        .result_bytes_max = b.digests ? ECHO_BLOBS_MAX * ECHO_DIGEST : payload_size,
         .device_bytes = 2 * payload_size,
         .size_class = p2_size_class(units),
         .timeout_prior_ns = 20 * P2_MS + (p2_ns)payload_size * 4, // 250 MB/s each way
@@ -48,6 +60,7 @@ const struct p2_task_type p2_type_echo = {
     .criticality = P2_CRIT_LOW,
     .deterministic = true,
     .payload_bytes_max = ECHO_BYTES_MAX,
+    .blobs_max = ECHO_BLOBS_MAX,
     .prepare = prepare,
     .reference = p2_echo_reference,
     .equal = equal,

@@ -13,7 +13,8 @@ static void check_job(const struct worker *w, const struct job *j, p2_handle sel
     P2_CHECK(j->cost.result_bytes_max <= w->config.cell_bytes);
     enum exec_state e = w->execs[j->exec].state;
     if (j->state != JOB_SENDING) P2_CHECK(e == EXEC_READY);
-    if (j->state == JOB_HANDED || j->state == JOB_RECALLING) P2_CHECK(j->stored == j->in.size);
+    if (j->state == JOB_HANDED || j->state == JOB_RECALLING)
+        P2_CHECK(j->stored == j->in.size && worker_blobs_ready(w, j));
     if (j->state == JOB_SENDING) P2_CHECK(j->out.sent < j->out.size || (!j->result_begun && j->out.size == 0));
     // a job nobody asked for any more lives only until its executor lets go of it
     if (j->state != JOB_CANCELLING) P2_CHECK(j->known);
@@ -51,6 +52,7 @@ void worker_check(const struct worker *w) {
         }
     }
     P2_CHECK(cells == live);
+    worker_blobs_check(w);
     P2_CHECK(w->draining || !w->parting);
     struct p2_heap_node *first = p2_heap_peek(&w->timers);
     P2_CHECK(w->left || !first || first->key > w->now); // what is due was done

@@ -86,6 +86,8 @@ static struct verdict examine(struct worker *w, const struct p2_msg_task_assign 
     if (!j->type) return no(P2_ERR_UNKNOWN_TYPE, true, "this peer does not know that type in that version");
     if (a->payload_size > j->type->payload_bytes_max)
         return no(P2_ERR_TOO_LARGE, false, "the type takes no such payload");
+    if (a->blob_count > j->type->blobs_max) return no(P2_ERR_BAD_PARAMETER, false, "the type takes fewer blobs");
+    if (a->blob_count && !w->config.blob_budget_bytes) return no(P2_ERR_OVERLOADED, true, "this peer keeps no blobs");
     uint64_t cell = w->config.cell_bytes;
     if (a->payload_size > cell) return no(P2_ERR_TOO_LARGE, true, "the payload is larger than this peer accepts");
     struct verdict v = prepare(w, a, j);
@@ -114,7 +116,12 @@ static void hand(struct worker *w, struct job *j) {
     word->payload_size = j->in.size;
     word->deadline_ns = j->deadline_ns;
     memcpy(word->block, j->block, sizeof word->block);
+    worker_blobs_fill(w, j, word);
     worker_job_move(w, j, JOB_HANDED);
+}
+
+void worker_job_hand_if_whole(struct worker *w, struct job *j) {
+    if (j->stored == j->in.size && worker_blobs_ready(w, j)) hand(w, j);
 }
 
 // Part of a payload as a record carries it.
@@ -182,8 +189,10 @@ void worker_job_assign(struct worker *w, const struct p2_msg *m) {
     worker_job_move(w, j, JOB_RECEIVING);
     worker_job_note(w, WORKER_NOTE_JOB_TAKEN, j)->value = (int64_t)a->payload_size;
     p2_inflow_begin(&j->in, a->attempt, a->payload_size, P2_STREAM_WINDOW);
-    if (a->payload_size == 0 && a->payload.size == 0) {
-        hand(w, j);
+    if (worker_blobs_take(w, j, a) != P2_OK) {
+        worker_job_fail(w, j, P2_ERR_OVERLOADED, "this peer has no room for the blobs of this job");
+    } else if (a->payload_size == 0 && a->payload.size == 0) {
+        worker_job_hand_if_whole(w, j);
     } else if (a->payload.size > 0) {
         take(w, j, &(struct part){a->attempt, 0, a->raw_size, a->payload_zstd, a->payload});
     }
@@ -191,6 +200,7 @@ void worker_job_assign(struct worker *w, const struct p2_msg *m) {
 
 void worker_job_chunk(struct worker *w, const struct p2_msg *m) {
     const struct p2_msg_chunk *c = &m->u.chunk;
+    if (worker_blob_chunk(w, m)) return;
     struct job *j = worker_job_of_stream(w, m->stream);
     if (!j || j->state == JOB_CANCELLING) {
         w->stats.late_messages++; // of a job refused, failed or cancelled while they were on their way
@@ -211,7 +221,7 @@ void worker_job_stored(struct worker *w, const struct worker_event *ev) {
     j->stored += ev->stored;
     P2_CHECK(j->stored <= j->in.have);
     if (j->stored == j->in.size) {
-        hand(w, j);
+        worker_job_hand_if_whole(w, j);
         return;
     }
     uint64_t limit = p2_inflow_grant(&j->in, j->stored, w->config.window_bytes);

@@ -67,6 +67,7 @@ void worker_job_move(struct worker *w, struct job *j, enum job_state to) {
         return;
     }
     forget_stream(w, j);
+    worker_blobs_drop(w, j);
     e->cell_job[j->cell] = P2_NO_HANDLE;
     p2_slab_free(&w->jobs, j->self);
 }
@@ -203,6 +204,7 @@ void worker_jobs_drop_all(struct worker *w) {
             worker_job_move(w, j, JOB_ENDED);
         }
     }
+    worker_blobs_link_lost(w);
 }
 
 void worker_jobs_fail_exec(struct worker *w, uint32_t exec, enum p2_err code, const char *text) {

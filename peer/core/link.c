@@ -139,12 +139,13 @@ static void on_registered(struct worker *w, const struct p2_msg_peer_registered 
     if (l->state == LINK_JOINED) return;
     link_move(w, LINK_JOINED);
     worker_note(w, WORKER_NOTE_REGISTERED)->id = r->peer;
+    worker_blobs_announce(w);
 }
 
 static void on_error(struct worker *w, const struct p2_msg *m) {
     const struct p2_msg_error *e = &m->u.error;
     if (m->stream) {
-        worker_job_cancel(w, m);
+        if (!worker_blob_error(w, m)) worker_job_cancel(w, m);
         return;
     }
     struct worker_note *n = worker_note(w, WORKER_NOTE_REFUSED);
@@ -172,6 +173,8 @@ static void on_job_msg(struct worker *w, const struct p2_msg *m) {
         else
             worker_link_fault(w, P2_ERR_UNEXPECTED_MESSAGE, "a recall that was not agreed on");
         break;
+    case P2_MSG_BLOB_PUT: worker_blob_put(w, m); break;
+    case P2_MSG_BLOB_HAVE: worker_blob_have(w, &m->u.blob_have); break;
     default: worker_job_cancel(w, m); break;
     }
 }
@@ -195,6 +198,8 @@ void worker_link_msg(struct worker *w, const struct p2_msg *m) {
     case P2_MSG_CHUNK:
     case P2_MSG_WINDOW:
     case P2_MSG_TASK_RECALL:
+    case P2_MSG_BLOB_PUT:
+    case P2_MSG_BLOB_HAVE:
     case P2_MSG_TASK_CANCEL: on_job_msg(w, m); break;
     case P2_MSG_PING: on_ping(w, m); break;
     case P2_MSG_PONG: break;

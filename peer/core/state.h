@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/rng.h"
+#include "base/shelf.h"
 #include "msg/flow.h"
 #include "peer/core/worker.h"
 
@@ -60,6 +61,23 @@ struct exec {
     uint64_t allocations;
 };
 
+// A blob on this machine.
+//
+//   WANTED -> ASKED -> TAKING -> CHECKING -> HERE <- PROVING <- FOUND (it lay here at the start)
+//      ^                                                |
+//      +------------------------------------------------+ its bytes are wrong
+enum keep_state { KEEP_WANTED, KEEP_ASKED, KEEP_TAKING, KEEP_CHECKING, KEEP_HERE, KEEP_FOUND, KEEP_PROVING };
+#define KEEP_STATES 7
+
+struct keep {
+    struct p2_shelf_entry entry;
+    enum keep_state state;
+    struct p2_list wanted; // in worker.wanted while WANTED
+    uint32_t stream;       // in TAKING
+    struct p2_inflow in;
+    uint64_t stored;
+};
+
 enum job_state { JOB_NEW, JOB_RECEIVING, JOB_HANDED, JOB_RECALLING, JOB_CANCELLING, JOB_SENDING, JOB_ENDED };
 #define JOB_STATES 7
 
@@ -81,8 +99,10 @@ struct job {
     bool result_begun; // TASK_RESULT has left
     struct p2_job_times times;
     struct p2_task_cost cost;
-    struct p2_heap_node timer; // what happens then depends on the state: jobs.c
-    struct p2_list sending;    // in worker.sending[class_] while SENDING
+    struct p2_heap_node timer;          // what happens then depends on the state: jobs.c
+    struct p2_list sending;             // in worker.sending[class_] while SENDING
+    p2_handle blobs[P2_TASK_BLOBS_MAX]; // pinned until its end
+    uint32_t blob_count;
     uint8_t block[P2_BLOCK_MAX];
 };
 
@@ -101,6 +121,12 @@ struct worker {
     uint64_t timer_tie;
     bool pump_again; // results wait only for the next step
     struct p2_list sending[P2_CLASSES];
+
+    struct p2_shelf shelf; // of struct keep
+    struct p2_list wanted; // not asked for yet
+    uint32_t fetches;      // ASKED, TAKING and CHECKING
+    uint32_t gone_count;
+    struct p2_digest gone[WORKER_BLOBS_MAX], held[P2_DIGESTS_MAX]; // what SENDs of this step point to
 
     // Leaving: jobs go on until drain_by_ns, then (parting) executors and link have until drain_by_ns to end.
     bool draining, parting, left;
@@ -164,6 +190,24 @@ void worker_jobs_fail_all(struct worker *w, enum p2_err code, const char *text);
 void worker_job_assign(struct worker *w, const struct p2_msg *m);
 void worker_job_chunk(struct worker *w, const struct p2_msg *m);
 void worker_job_stored(struct worker *w, const struct worker_event *ev);
+
+void worker_job_hand_if_whole(struct worker *w, struct job *j); // to its executor, when payload and blobs are there
+
+// ---- blobs.c
+enum p2_err worker_blobs_take(struct worker *w, struct job *j, const struct p2_msg_task_assign *a); // pins; fetches
+void worker_blobs_drop(struct worker *w, struct job *j);
+bool worker_blobs_ready(const struct worker *w, const struct job *j);
+void worker_blobs_fill(const struct worker *w, const struct job *j, struct word_job *word);
+void worker_blob_put(struct worker *w, const struct p2_msg *m);
+bool worker_blob_chunk(struct worker *w, const struct p2_msg *m); // false: not of a blob
+bool worker_blob_error(struct worker *w, const struct p2_msg *m); // the same
+void worker_blob_have(struct worker *w, const struct p2_msg_blob_have *have);
+void worker_blob_found(struct worker *w, const struct p2_blob_work *found);
+void worker_blob_done(struct worker *w, const struct p2_blob_work *answer);
+void worker_blobs_announce(struct worker *w);
+void worker_blobs_link_lost(struct worker *w);
+void worker_blobs_settle(struct worker *w); // asks for what is wanted, says what is gone
+void worker_blobs_check(const struct worker *w);
 
 // ---- results.c
 bool worker_job_done(struct worker *w, uint32_t exec, const struct word_done *d, const char *text); // false: a bad word

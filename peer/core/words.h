@@ -44,6 +44,11 @@ struct word_setup {
     uint64_t in_bytes, out_bytes; // of each cell
 };
 
+struct word_blob {
+    struct p2_digest digest;
+    uint64_t size;
+};
+
 struct word_job {
     uint32_t cell;
     uint32_t type_version;
@@ -51,6 +56,8 @@ struct word_job {
     uint64_t payload_size;
     p2_ns deadline_ns;           // monotonic: both processes share the clock; an expired job is dropped unstarted
     uint8_t block[P2_BLOCK_MAX]; // from the type's prepare()
+    uint32_t blob_count;         // files of the folder of blobs, whole and proved
+    struct word_blob blobs[P2_TASK_BLOBS_MAX];
 };
 
 struct word_device {

@@ -38,8 +38,12 @@ static bool tables_init(struct worker *w) {
     uint32_t cells = 0;
     for (uint32_t i = 0; i < w->config.device_count; i++) cells += w->execs[i].cells;
     uint64_t seeds[2] = {p2_rng_next(&w->rng), p2_rng_next(&w->rng)};
+    const struct p2_shelf_limits shelf = {WORKER_BLOBS_MAX, w->config.blob_budget_bytes, sizeof(struct keep)};
+    if (!p2_shelf_init(&w->shelf, &shelf, (const uint64_t[2]){p2_rng_next(&w->rng), p2_rng_next(&w->rng)}))
+        return false;
     return p2_slab_init(&w->jobs, sizeof(struct job), cells) && p2_map_init(&w->streams, cells, seeds) &&
-           p2_heap_init(&w->timers, cells) && p2_arena_init(&w->arena, 16384 + (size_t)cells * 1024);
+           p2_heap_init(&w->timers, cells) &&
+           p2_arena_init(&w->arena, 16384 + (size_t)cells * (512 + sizeof(struct word)));
 }
 
 struct worker *worker_create(const struct worker_config *config) {
@@ -49,6 +53,7 @@ struct worker *worker_create(const struct worker_config *config) {
     w->config = *config;
     p2_rng_init(&w->rng, config->seed);
     for (int i = 0; i < P2_CLASSES; i++) p2_list_init(&w->sending[i]);
+    p2_list_init(&w->wanted);
     for (uint32_t i = 0; i < config->device_count; i++) {
         struct exec *e = &w->execs[i];
         e->device = config->devices[i];
@@ -63,6 +68,7 @@ struct worker *worker_create(const struct worker_config *config) {
 void worker_destroy(struct worker **w) {
     if (!*w) return;
     p2_slab_deinit(&(*w)->jobs);
+    p2_shelf_deinit(&(*w)->shelf);
     p2_map_deinit(&(*w)->streams);
     p2_heap_deinit(&(*w)->timers);
     p2_arena_deinit(&(*w)->arena);
@@ -71,9 +77,9 @@ void worker_destroy(struct worker **w) {
 }
 
 // A step says at most five things about each job (two records, a word, a store, a note), four about each executor,
-// PUMP_MAX result records and a handful about the link.
+// PUMP_MAX result records, one of each blob and of those of one more job, and a handful about the link.
 bool worker_actions_init(struct worker_actions *out, const struct worker *w) {
-    uint32_t capacity = 5 * w->jobs.capacity + 4 * w->config.device_count + PUMP_MAX + 32;
+    uint32_t capacity = 5 * w->jobs.capacity + 4 * w->config.device_count + PUMP_MAX + 2 * WORKER_BLOBS_MAX + 64;
     *out = (struct worker_actions){.items = calloc(capacity, sizeof *out->items), .capacity = capacity};
     return out->items != NULL;
 }
@@ -121,6 +127,7 @@ static void settle(struct worker *w) {
     worker_jobs_expire(w);
     worker_exec_settle(w);
     worker_link_settle(w);
+    worker_blobs_settle(w);
     worker_jobs_pump(w);
     worker_drain_settle(w);
 }
@@ -142,6 +149,8 @@ void worker_step(struct worker *w, const struct worker_event *ev, struct worker_
     case WORKER_EXEC_WORD:
     case WORKER_EXEC_GONE: worker_exec_event(w, ev); break;
     case WORKER_STORED: worker_job_stored(w, ev); break;
+    case WORKER_BLOB_FOUND: worker_blob_found(w, ev->work); break;
+    case WORKER_BLOB_DONE: worker_blob_done(w, ev->work); break;
     case WORKER_TICK: break;
     case WORKER_DRAIN: worker_drain(w); break;
     }
@@ -198,6 +207,8 @@ const char *worker_note_name(enum worker_note_kind kind) {
         [WORKER_NOTE_JOB_FAILED] = "job_failed",
         [WORKER_NOTE_JOB_CANCELLED] = "job_cancelled",
         [WORKER_NOTE_JOB_RETURNED] = "job_returned",
+        [WORKER_NOTE_BLOB_FETCHED] = "blob_fetched",
+        [WORKER_NOTE_BLOB_LOST] = "blob_lost",
         [WORKER_NOTE_DRAINING] = "draining",
     };
     return kind > 0 && kind < WORKER_NOTE_KINDS ? names[kind] : "unknown";

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/blobwork.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "base/ns.h"
@@ -26,7 +27,9 @@
 #include "msg/msg.h"
 #include "peer/core/words.h"
 
-#define WORKER_SLOTS_MAX 16u // of one device
+#define WORKER_SLOTS_MAX 16u  // of one device
+#define WORKER_BLOBS_MAX 512u // kept at once
+#define WORKER_FETCHES_MAX 2u // of blobs at once, as the protocol says
 
 struct worker;
 
@@ -48,17 +51,18 @@ struct worker_config {
     uint32_t device_count;                        // 1..P2_DEVICES_MAX
     uint32_t cpu_cores;
     uint64_t memory_bytes;
-    uint32_t queue_depth;   // jobs held ready per slot beyond the one it runs: 0..8
-    uint64_t cell_bytes;    // largest payload, and largest result: 64 KiB..P2_TASK_PAYLOAD_MAX in whole pages of 4 KiB
-    uint64_t window_bytes;  // granted ahead of what is stored: P2_STREAM_WINDOW..P2_TASK_PAYLOAD_MAX
-    p2_ns watchdog_ns;      // past its deadline a job may hold its executor this long
-    p2_ns cancel_ns;        // a cancelled job may go on this long, then watchdog_ns counts
-    p2_ns job_ns_max;       // no job may have more time than this, whatever its deadline
-    p2_ns build_silence_ns; // an executor that builds says something at least this often
-    p2_ns handshake_ns;     // a coordinator answers HELLO and PEER_REGISTER within this
-    p2_ns drain_ns;         // jobs may go on this long after DRAIN
-    p2_ns quit_ns;          // executors have this long to exit when asked to
-    p2_ns restart_ns_max;   // ceiling of the back-off between starts of an executor that keeps failing
+    uint32_t queue_depth;  // jobs held ready per slot beyond the one it runs: 0..8
+    uint64_t cell_bytes;   // largest payload, and largest result: 64 KiB..P2_TASK_PAYLOAD_MAX in whole pages of 4 KiB
+    uint64_t window_bytes; // granted ahead of what is stored: P2_STREAM_WINDOW..P2_TASK_PAYLOAD_MAX
+    uint64_t blob_budget_bytes; // of blobs kept on the disk; 0: jobs that need some are refused
+    p2_ns watchdog_ns;          // past its deadline a job may hold its executor this long
+    p2_ns cancel_ns;            // a cancelled job may go on this long, then watchdog_ns counts
+    p2_ns job_ns_max;           // no job may have more time than this, whatever its deadline
+    p2_ns build_silence_ns;     // an executor that builds says something at least this often
+    p2_ns handshake_ns;         // a coordinator answers HELLO and PEER_REGISTER within this
+    p2_ns drain_ns;             // jobs may go on this long after DRAIN
+    p2_ns quit_ns;              // executors have this long to exit when asked to
+    p2_ns restart_ns_max;       // ceiling of the back-off between starts of an executor that keeps failing
 };
 
 // Everything but types, devices, seed, agent and the machine's facts.
@@ -72,8 +76,10 @@ enum worker_event_kind {
     WORKER_LINK_DOWN,    // exactly once for each DIAL, also after CLOSE; why
     WORKER_EXEC_STARTED, // exec: its process runs and hears words
     WORKER_EXEC_WORD,    // exec, word; a word of kind 0 stands for a datagram that was none
-    WORKER_EXEC_GONE, // exec: its process is dead and reaped, or never came to be; text says how. Last of that process
-    WORKER_STORED,    // job, why: the STORE of these bytes is done (P2_OK) or the bytes are broken
+    WORKER_EXEC_GONE,  // exec: its process is dead and reaped, or never came to be; text says how. Last of that process
+    WORKER_STORED,     // job, why: the STORE of these bytes is done (P2_OK) or the bytes are broken
+    WORKER_BLOB_FOUND, // work: digest, size, offset (up to which it is there). Before anything else
+    WORKER_BLOB_DONE,  // work: the answer to an ACT_BLOB
     WORKER_TICK,
     WORKER_DRAIN, // leave in order; a second one: leave at once
 };
@@ -88,6 +94,7 @@ struct worker_event {
     uint32_t stored; // bytes: STORED
     const struct p2_msg *msg;
     const struct word *word;
+    const struct p2_blob_work *work;
     const char *text;
 };
 
@@ -111,6 +118,8 @@ enum worker_note_kind {
     WORKER_NOTE_JOB_FAILED,    // exec, id, code, text
     WORKER_NOTE_JOB_CANCELLED, // exec, id
     WORKER_NOTE_JOB_RETURNED,  // exec, id: recalled before it started
+    WORKER_NOTE_BLOB_FETCHED,  // value: bytes
+    WORKER_NOTE_BLOB_LOST,     // code: what lay on the disk is not what it should be, and is fetched anew
     WORKER_NOTE_DRAINING,      // value: jobs still held
     WORKER_NOTE_KINDS
 };
@@ -134,6 +143,7 @@ enum worker_action_kind {
     WORKER_ACT_ESTABLISHED, // HELLO is done
     WORKER_ACT_CLOSE,       // why; send first what is queued
     WORKER_ACT_STORE,       // bytes into a cell's payload at offset; STORED follows with the same job
+    WORKER_ACT_BLOB,        // work, in order; BLOB_DONE follows where base/blobwork.h says so
     WORKER_ACT_START_EXEC,  // exec: EXEC_STARTED or EXEC_GONE follows
     WORKER_ACT_KILL_EXEC,   // exec: EXEC_GONE follows
     WORKER_ACT_WORD,        // exec, word
@@ -155,6 +165,7 @@ struct worker_action {
     union {
         struct p2_msg msg;
         struct p2_slice slice;
+        struct p2_blob_work work; // borrows its slice as a STORE
         const struct word *word;
         struct worker_note note;
     } u;

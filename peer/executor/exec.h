@@ -24,6 +24,11 @@ struct exec_device_facts {
     uint64_t memory_bytes, buffer_bytes_max;
 };
 
+struct exec_blob {
+    const uint8_t *bytes; // of a file: read only
+    size_t size;
+};
+
 // A job as a type sees it. in and out are the cell in shared memory.
 struct exec_job {
     const void *block; // the type's layout.h struct, made and checked by its prepare()
@@ -31,6 +36,8 @@ struct exec_job {
     size_t in_size;
     uint8_t *out;
     size_t out_capacity;
+    const struct exec_blob *blobs; // those the task refers to, in its order
+    uint32_t blob_count;
 };
 
 struct exec_type {

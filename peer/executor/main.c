@@ -28,6 +28,7 @@ static void usage(FILE *to) {
           "  --selftest     proves every task type on every device, or on the one named; 1 when one fails\n"
           "  --device N     the Nth device of the list, from 0; \"fake\" computes with the references, without OpenCL\n"
           "  --cache DIR    where programs are kept [~/.cache/p2c2r]\n"
+          "  --blobs DIR    where the blobs of jobs are\n"
           "  --help, --version\n",
           to);
 }
@@ -72,13 +73,10 @@ struct asked {
 // Exit code, or -1 to go on.
 static int parse(int argc, char **argv, struct asked *a) {
     static const struct option options[] = {
-        {"list", no_argument, NULL, 'l'},
-        {"selftest", no_argument, NULL, 's'},
-        {"device", required_argument, NULL, 'd'},
-        {"cache", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},
-        {0},
+        {"list", no_argument, NULL, 'l'},         {"selftest", no_argument, NULL, 's'},
+        {"device", required_argument, NULL, 'd'}, {"cache", required_argument, NULL, 'c'},
+        {"blobs", required_argument, NULL, 'b'},  {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},      {0},
     };
     int letter;
     while ((letter = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -86,6 +84,7 @@ static int parse(int argc, char **argv, struct asked *a) {
         case 'l': a->list = true; break;
         case 's': a->selftest = true; break;
         case 'c': a->serve.cache_dir = optarg; break;
+        case 'b': a->serve.blob_dir = optarg; break;
         case 'h': usage(stdout); return P2_EXIT_OK;
         case 'v': puts("p2c2r-executor " P2_VERSION); return P2_EXIT_OK;
         case 'd':

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "os/os.h"
+#include "peer/executor/blobs.h"
 
 enum p2_err runner_init(struct runner *r, const struct device *device, struct p2_strbuf *why) {
     memset(r, 0, sizeof *r);
@@ -69,8 +70,14 @@ static void run_one(struct run_slot *s, struct run_cell *c) {
     struct runner *r = s->runner;
     uint32_t cell = cell_index(r, c);
     p2_ns start = p2_clock_now(), queue_ns = start - c->received_ns;
-    struct slot_outcome outcome;
-    slot_run(&s->exec, c->type_index, r->o.proofs[c->type_index].type, &c->job, &outcome);
+    struct slot_outcome outcome = {.code = P2_ERR_INTERNAL, .why = "a blob could not be mapped"};
+    struct exec_blob blobs[P2_TASK_BLOBS_MAX];
+    c->job.job.blobs = blobs;
+    c->job.job.blob_count = blobs_map(r->o.blob_dir, c->blobs, c->blob_count, blobs);
+    if (c->job.job.blob_count == c->blob_count)
+        slot_run(&s->exec, c->type_index, r->o.proofs[c->type_index].type, &c->job, &outcome);
+    blobs_unmap(blobs, c->job.job.blob_count);
+    c->job.job.blobs = NULL;
     p2_ns processing_ns = p2_clock_now() - start;
     pthread_mutex_lock(&r->lock);
     cell_move(r, c, RUN_FREE);
@@ -179,6 +186,8 @@ enum p2_err runner_submit(struct runner *r, const struct word_job *job, p2_ns no
     enum p2_err e = c->state == RUN_FREE ? P2_OK : P2_ERR_UNEXPECTED_MESSAGE;
     if (e == P2_OK && type_index != UINT32_MAX) {
         memcpy(c->block, job->block, sizeof c->block);
+        memcpy(c->blobs, job->blobs, sizeof c->blobs);
+        c->blob_count = job->blob_count;
         c->job.job.in_size = (size_t)job->payload_size;
         c->job.deadline_ns = job->deadline_ns;
         c->type_index = type_index;

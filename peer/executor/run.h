@@ -29,6 +29,8 @@ struct run_cell {
     uint32_t type_index;
     p2_ns received_ns;
     struct slot_job job;
+    uint32_t blob_count;
+    struct word_blob blobs[P2_TASK_BLOBS_MAX];
     _Alignas(64) uint8_t block[P2_BLOCK_MAX];
 };
 
@@ -38,6 +40,7 @@ struct runner_options {
     uint32_t proof_count;
     struct word_setup setup; // checked
     uint8_t *memory;         // of the cells; 64-byte aligned
+    const char *blob_dir;    // borrows until runner_stop; NULL: there are no blobs
     // Of any thread; the cell is free again when it is called. why is "" for P2_OK; valid for the call.
     void (*done)(void *arg, const struct word_done *done, const char *why);
     // A recalled job has started. Called before its done, with the runner's lock: calls nothing of the runner.

@@ -14,6 +14,7 @@ struct serve_options {
     bool fake;
     uint32_t device; // index, when not fake
     const char *cache_dir;
+    const char *blob_dir;                 // NULL: jobs refer to none
     const struct exec_type *const *types; // all this build has
     uint32_t type_count;                  // at most SLOT_TYPES_MAX
 };

@@ -137,6 +137,7 @@ static void *prepare_main(void *arg) {
         .proof_count = c->o.type_count,
         .setup = c->setup,
         .memory = c->memory,
+        .blob_dir = c->o.blob_dir,
         .done = on_done,
         .runs = on_runs,
         .lost = on_lost,
@@ -191,6 +192,7 @@ static void on_setup(struct child *c, const struct word_setup *s) {
 static void on_job(struct child *c, const struct word_job *job) {
     if (job->cell >= c->setup.cells) fail(c, "a job for a cell that there is not");
     if (job->payload_size > c->setup.in_bytes) fail(c, "a payload larger than its cell");
+    if (job->blob_count > P2_TASK_BLOBS_MAX) fail(c, "a job with more blobs than one may have");
     if (!memchr(job->type, 0, sizeof job->type)) fail(c, "a job of a type without end");
     if (runner_submit(&c->runner, job, p2_clock_now()) != P2_OK) fail(c, "a job for a cell whose job has not ended");
 }

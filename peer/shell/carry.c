@@ -62,6 +62,7 @@ static void start_exec(struct supervisor *s, uint32_t exec) {
     const struct child_options o = {.program = s->settings.executor,
                                     .device = s->settings.seats.all[exec].argument,
                                     .cache = s->settings.cache,
+                                    .blobs = s->blobs ? s->blob_dir : NULL,
                                     .nice = s->settings.nice};
     struct worker_event ev = {.kind = WORKER_EXEC_STARTED, .exec = exec};
     if (child_start(&e->child, &o, e->cells.fd) != P2_OK) {
@@ -97,6 +98,7 @@ void supervisor_carry(struct supervisor *s, const struct worker_action *a) {
     case WORKER_ACT_ESTABLISHED: p2_conn_established(s->loop, s->conn); break;
     case WORKER_ACT_CLOSE: p2_conn_close(s->loop, s->conn, a->why); break;
     case WORKER_ACT_STORE: store(s, a); break;
+    case WORKER_ACT_BLOB: supervisor_blob(s, &a->u.work); break;
     case WORKER_ACT_START_EXEC: start_exec(s, a->exec); break;
     case WORKER_ACT_KILL_EXEC: child_kill(&s->executors[a->exec].child); break;
     case WORKER_ACT_WORD: say(s, a->exec, a->u.word); break;

@@ -96,9 +96,14 @@ enum p2_err child_start(struct child *c, const struct child_options *o, int memo
     int blocking = fcntl(pair[1], F_GETFL);
     fcntl(pair[1], F_SETFL, blocking & ~O_NONBLOCK); // its side may wait for us; ours never waits for it
     const char *arguments[ARGUMENTS_MAX] = {o->program, "--device", o->device};
+    unsigned n = 3;
     if (o->cache) {
-        arguments[3] = "--cache";
-        arguments[4] = o->cache;
+        arguments[n++] = "--cache";
+        arguments[n++] = o->cache;
+    }
+    if (o->blobs) {
+        arguments[n++] = "--blobs";
+        arguments[n++] = o->blobs;
     }
     char *argv[ARGUMENTS_MAX];
     memcpy(argv, arguments, sizeof argv);

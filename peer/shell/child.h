@@ -22,6 +22,7 @@ struct child_options {
     const char *program; // path of p2c2r-executor
     const char *device;  // "0", "fake"
     const char *cache;   // NULL: its own choice
+    const char *blobs;   // folder of blobs, which it maps; NULL: there is none
     int nice;            // added to our own niceness
 };
 

@@ -171,6 +171,7 @@ static bool worker_start(struct supervisor *s) {
     c.queue_depth = set->queue_depth;
     c.cell_bytes = set->cell_bytes;
     c.drain_ns = set->drain_ns;
+    c.blob_budget_bytes = s->blobs ? set->blob_budget : 0;
     s->worker = worker_create(&c);
     return s->worker && worker_actions_init(&s->actions, s->worker);
 }
@@ -197,14 +198,15 @@ static bool supervisor_open(struct supervisor *s) {
                                              .closed = on_closed};
     s->signals = p2_signals_open();
     s->loop = p2_loop_create(&limits, &handlers);
-    return s->signals >= 0 && s->loop && p2_codec_init(&s->codec, &s->pool) && worker_start(s) && executors_open(s) &&
-           p2_loop_watch(s->loop, s->signals, on_signal, s);
+    return s->signals >= 0 && s->loop && p2_codec_init(&s->codec, &s->pool) && supervisor_blobs_open(s) &&
+           worker_start(s) && executors_open(s) && p2_loop_watch(s->loop, s->signals, on_signal, s);
 }
 
 static void supervisor_close(struct supervisor *s) {
     char text[64];
     for (uint32_t i = 0; i < P2_DEVICES_MAX; i++) child_kill(&s->executors[i].child);
     p2_loop_destroy(&s->loop);
+    p2_blobstore_close(&s->blobs);
     for (uint32_t i = 0; i < P2_DEVICES_MAX; i++) {
         struct executor *e = &s->executors[i];
         if (e->child.pidfd >= 0 && !child_reap(&e->child, KILL_WAIT, text, sizeof text)) {
@@ -262,6 +264,7 @@ int serve(const struct serve_settings *settings) {
     int code = P2_EXIT_FAILED;
     if (supervisor_open(s)) {
         struct worker_event first = {.kind = WORKER_TICK};
+        supervisor_blobs_found(s);
         supervisor_feed(s, &first);
         while (!s->leaving) turn(s);
         code = s->leave_why == P2_OK ? P2_EXIT_OK : P2_EXIT_FAILED;

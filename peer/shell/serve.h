@@ -9,6 +9,8 @@ struct serve_settings {
     const char *url;      // ws://host:port
     const char *executor; // path of p2c2r-executor
     const char *cache;    // NULL: the executor's own choice
+    const char *blob_dir; // NULL: one in the user's cache directory that no other peer has
+    uint64_t blob_budget; // 0: none are kept
     int nice;
     struct seats seats;
     uint32_t queue_depth;

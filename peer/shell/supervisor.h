@@ -3,6 +3,7 @@
 #define PEER_SHELL_SUPERVISOR_H
 
 #include "net/net.h"
+#include "os/blobstore.h"
 #include "peer/shell/cells.h"
 #include "peer/shell/child.h"
 #include "peer/shell/serve.h"
@@ -31,6 +32,8 @@ struct supervisor {
     struct worker *worker;
     struct worker_actions actions;
     struct executor executors[P2_DEVICES_MAX];
+    struct p2_blobstore *blobs; // NULL: none are kept
+    char blob_dir[CHILD_PATH_MAX];
     int signals;
     p2_ns now;
 
@@ -38,6 +41,8 @@ struct supervisor {
     struct worker_event aftermath[AFTERMATH_MAX];
     uint32_t aftermath_count;
     char gone_text[P2_DEVICES_MAX][64];
+    struct p2_blob_work refused[AFTERMATH_MAX]; // what the store of blobs could not take, lends to the aftermath
+    uint32_t refused_next;
 
     bool leaving;
     enum p2_err leave_why;
@@ -53,6 +58,11 @@ bool supervisor_watch(struct supervisor *s, uint32_t exec); // hears a child tha
 
 // ---- carry.c
 void supervisor_carry(struct supervisor *s, const struct worker_action *a);
+
+// ---- blobs.c
+bool supervisor_blobs_open(struct supervisor *s); // false: the folder asked for cannot be used
+void supervisor_blobs_found(struct supervisor *s);
+void supervisor_blob(struct supervisor *s, const struct p2_blob_work *work);
 
 // ---- notes.c
 void supervisor_note(struct supervisor *s, const struct worker_note *n);

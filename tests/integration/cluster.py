@@ -7,6 +7,7 @@ import os
 import queue
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -92,7 +93,7 @@ class Cluster:
 
     def __enter__(self):
         self.coordinator = self.start('coordinator', os.environ['P2C2R_COORDINATOR_EXE'], '--listen', '127.0.0.1:0',
-                                      *self.coordinator_options)
+                                      '--blob-dir', os.path.join(self.folder, 'blobs'), *self.coordinator_options)
         self.url = self.coordinator.line('listening ').split()[1]
         self.address = self.url.removeprefix('ws://').rstrip('/')
         return self
@@ -111,6 +112,8 @@ class Cluster:
 
     def peer(self, *options, device='fake', wait=True):
         """A peer; with device='fake' it computes with the plain C references, otherwise with OpenCL."""
+        if '--blob-dir' not in options:
+            options = ('--blob-dir', os.path.join(self.folder, f'blobs-{len(self.programs)}'), *options)
         program = self.start('peer', os.environ['P2C2R_PEER_EXE'], '--coordinator', self.url, '--device', device,
                              *options)
         if wait:
@@ -131,6 +134,71 @@ class Cluster:
     def health(self):
         with urllib.request.urlopen(f'http://{self.address}/healthz', timeout=10) as answer:
             return json.load(answer)
+
+
+class Proxy:
+    """TCP on loopback between a client and `target`, losing connections on purpose.
+
+    The first connections end once they have carried as many bytes as `budgets` says, one entry each. With halves=True
+    every other one is lost for the client only: for the coordinator it stays open and says nothing more.
+    """
+
+    def __init__(self, target, budgets=(), halves=False):
+        self.target, self.budgets, self.halves, self.lost = target, list(budgets), halves, 0
+        self.open = []
+        self.listener = socket.create_server(('127.0.0.1', 0))
+        self.url = f'ws://127.0.0.1:{self.listener.getsockname()[1]}'
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+        for end in self.open:
+            end.close()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+                host, port = self.target.rsplit(':', 1)
+                far = socket.create_connection((host, int(port)))
+            except OSError:
+                if self.listener.fileno() < 0:
+                    return
+                near.close()
+                continue
+            self.open += [near, far]
+            budget = [self.budgets.pop(0) if self.budgets else None]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._carry, args=(source, sink, near, far, budget), daemon=True).start()
+
+    def _carry(self, source, sink, near, far, budget):
+        try:
+            while data := source.recv(16384):
+                if budget[0] is not None:
+                    budget[0] -= len(data)
+                    if budget[0] < 0:
+                        self._lose(near, far)
+                        return
+                sink.sendall(data)
+        except OSError:
+            pass
+        if budget[0] is None or budget[0] >= 0:
+            self._end(near, far)
+
+    def _lose(self, near, far):
+        self.lost += 1
+        self._end(*((near,) if self.halves and self.lost % 2 else (near, far)))
+
+    @staticmethod
+    def _end(*ends):
+        for end in ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it has ended already
 
 
 def run_cli(*arguments):

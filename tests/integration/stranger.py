@@ -26,6 +26,7 @@ from tiny_protobuf import ENUMS, ERROR_NAMES, ERRORS, TYPE_NAMES, TYPES, Protoco
 PAYLOAD_MAX = 65536
 WINDOW = 262144  # how far a payload may go at first
 PREFIX = struct.Struct('<BBHIII')
+SESSIONS = 4  # feature bit 2
 PATIENCE_S = 20
 TEXT, BINARY, CLOSE, WS_PING, WS_PONG = 1, 2, 8, 9, 10
 
@@ -170,6 +171,7 @@ class Connection:
         self.pong = None             # the data of the last WebSocket pong that came
         self.heartbeat_s, self.next_beat = None, 0
         self.next_stream, self.tasks, self.jobs = 1, {}, {}
+        self.sessions = False        # agreed on: results are acknowledged
         if upgrade:
             self._upgrade(address)
         self.socket.setblocking(False)
@@ -390,7 +392,7 @@ class Connection:
             self._push(task)
         elif record.kind == 'RESEND':
             task.resends += 1
-            task.outgoing.attempt, task.outgoing.sent, task.outgoing.limit = record.attempt, 0, record.limit
+            task.outgoing.attempt, task.outgoing.sent, task.outgoing.limit = record.attempt, record.offset, record.limit
             self._push(task)
         elif record.kind == 'RESULT_DELIVERY':
             task.deliveries += 1
@@ -404,6 +406,8 @@ class Connection:
             task.answer = record
         if task.incoming and task.incoming.whole and task.answer is None:
             task.answer = task.delivery
+            if self.sessions:
+                self.send('RESULT_ACK', task.stream, attempt=task.delivery.attempt)
 
     def _react_as_peer(self, job, record):
         if record.kind == 'TASK_CANCEL' and not job.cancelled:
@@ -436,7 +440,9 @@ class Connection:
         fields = {'magic': 0x52324332, 'version_min': 1, 'version_max': 1, 'features': features,
                   'role': ENUMS['Role'].get(f'ROLE_{role}', role), 'agent': 'stranger 1', **more}
         self.send('HELLO', **fields)
-        return self.expect('HELLO') if wait else None
+        answer = self.expect('HELLO') if wait else None
+        self.sessions = bool(answer and answer.features & SESSIONS)
+        return answer
 
     def register_client(self, session=b''):
         self.send('GAMER_REGISTER', session=session)
@@ -463,6 +469,14 @@ class Connection:
         if self.automatic:
             self._push(task)
         return task
+
+    def resume(self, task):
+        """A task of an earlier connection goes on on this one; its payload is sent as it is asked for."""
+        task.stream, task.incoming, task.accepted, task.answer = self.next_stream, None, None, None
+        task.outgoing.attempt = task.outgoing.limit = task.outgoing.sent = 0
+        self.next_stream += 1
+        self.tasks[task.stream] = task
+        self.send('TASK_RESUME', task.stream, id=task.id)
 
     def cancel(self, task):
         self.send('TASK_CANCEL', task.stream, id=task.id)

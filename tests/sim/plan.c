@@ -13,6 +13,15 @@ static void choose_size(struct plan *p, uint64_t seed) {
     p->clients = 20 + below(80);
 }
 
+// Far deadlines and little to do: whatever ends late was forgotten.
+static void choose_ease(struct plan *p) {
+    p->deadline_min = 60 * P2_SEC;
+    p->deadline_max = 120 * P2_SEC;
+    p->work_max = between(20, 200) * P2_MS;
+    p->task_every = (p2_ns)p->clients * between(300, 900) * P2_MS;
+    if (p->large) p->task_every *= 2;
+}
+
 void plan_make(struct plan *p, uint64_t seed) {
     static const enum plan_mode modes[] = {PLAN_CALM, PLAN_WILD, PLAN_PEERS_FAIL, PLAN_WILD, PLAN_WILD};
     *p = (struct plan){.mode = modes[seed % 5]};
@@ -21,6 +30,7 @@ void plan_make(struct plan *p, uint64_t seed) {
     p->large = chance(30);
     p->zstd = chance(15);
     p->repeats = chance(40);
+    p->blobs = !p->crowd && mix(seed + 4711) % 100 < 40;
     p->drains = chance(50);
     // After every step in a third of the seeds, else often enough to say roughly what was done when it broke.
     p->check_each = p->crowd ? 2048 : seed % 3 == 0 ? 1 : 64;
@@ -33,11 +43,7 @@ void plan_make(struct plan *p, uint64_t seed) {
     p->room_bytes = chance(30) ? 192 << 10 : 512 << 10;
     p->payload_max = p->large ? 3000000 : 200000;
     p->result_max = p->large ? 2000000 : 200000;
-    if (p->mode == PLAN_WILD) return;
-    // Far deadlines and little to do: whatever ends late was forgotten.
-    p->deadline_min = 60 * P2_SEC;
-    p->deadline_max = 120 * P2_SEC;
-    p->work_max = between(20, 200) * P2_MS;
-    p->task_every = (p2_ns)p->clients * between(300, 900) * P2_MS;
-    if (p->large) p->task_every *= 2;
+    if (p->mode != PLAN_WILD) choose_ease(p);
+    p->sessions = chance(75);
+    p->resume_grace = between(P2_SEC, p2_ns_min(p->deadline_max, 30 * P2_SEC));
 }

@@ -20,11 +20,14 @@ struct plan {
     bool tight;          // small limits
     bool large;          // payloads and results beyond a stream's window
     bool zstd;           //
+    bool sessions;       // clients resume theirs
+    bool blobs;          // tasks refer to some
     bool repeats;        // the same content is asked for again
     bool drains;         // the coordinator drains at the end
     uint32_t check_each; // every invariant after each so many steps of a core
     p2_ns task_every;    // of one client, on average
     p2_ns deadline_min, deadline_max;
+    p2_ns resume_grace;   // not longer than deadline_max
     p2_ns work_max;       // of one task on a peer of speed 1
     double fault_every_s; // of the whole cluster, on average
     uint64_t cell_bytes;  // of a peer

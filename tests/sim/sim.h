@@ -72,6 +72,7 @@ void link_want_room(struct link *l, int end);
 void link_close(struct link *l, int end, enum p2_err why); // in order: what is queued leaves first
 void link_break(struct link *l);                           // both ends hear of it soon
 void link_silence(struct link *l);                         // nothing arrives any more; the ends learn of it by silence
+void link_halve(struct link *l);                           // gone for who dialled, half-open for the coordinator
 void link_freeze(struct link *l, p2_ns until);             // bytes are only late
 void link_tamper(struct link *l);                          // a record is sent a second time
 void link_abandon(struct link *l);                         // its node is no more: nobody is told at the near end
@@ -137,8 +138,10 @@ void coord_drain_node(void);
 void coord_wake(void);
 void coord_probe(void);                // every invariant, now
 void coord_check_tasks(uint32_t from); // none forgotten; those before `from` have ended
+void coord_check_empty(void);          // no client, no task, no byte spoken for
 bool coord_is_idle(void);              // drained
 void coord_numbers(struct p2_msg_status *out);
+bool coord_has_blob(uint32_t number); // as a whole, on its disk
 
 void peers_create(void);
 void peers_destroy(void);

@@ -111,6 +111,7 @@ static void take_down(void) {
     SIM_CHECK(links_live() == 0, "%u links are left", links_live());
     SIM_CHECK(sim.coord_pool.bytes_live == 0, "%llu bytes are left with the coordinator",
               (unsigned long long)sim.coord_pool.bytes_live);
+    coord_check_empty();
     coord_probe();
     coord_destroy_node();
     links_deinit();

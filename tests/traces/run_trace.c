@@ -18,10 +18,12 @@
 
 struct name {
     char text[NAME_BYTES];
-    p2_handle conn;    // of a client or peer
-    struct p2_id id;   // of a task or peer
-    uint32_t stream;   // of a task at its client
-    struct p2_msg job; // a task's latest TASK_ASSIGN
+    p2_handle conn;       // of a client or peer
+    struct p2_id id;      // of a task or peer
+    struct p2_id session; // of a client
+    uint32_t stream;      // of a task at its client
+    struct p2_msg job;    // a task's latest TASK_ASSIGN
+    uint64_t size;        // of a blob
 };
 
 struct story {
@@ -151,6 +153,17 @@ static void say_answer(const struct p2_msg_can_meet_answer *a) {
     if (a->sentence.n) p2_strbuf_printf(&st.said, " text=\"%.*s\"", (int)a->sentence.n, a->sentence.p);
 }
 
+// A blob's number is its name's place in the list.
+static struct p2_digest digest_of(const struct name *n) { return rig_digest((uint64_t)(n - st.names) + 1); }
+
+static const char *blob_name(const struct p2_digest *digest) {
+    for (unsigned i = 0; i < st.count; i++) {
+        const struct p2_digest d = digest_of(&st.names[i]);
+        if (st.names[i].size && p2_digest_equal(&d, digest)) return st.names[i].text;
+    }
+    return "?";
+}
+
 static void say_detail(const struct p2_msg *m) {
     const struct p2_id *id = NULL;
     uint64_t attempt = 0, bytes = 0;
@@ -185,6 +198,10 @@ static void say_detail(const struct p2_msg *m) {
     case P2_MSG_RESEND:
         id = &m->u.resend.id;
         attempt = m->u.resend.attempt;
+        if (m->u.resend.offset) p2_strbuf_printf(&st.said, " from=%llu", (unsigned long long)m->u.resend.offset);
+        break;
+    case P2_MSG_GAMER_REGISTERED:
+        if (m->u.gamer_registered.resumed) p2_strbuf_printf(&st.said, " resumed");
         break;
     case P2_MSG_TASK_TIMEOUT: id = &m->u.timeout.id; break;
     case P2_MSG_TASK_ENDED:
@@ -192,6 +209,17 @@ static void say_detail(const struct p2_msg *m) {
         p2_strbuf_printf(&st.said, " code=%s", p2_err_name(m->u.ended.code));
         break;
     case P2_MSG_CAN_MEET_ANSWER: say_answer(&m->u.can_meet_answer); break;
+    case P2_MSG_BLOB_HAVE:
+        p2_strbuf_printf(&st.said, " %s%s", m->u.blob_have.gone ? "gone " : "", blob_name(m->u.blob_have.digests));
+        break;
+    case P2_MSG_BLOB_WANT:
+        p2_strbuf_printf(&st.said, " %s from=%llu", blob_name(&m->u.blob_want.digest),
+                         (unsigned long long)m->u.blob_want.offset);
+        break;
+    case P2_MSG_BLOB_PUT:
+        p2_strbuf_printf(&st.said, " %s from=%llu", blob_name(&m->u.blob_put.digest),
+                         (unsigned long long)m->u.blob_put.offset);
+        break;
     case P2_MSG_WINDOW: p2_strbuf_printf(&st.said, " limit=%llu", (unsigned long long)m->u.window.limit); break;
     case P2_MSG_ERROR: p2_strbuf_printf(&st.said, " code=%s", p2_err_name(m->u.error.code)); break;
     default: break;
@@ -238,9 +266,28 @@ static struct name *connect_as(unsigned word, enum p2_role role) {
 }
 
 static void on_client(void) {
+    bool sessions = strcmp(option("sessions", "no"), "yes") == 0;
+    const char *again = option("again", NULL);
+    if (sessions || again) st.rig.features |= P2_FEATURE_SESSIONS;
     struct name *n = connect_as(1, P2_ROLE_CLIENT);
+    st.rig.features &= ~P2_FEATURE_SESSIONS;
+    n->session = session_find(st.rig.c, n->conn)->id;
     struct p2_msg m = {.kind = P2_MSG_GAMER_REGISTER};
+    if (again && find_name(again)) n->session = m.u.gamer_register.session = find_name(again)->session;
     rig_msg(&st.rig, n->conn, &m);
+}
+
+static void on_resume(void) {
+    struct name *task = named(2);
+    task->stream = ++st.streams;
+    struct p2_msg m = {.kind = P2_MSG_TASK_RESUME, .stream = task->stream, .u.resume.id = task->id};
+    rig_msg(&st.rig, named(1)->conn, &m);
+}
+
+static void on_ack(void) {
+    const struct name *task = named(2);
+    struct p2_msg m = {.kind = P2_MSG_RESULT_ACK, .stream = task->stream, .u.ack.attempt = task->job.u.assign.attempt};
+    rig_msg(&st.rig, named(1)->conn, &m);
 }
 
 static void register_named(p2_handle conn) {
@@ -282,16 +329,64 @@ static void on_submit(void) {
     struct name *client = named(1), *task = new_name(2);
     task->id = rig_id(0x7000 + st.count);
     task->stream = ++st.streams;
-    struct p2_param params[2];
+    struct p2_param params[3];
     read_params(params);
+    params[2] = (struct p2_param){.name = p2_str("result"), .kind = P2_PARAM_INT, .count = 1};
     struct p2_msg m = rig_submit_msg(0x7000 + st.count, task->stream, number("size", 100));
     m.u.submit.type = p2_str(option("type", "alpha"));
-    m.u.submit.params = (struct p2_params){params, 2};
+    params[2].value.ints[0] = (int64_t)number("result", number("size", 100));
+    m.u.submit.params = (struct p2_params){params, 3};
     m.u.submit.series = (uint32_t)number("series", 0);
     m.u.submit.refresh = strcmp(option("refresh", "no"), "yes") == 0;
     m.u.submit.deadline_ns = duration(option("deadline", "10s"));
+    const char *blob = option("blob", NULL);
+    const struct p2_digest digest = blob && find_name(blob) ? digest_of(find_name(blob)) : rig_digest(999);
+    if (blob) m.u.submit.blobs = &digest;
+    m.u.submit.blob_count = blob != NULL;
     if (!p2_class_parse(option("class", "realtime"), &m.u.submit.class_)) give_up("no such class", option("class", ""));
     rig_send_submit(&st.rig, client->conn, &m);
+}
+
+// ---- blobs --------------------------------------------------------------------------------------------------------------
+
+static struct name *the_blob(unsigned word) {
+    struct name *n = word < st.word_count ? find_name(st.words[word]) : NULL;
+    if (!n) n = new_name(word);
+    if (!n->size) n->size = number("size", 256 << 10);
+    return n;
+}
+
+static uint64_t blob_number(const struct name *n) { return (uint64_t)(n - st.names) + 1; }
+
+static void on_offer(void) {
+    const struct name *blob = the_blob(2), *client = named(1);
+    find_name(st.words[2])->stream = ++st.streams;
+    rig_put(&st.rig, client->conn, st.streams, blob_number(blob), blob->size);
+}
+
+static void on_bring(void) {
+    const struct name *blob = the_blob(2), *client = named(1);
+    uint64_t to = number("to", blob->size);
+    for (uint64_t at = number("from", 0); at < to; at += P2_RECORD_PAYLOAD_MAX) {
+        uint64_t left = to - at;
+        rig_chunk(&st.rig, client->conn, blob->stream, 1, at,
+                  left < P2_RECORD_PAYLOAD_MAX ? (uint32_t)left : P2_RECORD_PAYLOAD_MAX);
+    }
+}
+
+static void on_want(void) { rig_want(&st.rig, named(1)->conn, blob_number(the_blob(2)), number("from", 0)); }
+
+static void on_have(void) {
+    rig_have(&st.rig, named(1)->conn, blob_number(the_blob(2)), strcmp(option("gone", "no"), "yes") == 0);
+}
+
+static void on_flip(void) {
+    const struct p2_digest digest = digest_of(the_blob(1));
+    struct rig_file *f = rig_file(&st.rig, &digest);
+    if (!f) give_up("no such file", st.words[1]);
+    f->wrong = true;
+    struct blob *b = blob_here(st.rig.c, &digest);
+    if (b) b->entry.proved = false; // as after a start
 }
 
 static bool is_peer(const struct name *n) { return !p2_id_is_zero(&n->id); }
@@ -377,11 +472,13 @@ static void play(char *line) {
     static const struct {
         const char *word;
         void (*on)(void);
-    } events[] = {{"client", on_client}, {"peer", on_peer},        {"register", on_register}, {"submit", on_submit},
-                  {"chunk", on_chunk},   {"window", on_window},    {"result", on_result},     {"fail", on_fail},
-                  {"cancel", on_cancel}, {"gone", on_gone},        {"beat", on_beat},         {"stall", on_stall},
-                  {"wait", on_wait},     {"drain", on_drain},      {"bye", on_bye},           {"ask", on_ask},
-                  {"learn", on_learn},   {"recalled", on_recalled}};
+    } events[] = {{"client", on_client}, {"peer", on_peer},     {"register", on_register}, {"submit", on_submit},
+                  {"chunk", on_chunk},   {"window", on_window}, {"result", on_result},     {"fail", on_fail},
+                  {"cancel", on_cancel}, {"gone", on_gone},     {"beat", on_beat},         {"stall", on_stall},
+                  {"wait", on_wait},     {"drain", on_drain},   {"bye", on_bye},           {"ask", on_ask},
+                  {"learn", on_learn},   {"resume", on_resume}, {"ack", on_ack},           {"recalled", on_recalled},
+                  {"offer", on_offer},   {"bring", on_bring},   {"want", on_want},         {"have", on_have},
+                  {"flip", on_flip}};
     st.word_count = 0;
     for (char *word = strtok_r(line, " ", &line); word && st.word_count < 16; word = strtok_r(NULL, " ", &line)) {
         st.words[st.word_count++] = word;

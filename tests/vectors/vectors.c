@@ -142,7 +142,7 @@ static int check_all(const char *dir) {
     }
     if (d) closedir(d);
     for (unsigned kind = 1; kind < P2_MSG_KINDS; kind++) {
-        if (kinds & UINT64_C(1) << kind) continue;
+        if (kinds & UINT64_C(1) << kind || strcmp(p2_msg_name((enum p2_msg_kind)kind), "Unknown") == 0) continue;
         fprintf(stderr, "%s has no vector\n", p2_msg_name((enum p2_msg_kind)kind));
         wrong++;
     }

@@ -38,6 +38,7 @@ enum {
     P2C2R_ETIMEOUT = -5,     // a _wait ran out of time; the ticket lives on
     P2C2R_ENOTFOUND = -6,    // no such ticket (ended and released, or never given)
     P2C2R_ECLOSED = -7,
+    P2C2R_EREFUSED = -8, // the coordinator does not take it: p2c2r_last_error
 };
 
 // How a ticket ended.
@@ -48,7 +49,7 @@ enum {
     P2C2R_FAILED = 3,    // accepted, tried, not computed
     P2C2R_EXPIRED = 4,   // its deadline passed
     P2C2R_CANCELLED = 5, // on your request
-    P2C2R_LOST = 6,      // the connection ended first: it may or may not have been computed
+    P2C2R_LOST = 6,      // the connection ended and did not come back in time: it may or may not have been computed
 };
 
 // Priority class.
@@ -60,7 +61,9 @@ typedef struct p2c2r_options {
     const char *coordinator;    // "ws://host:port"; default ws://127.0.0.1:8765. Copied.
     uint32_t tasks_max;         // tickets open at once; default 4096
     uint64_t payload_bytes_max; // of payloads held for open tickets; default 256 MiB
-    int64_t connect_timeout_ms; // tickets are LOST when no coordinator answers that long; default 10,000
+    // Tickets are LOST when no coordinator answers that long; default 10,000, and for those that were sent before the
+    // connection was lost as long as the coordinator keeps them (30 s unless set otherwise there).
+    int64_t connect_timeout_ms;
     // For a game to test itself: every message from the coordinator is held back so long, and such a share of
     // submissions never leaves (they end EXPIRED). 0: none.
     int64_t fake_lag_ms;
@@ -82,6 +85,11 @@ typedef enum p2c2r_cache {
     P2C2R_CACHE_PRIVATE = 4, // known to and remembered for this connection only
 } p2c2r_cache;
 
+// The SHA-256 by which a blob is known: what many tasks need (a scene, a model, a world), or what is larger than a payload.
+typedef struct p2c2r_digest {
+    uint8_t bytes[32];
+} p2c2r_digest;
+
 typedef struct p2c2r_task {
     size_t size;
     const char *type; // "upscale", "echo", ...
@@ -97,6 +105,8 @@ typedef struct p2c2r_task {
     // Results of deterministic types are remembered by the coordinator, and identical tasks share one run.
     uint32_t cache;  // bits of p2c2r_cache; default 0
     uint32_t series; // frames of one stream: when room is short a newer one takes an older one's place; default 0: none
+    const p2c2r_digest *blobs; // it refers to, in the order its type knows them; at most 16. Copied
+    uint32_t blob_count;       // one the coordinator has not got: REFUSED, BlobMissing
 } p2c2r_task;
 
 typedef struct p2c2r_result {
@@ -171,6 +181,13 @@ P2C2R_API p2c2r_status p2c2r_can_meet(p2c2r_client *client, const p2c2r_task *ta
 P2C2R_API p2c2r_status p2c2r_answer(p2c2r_client *client, p2c2r_question question, p2c2r_forecast *out);
 // Both, and connecting before. Waits at most timeout_us.
 P2C2R_API p2c2r_status p2c2r_can_meet_wait(p2c2r_client *client, const p2c2r_task *task, p2c2r_forecast *out,
+                                           int64_t timeout_us);
+
+// Brings the coordinator a blob, if it has not got it: P2C2R_OK, and tasks can refer to *digest (which is set in any case;
+// may be NULL). One that was interrupted goes on where it was, also by a later call or another client. `bytes` are read
+// meanwhile, also from a mapped file; 1 byte at least. P2C2R_EREFUSED: too large, no room, or the coordinator keeps none.
+// P2C2R_ETIMEOUT, P2C2R_EUNREACHABLE, P2C2R_ECLOSED. Other tickets go on meanwhile; their results stay for poll.
+P2C2R_API p2c2r_status p2c2r_blob_put_wait(p2c2r_client *client, const void *bytes, uint64_t size, p2c2r_digest *digest,
                                            int64_t timeout_us);
 
 // What tasks asked for and nobody there could do.

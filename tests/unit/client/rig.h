@@ -28,9 +28,10 @@ static inline void rig_open(struct rig *r, uint64_t seed) {
     *r = (struct rig){.now = P2_SEC, .room = ROOM};
     struct session_config config = {.tasks_max = RIG_TASKS,
                                     .connect_timeout_ns = 3 * P2_SEC,
+                                    .lost_timeout_ns = P2_NEVER,
                                     .seed = seed,
                                     .agent = "test",
-                                    .features = P2_FEATURE_ZSTD};
+                                    .features = P2_FEATURE_ZSTD | P2_FEATURE_SESSIONS};
     p2_blob_pool_init(&r->pool, UINT64_MAX, 0);
     r->s = p2_session_create(&config);
     assert_non_null(r->s);

@@ -17,7 +17,7 @@ struct shadow {
     uint32_t stream[RIG_TASKS];     // as seen in its SUBMIT; 0: not sent
     uint32_t attempt[RIG_TASKS];    // of the result being sent
     uint64_t have[RIG_TASKS], size[RIG_TASKS];
-    uint64_t submitted, ended, done;
+    uint64_t submitted, ended, done, resumed;
     uint64_t asked, answered, last_answer; // questions are answered in order but for those that could not be asked
     uint32_t connections;
 };
@@ -58,8 +58,10 @@ static void watch(struct shadow *w) {
             w->have[slot] += a->u.store.raw_size;
             assert_true(w->have[slot] <= w->size[slot]);
         }
-        if (a->kind == SESSION_DO_SEND && a->u.send.msg.kind == P2_MSG_TASK_SUBMIT) {
-            slot = (uint32_t)a->u.send.ticket;
+        bool resumes = a->kind == SESSION_DO_SEND && a->u.send.msg.kind == P2_MSG_TASK_RESUME;
+        w->resumed += resumes;
+        if (resumes || (a->kind == SESSION_DO_SEND && a->u.send.msg.kind == P2_MSG_TASK_SUBMIT)) {
+            slot = resumes ? a->u.send.msg.u.resume.id.b[0] : (uint32_t)a->u.send.ticket; // as id_of makes it
             w->stream[slot] = a->u.send.msg.stream;
             w->attempt[slot] = 0;
         }
@@ -86,11 +88,13 @@ static struct p2_msg word(struct shadow *w, uint32_t slot, struct p2_slice part)
     uint32_t stream = w->stream[slot], attempt = w->attempt[slot];
     switch (below(w, 12)) {
     case 0: return accepted_msg(stream, t);
-    case 1: return ended_msg(stream, t, (enum p2_err)(20 + below(w, 25)));
+    case 1: return ended_msg(stream, t, (enum p2_err)(20 + below(w, 25))); // UnknownTask among them
     case 2: return (struct p2_msg){.kind = P2_MSG_TASK_TIMEOUT, .stream = stream, .u.timeout.id = id_of(t)};
     case 3:
         return (struct p2_msg){
-            .kind = P2_MSG_RESEND, .stream = stream, .u.resend = {id_of(t), (uint32_t)below(w, 5), below(w, 500000)}};
+            .kind = P2_MSG_RESEND,
+            .stream = stream,
+            .u.resend = {id_of(t), (uint32_t)below(w, 5), below(w, 500000), below(w, 4) ? 0 : below(w, 1000)}};
     case 4:
     case 5:
     case 6:
@@ -128,12 +132,16 @@ static void ask(struct shadow *w) {
 static void connect(struct shadow *w) {
     rig_step(&w->rig, (struct session_event){.kind = SESSION_OPENED});
     watch(w);
-    rig_msg(&w->rig, hello_msg(below(w, 20) ? 1 : 2));
+    struct p2_msg hello = hello_msg(below(w, 20) ? 1 : 2);
+    if (below(w, 4)) hello.u.hello.features |= P2_FEATURE_SESSIONS;
+    rig_msg(&w->rig, hello);
     watch(w);
     if (p2_session_link(w->rig.s) != LINK_GREETING) return;
     rig_msg(&w->rig, (struct p2_msg){.kind = P2_MSG_GAMER_REGISTERED,
                                      .u.gamer_registered = {.tasks_in_flight_max = 1 + (uint32_t)below(w, 10),
-                                                            .payload_bytes_max = below(w, 1000000)}});
+                                                            .payload_bytes_max = below(w, 1000000),
+                                                            .resumed = below(w, 3) > 0,
+                                                            .resume_grace_ns = (p2_ns)below(w, 3) * P2_SEC}});
     w->connections++;
 }
 
@@ -173,7 +181,7 @@ static void one(struct shadow *w) {
         rig_tick(r, 0);
 }
 
-static uint64_t converse(uint64_t seed) {
+static uint64_t converse(uint64_t seed, uint64_t *resumed) {
     struct shadow w = {0};
     rig_open(&w.rig, seed);
     p2_rng_init(&w.rng, seed);
@@ -188,21 +196,24 @@ static uint64_t converse(uint64_t seed) {
     assert_int_equal(p2_session_open(w.rig.s), 0);
     assert_true(w.connections > 3);
     rig_shut(&w.rig);
+    *resumed += w.resumed;
     return w.done;
 }
 
 static void every_ticket_ends_exactly_once(void **state) {
     (void)state;
     const char *given = getenv("P2C2R_TEST_SEED");
+    uint64_t resumed = 0;
     if (given) {
-        converse(strtoull(given, NULL, 10));
+        converse(strtoull(given, NULL, 10), &resumed);
         return;
     }
     uint64_t done = 0;
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         fprintf(stderr, seed == SEEDS ? "seed %llu\n" : "seed %llu\r", (unsigned long long)seed);
-        done += converse(seed);
+        done += converse(seed, &resumed);
     }
+    assert_true(resumed > 100);
     assert_true(done > 100); // the conversations reach the end worth reaching
 }
 

@@ -28,10 +28,15 @@ static const struct p2_task_type alpha = {.name = "alpha",
                                           .aliases = alpha_aliases,
                                           .version = 1,
                                           .payload_bytes_max = P2_TASK_PAYLOAD_MAX,
+                                          .blobs_max = 4,
                                           .prepare = prepare};
 static const struct p2_task_type beta = {.name = "beta", .version = 3, .payload_bytes_max = 1000, .prepare = prepare};
-static const struct p2_task_type same = {
-    .name = "same", .version = 2, .payload_bytes_max = P2_TASK_PAYLOAD_MAX, .deterministic = true, .prepare = prepare};
+static const struct p2_task_type same = {.name = "same",
+                                         .version = 2,
+                                         .payload_bytes_max = P2_TASK_PAYLOAD_MAX,
+                                         .blobs_max = 4,
+                                         .deterministic = true,
+                                         .prepare = prepare};
 const struct p2_task_type *const rig_types[3] = {&alpha, &beta, &same};
 
 // ---- life -----------------------------------------------------------------------------------------------------------
@@ -46,6 +51,11 @@ struct coord_limits rig_limits(void) {
     l.recent_max = 64;
     l.offers_max = 32;
     l.payload_budget_bytes = UINT64_C(32) << 20;
+    l.blobs_max = 32;
+    l.blob_uploads_max = 16;
+    l.blob_holdings_max = 32;
+    l.blob_bytes_max = UINT64_C(8) << 20;
+    l.blob_budget_bytes = UINT64_C(16) << 20;
     return l;
 }
 
@@ -53,6 +63,7 @@ void rig_init(struct rig *r, const struct coord_limits *limits) {
     struct coord_config config = {
         .limits = limits ? *limits : rig_limits(), .types = rig_types, .type_count = 3, .seed = 7, .pool = &r->pool};
     *r = (struct rig){.now = 1000 * P2_SEC, .next_conn = 0x100000001, .room = UINT64_C(1) << 20, .run_ns = 5 * P2_MS};
+    r->features = ~P2_FEATURE_SESSIONS;
     p2_blob_pool_init(&r->pool, UINT64_C(1) << 30, 0);
     r->c = coord_create(&config, r->now);
     assert_non_null(r->c);
@@ -69,13 +80,18 @@ void rig_deinit(struct rig *r) {
     assert_int_equal(r->c->sessions.live, 0);
     assert_int_equal(r->c->offers.live, 0);
     assert_int_equal(r->c->reserved_bytes, 0);
+    assert_int_equal(r->c->blobs.fetches.live + r->c->blobs.holdings.live, 0);
+    rig_store_drop(r);
     assert_int_equal(r->pool.bytes_live, 0);
     coord_destroy(&r->c);
     coord_actions_deinit(&r->out);
     p2_blob_pool_deinit(&r->pool);
 }
 
-void rig_forget(struct rig *r) { coord_actions_clear(&r->out); }
+void rig_forget(struct rig *r) {
+    coord_actions_clear(&r->out);
+    r->store.seen = 0;
+}
 
 // ---- events ---------------------------------------------------------------------------------------------------------
 
@@ -135,6 +151,7 @@ void rig_hash(struct rig *r) { tell_keys(r, true); }
 void rig_step(struct rig *r, struct coord_event *ev) {
     step_once(r, ev);
     tell_keys(r, !r->slow_hash);
+    rig_store_look(r);
 }
 
 void rig_msg(struct rig *r, p2_handle conn, const struct p2_msg *m) {
@@ -191,7 +208,7 @@ void rig_hello(struct rig *r, p2_handle conn, enum p2_role role) {
     m.u.hello = (struct p2_msg_hello){.magic = P2_PROTOCOL_MAGIC,
                                       .version_min = 1,
                                       .version_max = 4,
-                                      .features = ~UINT64_C(0),
+                                      .features = r->features,
                                       .role = role,
                                       .agent = p2_str("test")};
     rig_msg(r, conn, &m);
@@ -291,6 +308,32 @@ void rig_chunk(struct rig *r, p2_handle conn, uint32_t stream, uint32_t attempt,
     m.u.chunk.payload = rig_bytes(r, size, offset);
     rig_msg(r, conn, &m);
     p2_blob_unref(m.u.chunk.payload.blob);
+}
+
+void rig_put(struct rig *r, p2_handle client, uint32_t stream, uint64_t blob, uint64_t size) {
+    struct p2_msg m = {.kind = P2_MSG_BLOB_PUT, .stream = stream};
+    m.u.blob_put = (struct p2_msg_blob_put){.digest = rig_digest(blob), .payload_size = size};
+    rig_msg(r, client, &m);
+}
+
+void rig_bring(struct rig *r, p2_handle client, uint32_t stream, uint64_t blob, uint64_t size) {
+    rig_put(r, client, stream, blob, size);
+    for (uint64_t at = 0; at < size; at += P2_RECORD_PAYLOAD_MAX) {
+        uint64_t left = size - at;
+        rig_chunk(r, client, stream, 1, at, left < P2_RECORD_PAYLOAD_MAX ? (uint32_t)left : P2_RECORD_PAYLOAD_MAX);
+    }
+}
+
+void rig_want(struct rig *r, p2_handle peer, uint64_t blob, uint64_t offset) {
+    struct p2_msg m = {.kind = P2_MSG_BLOB_WANT};
+    m.u.blob_want = (struct p2_msg_blob_want){.digest = rig_digest(blob), .offset = offset};
+    rig_msg(r, peer, &m);
+}
+
+void rig_have(struct rig *r, p2_handle peer, uint64_t blob, bool gone) {
+    const struct p2_digest digest = rig_digest(blob);
+    struct p2_msg m = {.kind = P2_MSG_BLOB_HAVE, .u.blob_have = {&digest, 1, gone}};
+    rig_msg(r, peer, &m);
 }
 
 void rig_cancel(struct rig *r, p2_handle client, uint32_t stream, uint64_t id) {

@@ -12,6 +12,7 @@
 
 #include "coordinator/core/state.h"
 #include "os/os.h"
+#include "rig_store.h"
 
 #define RIG_HASHES 256
 
@@ -23,6 +24,7 @@ struct rig {
     p2_handle next_conn;
     uint64_t next_id;
     uint64_t room;         // of connections opened from now on
+    uint64_t features;     // offered by who says HELLO from now on; at first all but sessions
     struct p2_id instance; // of peers that register from now on
     p2_ns run_ns;          // what results say the job took
     bool slow_hash;        // digests that need not be there at once wait for rig_hash
@@ -32,6 +34,7 @@ struct rig {
         bool ready;
         struct p2_digest key;
     } hashes[RIG_HASHES];
+    struct rig_store store;
 };
 
 // Types of the bench, whose cost is what the parameters say: memory (device bytes), result (bytes at most), units.
@@ -67,6 +70,11 @@ bool rig_bytes_right(const struct p2_slice *s, uint64_t offset);
 
 // An alpha task with `size` bytes of payload, as many of them in the first record as fit.
 struct p2_msg rig_submit_msg(uint64_t id, uint32_t stream, uint64_t size);
+// Blobs have numbers. An upload is offered on a stream; its bytes follow by rig_chunk with attempt 1.
+void rig_put(struct rig *r, p2_handle client, uint32_t stream, uint64_t blob, uint64_t size);
+void rig_bring(struct rig *r, p2_handle client, uint32_t stream, uint64_t blob, uint64_t size); // all of it
+void rig_want(struct rig *r, p2_handle peer, uint64_t blob, uint64_t offset);
+void rig_have(struct rig *r, p2_handle peer, uint64_t blob, bool gone);
 void rig_submit(struct rig *r, p2_handle client, uint32_t stream, uint64_t id, uint64_t size);
 void rig_send_submit(struct rig *r, p2_handle client, struct p2_msg *m); // lays the first bytes and sends
 void rig_chunk(struct rig *r, p2_handle conn, uint32_t stream, uint32_t attempt, uint64_t offset, uint32_t size);

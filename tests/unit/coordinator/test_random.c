@@ -41,6 +41,8 @@ struct line { // a task to its client, a job to its peer
 struct actor {
     p2_handle conn; // 0: away
     bool is_peer, naughty, room_asked;
+    bool sessions, resumed; // it keeps its session; the last registration found it
+    struct p2_id token;
     p2_ns beat_ns;
     uint32_t stream_next;
     struct lane lanes[1 + P2_CLASSES];
@@ -51,7 +53,7 @@ struct world {
     struct rig rig;
     struct p2_rng rng;
     struct actor actors[ACTORS];
-    uint64_t ids, accepted, ended, hits, joined;
+    uint64_t ids, accepted, ended, hits, joined, resumed;
     bool open[4096], was_open[4096]; // by task number: accepted and not ended; ever accepted
     bool closing;                    // no new work
 };
@@ -89,9 +91,22 @@ static struct line *free_line(struct actor *a) {
 }
 
 static void leave(struct actor *a) {
-    bool is_peer = a->is_peer;
+    bool is_peer = a->is_peer, sessions = a->sessions;
     memset(a, 0, sizeof *a);
     a->is_peer = is_peer;
+    a->sessions = sessions;
+}
+
+// Its connection is lost, its session and its tasks are not.
+static void lose(struct actor *a) {
+    struct actor was = *a;
+    leave(a);
+    if (!was.sessions || was.naughty) return;
+    a->token = was.token;
+    for (unsigned i = 0; i < STREAMS; i++) {
+        const struct line *l = &was.lines[i];
+        if (l->used) a->lines[i] = (struct line){.used = true, .id = l->id, .out_size = l->out_size};
+    }
 }
 
 // ---- what the core says -----------------------------------------------------------------------------------------------
@@ -125,6 +140,11 @@ static void post(struct actor *a, unsigned lane_number, const struct p2_msg *m) 
     case P2_MSG_RESEND:
         mail.attempt = m->u.resend.attempt;
         mail.limit = m->u.resend.limit;
+        mail.offset = m->u.resend.offset;
+        break;
+    case P2_MSG_GAMER_REGISTERED:
+        a->token = m->u.gamer_registered.session;
+        a->resumed = m->u.gamer_registered.resumed;
         break;
     case P2_MSG_TASK_ENDED: mail.id = m->u.ended.id; break;
     case P2_MSG_TASK_TIMEOUT: mail.id = m->u.timeout.id; break;
@@ -205,7 +225,10 @@ static void receive(struct actor *a, struct line *l, const struct mail *m) {
     l->in_have += m->raw_size;
     assert_true(l->in_have <= l->in_size && l->in_have <= l->in_granted);
     if (l->in_have == l->in_size) {
-        if (!a->is_peer) l->used = false; // the task is done
+        if (a->is_peer) return;
+        l->used = false; // the task is done
+        struct p2_msg ack = {.kind = P2_MSG_RESULT_ACK, .stream = l->stream, .u.ack.attempt = l->in_attempt};
+        if (a->sessions && chance(80)) say(a, &ack);
     }
 }
 
@@ -293,7 +316,7 @@ static void client_hears(struct actor *a, const struct mail *m) {
     case P2_MSG_RESEND:
         assert_true(m->attempt > l->attempt);
         l->attempt = m->attempt;
-        l->out_sent = 0;
+        l->out_sent = m->offset;
         l->out_limit = m->limit;
         break;
     default: break;
@@ -437,19 +460,35 @@ static void come(struct actor *a) {
     w.rig.room = chance(50) ? 1u << 20 : 70000 + below(100000);
     a->conn = w.rig.next_conn;
     a->conn = rig_open(&w.rig);
+    w.rig.features = a->sessions ? ~UINT64_C(0) : ~P2_FEATURE_SESSIONS;
     rig_hello(&w.rig, a->conn, a->is_peer ? P2_ROLE_PEER : P2_ROLE_CLIENT);
     listen_to_core();
     a->beat_ns = w.rig.now;
-    struct p2_msg m = {.kind = P2_MSG_GAMER_REGISTER};
+    struct p2_msg m = {.kind = P2_MSG_GAMER_REGISTER, .u.gamer_register.session = a->token};
     if (a->is_peer)
         register_anew(a);
     else
         say(a, &m);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (!a->lines[i].used || a->lines[i].stream) continue;
+        a->lines[i].used = a->resumed;
+        a->lines[i].stream = ++a->stream_next;
+        struct p2_msg again = {.kind = P2_MSG_TASK_RESUME, .stream = a->lines[i].stream, .u.resume.id = a->lines[i].id};
+        w.resumed += a->resumed;
+        if (a->resumed && chance(90))
+            say(a, &again);
+        else
+            a->lines[i].used = false; // not wanted any more
+    }
 }
 
 static void go(struct actor *a) {
     p2_handle conn = a->conn;
-    leave(a);
+    lose(a);
+    if (a->sessions && chance(30)) {
+        come(a); // the old connection is half-open: it is closed for this one
+        return;
+    }
     rig_close(&w.rig, conn);
     listen_to_core();
 }
@@ -525,6 +564,7 @@ static void run_seed(uint64_t seed) {
     l.cancel_linger_ns = (p2_ns)(1 + below(500)) * P2_MS;
     l.no_peer_grace_ns = (p2_ns)below(400) * P2_MS;
     l.jobs_per_peer_max = 5;
+    l.resume_grace_ns = (p2_ns)(1 + below(2000)) * P2_MS;
     l.queue_per_class_max = 5 + below(40);
     l.tasks_per_client_max = 10 + below(20);
     l.client_tasks_per_s = chance(30) ? 20 + below(200) : 0;
@@ -541,7 +581,10 @@ static void run_seed(uint64_t seed) {
     l.cache_ttl_ns = (p2_ns)(1 + below(4000)) * P2_MS;
     rig_init(&w.rig, &l);
     w.rig.slow_hash = chance(50);
-    for (unsigned i = 0; i < ACTORS; i++) w.actors[i].is_peer = i >= CLIENTS;
+    for (unsigned i = 0; i < ACTORS; i++) {
+        w.actors[i].is_peer = i >= CLIENTS;
+        w.actors[i].sessions = i < CLIENTS && chance(60);
+    }
     // Tasks are known to be quick, so that many get a second run.
     for (unsigned i = chance(50) ? 200 : 0; i; i--) estimate_add(w.rig.c, i % 2, 0, P2_MS);
     for (unsigned i = 0; i < ITERATIONS; i++) iterate();
@@ -558,7 +601,7 @@ static void run_seed(uint64_t seed) {
     for (unsigned i = 0; i < CLIENTS; i++) {
         struct actor *a = &w.actors[i];
         for (unsigned n = 0; n < 10 * MAILS && a->conn; n++) read_mail(a);
-        for (unsigned n = 0; n < STREAMS; n++) assert_false(a->lines[n].used);
+        for (unsigned n = 0; n < STREAMS; n++) assert_false(a->conn && a->lines[n].used);
     }
     struct p2_msg_status status;
     coord_status(w.rig.c, &status);
@@ -570,17 +613,19 @@ static void test_seeds(void **state) {
     (void)state;
     const char *one = getenv("P2C2R_TEST_SEED"), *many = getenv("P2C2R_TEST_SEEDS");
     uint64_t first = one ? strtoull(one, NULL, 0) : 1, count = one ? 1 : many ? strtoull(many, NULL, 0) : SEEDS;
-    uint64_t accepted = 0, hits = 0, joined = 0;
+    uint64_t accepted = 0, hits = 0, joined = 0, resumed = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
         print_message("seed %llu\r", (unsigned long long)seed);
         run_seed(seed);
         accepted += w.accepted;
+        resumed += w.resumed;
         hits += w.hits;
         joined += w.joined;
     }
     print_message("%llu seeds, %llu tasks accepted, %llu answered by the cache, %llu joined\n",
                   (unsigned long long)count, (unsigned long long)accepted, (unsigned long long)hits,
                   (unsigned long long)joined);
+    assert_true(count < 100 || resumed > count);
     assert_true(accepted > count && (one || (hits > count / 10 && joined > count / 10))); // the worlds do something
 }
 

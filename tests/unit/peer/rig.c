@@ -23,8 +23,12 @@ static enum p2_err prepare(const struct p2_params *params, uint64_t payload_size
 }
 
 static const char *const aliases[] = {"flop", NULL};
-static const struct p2_task_type flip = {
-    .name = "flip", .aliases = aliases, .version = 3, .payload_bytes_max = RIG_PAYLOAD_MAX, .prepare = prepare};
+static const struct p2_task_type flip = {.name = "flip",
+                                         .aliases = aliases,
+                                         .version = 3,
+                                         .payload_bytes_max = RIG_PAYLOAD_MAX,
+                                         .blobs_max = 4,
+                                         .prepare = prepare};
 static const struct p2_task_type other = {
     .name = "other", .version = 1, .payload_bytes_max = RIG_PAYLOAD_MAX, .prepare = prepare};
 const struct p2_task_type *const rig_types[2] = {&flip, &other};

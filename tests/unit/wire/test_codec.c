@@ -56,7 +56,7 @@ static void headers_are_what_protobuf_c_packs(void **state) {
 static void every_kind_has_a_sample(void **state) {
     (void)state;
     for (unsigned kind = 1; kind < P2_MSG_KINDS; kind++) {
-        unsigned found = 0;
+        unsigned found = !p2_wire_kind(kind);
         for (unsigned i = 0; i < sample_count; i++) found += (unsigned)samples[i].msg.kind == kind;
         assert_true(found > 0);
     }
@@ -121,7 +121,9 @@ static void check_table(const struct wire_table *t) {
 
 static void tables_agree_with_the_proto(void **state) {
     (void)state;
-    for (unsigned kind = 1; kind < P2_MSG_KINDS; kind++) check_table(p2_wire_kind(kind)->table);
+    for (unsigned kind = 1; kind < P2_MSG_KINDS; kind++) {
+        if (p2_wire_kind(kind)) check_table(p2_wire_kind(kind)->table);
+    }
 }
 
 static void encoding_into_too_little_room_gives_nothing(void **state) {

@@ -165,7 +165,7 @@ static void counts_are_limited(void **state) {
     for (unsigned i = 0; i < P2_DIGESTS_MAX; i++) add_field(&b, 1, digest, sizeof digest);
     assert_int_equal(try(t, P2_MSG_BLOB_HAVE), P2_OK);
     add_field(&b, 1, digest, sizeof digest);
-    assert_int_equal(try(t, P2_MSG_BLOB_WANT), P2_ERR_BAD_MESSAGE);
+    assert_int_equal(try(t, P2_MSG_BLOB_HAVE), P2_ERR_BAD_MESSAGE);
 }
 
 static void packed_and_unpacked_numbers_count_alike(void **state) {

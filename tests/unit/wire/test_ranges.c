@@ -153,7 +153,7 @@ static void compressed_payloads_say_their_size(void **state) {
                      P2_ERR_BAD_MESSAGE);
 }
 
-static void chunks_stay_within_the_largest_payload(void **state) {
+static void chunks_stay_within_the_largest_blob(void **state) {
     struct bench *t = *state;
     struct p2_msg out;
     static const struct {
@@ -161,8 +161,8 @@ static void chunks_stay_within_the_largest_payload(void **state) {
         uint32_t size;
         enum p2_err expected;
     } cases[] = {{0, 1, P2_OK},
-                 {P2_TASK_PAYLOAD_MAX - 1, 1, P2_OK},
-                 {P2_TASK_PAYLOAD_MAX, 1, P2_ERR_BAD_MESSAGE},
+                 {P2_BLOB_BYTES_MAX - 1, 1, P2_OK},
+                 {P2_BLOB_BYTES_MAX, 1, P2_ERR_BAD_MESSAGE},
                  {UINT64_MAX, 1, P2_ERR_BAD_MESSAGE},
                  {0, 0, P2_ERR_BAD_MESSAGE}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -296,7 +296,7 @@ int main(void) {
         cmocka_unit_test(codes_are_never_ok_and_unknown_ones_internal),
         cmocka_unit_test(payloads_are_as_long_as_announced),
         cmocka_unit_test(compressed_payloads_say_their_size),
-        cmocka_unit_test(chunks_stay_within_the_largest_payload),
+        cmocka_unit_test(chunks_stay_within_the_largest_blob),
         cmocka_unit_test(batches_share_one_payload_exactly),
         cmocka_unit_test(parameters_have_a_name_and_a_value),
         cmocka_unit_test(classes_types_and_devices_exist),
