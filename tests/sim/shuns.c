@@ -95,11 +95,18 @@ bool shuns_held_off(uint32_t peer, uint32_t content) {
     return (s->open && since < s->until_ns) || since < j->held_until_ns;
 }
 
+// As the coordinator knows it, also when its connection has ended there and not yet here.
+static struct joins *joins_named(const struct p2_id *id) {
+    for (uint32_t i = 0; i < shuns.peers; i++) {
+        if (p2_id_equal(&shuns.joins[i].id, id)) return &shuns.joins[i];
+    }
+    return NULL;
+}
+
 // A probe that was never said may have been called off unheard.
 void shuns_placed(const struct coord_note *note, uint32_t task) {
-    const struct joins *j = shuns.joins, *end = j + shuns.peers;
-    while (j < end && !p2_id_equal(&j->id, &note->peer)) j++;
-    if (j == end) return;
+    const struct joins *j = joins_named(&note->peer);
+    if (!j) return;
     SIM_CHECK(!j->held, "task %u went to a peer that is held back", task);
     struct shun *s = shun_of(j, type_of(task));
     if (!s->open) return;
@@ -149,6 +156,7 @@ void shuns_noted(const struct coord_note *note) {
     struct shun *s;
     if (who && note->kind == NOTE_PEER_JOINED) joined(who, j != NULL);
     if (who && note->kind == NOTE_PEER_HELD) held(who, note->span_ns, j != NULL);
+    if (!j) j = joins_named(&note->peer);
     if (!j) return;
     switch (note->kind) {
     case NOTE_PEER_RELEASED: released(j); break;
