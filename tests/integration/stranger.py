@@ -448,11 +448,11 @@ class Connection:
         self.send('GAMER_REGISTER', session=session)
         return self.expect('GAMER_REGISTERED')
 
-    def register_peer(self, types=('echo',), slots=1, queue_depth=0):
+    def register_peer(self, types=('echo',), slots=1, queue_depth=0, speed=0):
         """Registers with one CPU that can do these types, version 1 of each."""
         device = {'kind': ENUMS['DeviceKind']['DEVICE_CPU'], 'name': 'stranger', 'slots': slots}
         self.send('PEER_REGISTER', cpu_cores=1, slots=slots, queue_depth=queue_depth, devices=[device],
-                  offers=[{'type': name, 'version': 1, 'device': 0} for name in types])
+                  offers=[{'type': name, 'version': 1, 'device': 0, 'units_per_second': speed} for name in types])
         registered = self.expect('PEER_REGISTERED')
         self.heartbeat_s = registered.heartbeat_interval_us / 2e6
         return registered

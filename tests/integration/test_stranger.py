@@ -298,10 +298,11 @@ class Peer(unittest.TestCase):
             self.assertEqual((task.deliveries, task.delivery.attempt), (2, 2))
 
     def test_giving_a_job_back(self):
-        with peer(self.cluster, features=2, queue_depth=3) as busy, client(self.cluster) as gamer:
+        # A second for each byte there, so that the round trips of a loaded machine do not matter.
+        with peer(self.cluster, features=2, queue_depth=3, speed=1) as busy, client(self.cluster) as gamer:
             tasks = [gamer.submit('echo', str(i).encode()) for i in range(4)]
             jobs = [busy.expect('TASK_ASSIGN') for _ in tasks]
-            with peer(self.cluster) as idle:
+            with peer(self.cluster, speed=1000) as idle:
                 recall = busy.expect('TASK_RECALL')
                 self.assertEqual((recall.stream, recall.id), (jobs[3].stream, jobs[3].id))
                 busy.send('TASK_RECALLED', recall.stream, id=recall.id, attempt=recall.attempt, returned=True)
