@@ -4,8 +4,11 @@
 
 #include "check.h"
 
-#define CLASS_MIN 6u  // 64 bytes: smaller ones would cost more in headers than they save
-#define CLASS_MAX 26u // 64 MiB
+#define CLASS_MIN 6u        // 64 bytes: smaller ones would cost more in headers than they save
+#define CLASS_MAX 26u       // 64 MiB
+#define AHEAD_CLASS_MAX 16u // 64 KiB, as records carry
+#define AHEAD_SHARE 4u      // one for so many of a class in use
+#define AHEAD_MAX 16u
 #define DATA_OFFSET ((sizeof(struct p2_blob) + 15) / 16 * 16 + P2_BLOB_HEADROOM)
 
 void p2_blob_pool_init(struct p2_blob_pool *p, uint64_t bytes_live_max, uint64_t bytes_kept_max) {
@@ -57,17 +60,43 @@ static struct p2_blob *allocate(struct p2_blob_pool *p, uint32_t capacity) {
     return b;
 }
 
+static void keep(struct p2_blob_pool *p, struct p2_blob *b, uint32_t size_class, uint32_t capacity) {
+    b->capacity = capacity;
+    b->size_class = size_class;
+    b->next_free = p->free[size_class];
+    p->free[size_class] = b;
+    p->bytes_kept += capacity;
+}
+
+// More of a class are in use than ever before. Their number wavers, so that the next record is near: some more are put
+// by at once, and traffic that goes on as it does soon allocates nothing.
+static void allocate_ahead(struct p2_blob_pool *p, uint32_t size_class, uint32_t capacity) {
+    if (size_class > AHEAD_CLASS_MAX) return;
+    uint32_t count = p->live[size_class] / AHEAD_SHARE;
+    if (count > AHEAD_MAX) count = AHEAD_MAX;
+    for (uint32_t i = 0; i < count && p->bytes_kept + capacity <= p->bytes_kept_max; i++) {
+        struct p2_blob *b = malloc(DATA_OFFSET + capacity);
+        if (!b) return; // nobody needs it yet
+        p->allocations++;
+        keep(p, b, size_class, capacity);
+    }
+}
+
 struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size) {
     if (size > UINT32_C(1) << CLASS_MAX) return NULL;
     uint32_t size_class = class_of(size);
     uint32_t capacity = UINT32_C(1) << size_class;
     if (p->bytes_live_max < capacity || p->bytes_live > p->bytes_live_max - capacity) return NULL;
     struct p2_blob *b = take_kept(p, size_class);
-    if (!b) b = allocate(p, capacity);
-    if (!b) return NULL;
+    if (!b) {
+        b = allocate(p, capacity);
+        if (!b) return NULL;
+        allocate_ahead(p, size_class, capacity);
+    }
     *b = (struct p2_blob){.pool = p, .refs = 1, .size = size, .capacity = capacity, .size_class = size_class};
     b->data = (uint8_t *)b + DATA_OFFSET;
     p->bytes_live += capacity;
+    p->live[size_class]++;
     return b;
 }
 
@@ -83,13 +112,12 @@ void p2_blob_unref(struct p2_blob *b) {
     if (--b->refs > 0) return;
     struct p2_blob_pool *p = b->pool;
     p->bytes_live -= b->capacity;
+    p->live[b->size_class]--;
     // The blob just used is the likeliest to be wanted again, so room is made for it at the cost of other classes.
     if (b->capacity <= p->bytes_kept_max) evict(p, b->capacity, b->size_class);
     if (p->bytes_kept + b->capacity > p->bytes_kept_max) {
         free(b);
         return;
     }
-    b->next_free = p->free[b->size_class];
-    p->free[b->size_class] = b;
-    p->bytes_kept += b->capacity;
+    keep(p, b, b->size_class, b->capacity);
 }

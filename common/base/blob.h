@@ -22,6 +22,7 @@ struct p2_blob {
 // Recycles blobs by power-of-two size class, so steady traffic allocates nothing.
 struct p2_blob_pool {
     struct p2_blob *free[27];            // class i holds capacity 1 << i
+    uint32_t live[27];                   // handed out, of each class
     uint64_t bytes_live, bytes_live_max; // capacities of blobs handed out; their ceiling (the budget)
     uint64_t bytes_kept, bytes_kept_max; // in free lists; above the ceiling memory goes back to the system
     uint64_t allocations;                // calls of malloc since init, for tests and metrics

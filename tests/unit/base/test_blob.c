@@ -46,6 +46,58 @@ static void steady_traffic_allocates_nothing(void **state) {
     assert_int_equal(p.bytes_kept, 0);
 }
 
+// A number of blobs that wavers passes its record again and again: each time some more are put by.
+static void a_record_leaves_room_for_the_next(void **state) {
+    (void)state;
+    struct p2_blob_pool p;
+    p2_blob_pool_init(&p, MIB, MIB);
+    struct p2_blob *held[64 + 17];
+    for (uint32_t i = 0; i < 64; i++) held[i] = p2_blob_new(&p, 1000);
+    uint32_t put_by = 0;
+    for (const struct p2_blob *b = p.free[10]; b; b = b->next_free) put_by++;
+    assert_int_equal(p.allocations, 64 + put_by);
+    assert_int_equal(p.bytes_kept, put_by * UINT64_C(1024));
+    t_alloc_reset();
+    for (uint32_t i = 64; i < 64 + put_by; i++) held[i] = p2_blob_new(&p, 1000);
+    assert_int_equal(t_alloc_count(), 0);
+    held[64 + put_by] = p2_blob_new(&p, 1000); // the next record: a quarter of what is in use, at most 16
+    assert_int_equal(t_alloc_count(), 1 + 16);
+    for (uint32_t i = 0; i <= 64 + put_by; i++) p2_blob_unref(held[i]);
+    p2_blob_pool_deinit(&p);
+}
+
+static void nothing_is_put_by_beyond_what_may_be_kept(void **state) {
+    (void)state;
+    struct p2_blob_pool p;
+    p2_blob_pool_init(&p, MIB, 2048);
+    struct p2_blob *held[64];
+    for (uint32_t i = 0; i < 64; i++) {
+        held[i] = p2_blob_new(&p, 1000);
+        assert_true(p.bytes_kept <= 2048);
+    }
+    for (uint32_t i = 0; i < 64; i++) p2_blob_unref(held[i]);
+    p2_blob_pool_deinit(&p);
+}
+
+// What was to be put by is not needed yet: one that is asked for comes though there is no memory for more.
+static void short_memory_puts_nothing_by(void **state) {
+    (void)state;
+    struct p2_blob_pool p;
+    p2_blob_pool_init(&p, MIB, MIB);
+    struct p2_blob *held[5];
+    uint32_t count = 0;
+    while (count < 4) held[count++] = p2_blob_new(&p, 1000); // the fifth would put one by
+    t_alloc_reset();
+    t_alloc_fail_at(2);
+    held[count++] = p2_blob_new(&p, 1000);
+    assert_true(t_alloc_failed());
+    t_alloc_reset();
+    assert_non_null(held[4]);
+    assert_int_equal(p.bytes_kept, 0);
+    while (count) p2_blob_unref(held[--count]);
+    p2_blob_pool_deinit(&p);
+}
+
 static void the_budget_holds(void **state) {
     (void)state;
     struct p2_blob_pool p;
@@ -155,6 +207,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(room_before_and_behind),
         cmocka_unit_test(steady_traffic_allocates_nothing),
+        cmocka_unit_test(a_record_leaves_room_for_the_next),
+        cmocka_unit_test(nothing_is_put_by_beyond_what_may_be_kept),
+        cmocka_unit_test(short_memory_puts_nothing_by),
         cmocka_unit_test(the_budget_holds),
         cmocka_unit_test(references),
         cmocka_unit_test(kept_memory_follows_the_traffic),

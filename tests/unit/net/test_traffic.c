@@ -304,7 +304,7 @@ static void steady_traffic_allocates_no_records(void **state) {
         for (uint32_t i = 0; i < 10; i++) assert_int_equal(send_record(&p, &p.client, 1, i, 1000), P2_OK);
         UNTIL(&p, p.client.records == 10);
     }
-    assert_true(p.pool.allocations <= 10); // payloads come back as soon as they left
+    assert_true(p.pool.allocations <= 20); // payloads come back as soon as they left; the pool puts some by
     pair_end(&p);
 }
 
