@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BENCH_ROWS_MAX 64
+#include "base/ns.h"
+
+#define BENCH_ROWS_MAX 96
 #define BENCH_REPETITIONS_MAX 201
 
-enum bench_bar { BENCH_AT_MOST, BENCH_AT_LEAST };
+enum bench_bar { BENCH_AT_MOST, BENCH_AT_LEAST, BENCH_TOLD }; // told: for the reader, no bar
 
 struct bench_row {
     char measure[64];
@@ -35,6 +37,16 @@ void bench_begin(struct bench *b, const char *name, const char *device);
 
 // Adds and prints a row; returns whether it keeps its bar. The unit stands behind value.
 bool bench_row(struct bench *b, const struct bench_row *row);
+
+// A row without a bar; the rest is its `against`, as of printf.
+void bench_tell(struct bench *b, const char *measure, double value, const char *unit, const char *against, ...)
+    __attribute__((format(printf, 5, 6)));
+
+// Sorts what was measured, and says what lies in its middle and below what all but a hundredth are.
+struct bench_spread {
+    double median_us, p99_us;
+};
+struct bench_spread bench_spread(p2_ns *spans, uint32_t count);
 
 // Writes the JSON file; returns the exit code: 0, or 1 when a bar was missed or the file cannot be written.
 int bench_end(const struct bench *b);
