@@ -1,10 +1,12 @@
 // The coordinator's core: how long it takes to decide among 10,000 peers, and how good its decisions are in a simulated
-// cluster of unequal peers (speeds 1:4:20, round trips 1 to 120 ms, 5 % of peers leaving and coming a minute).
+// cluster of unequal peers (speeds 1:4:20, round trips 1 to 120 ms, 5 % of peers leaving and coming a minute). Then what
+// bench_core_*.c measure.
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "loadtest/bench/bench.h"
+#include "loadtest/bench/bench_core.h"
 #include "loadtest/bench/cluster.h"
 #include "os/os.h"
 
@@ -40,14 +42,13 @@ static struct cluster_outcome outcome(enum pick_strategy strategy) {
     cluster_run(k, &o);
     cluster_destroy(&k);
     P2_CHECK(o.completed + o.failed == config.tasks);
-    printf("  %-14s mean %7.0f ms  p99 %7.0f ms  makespan %6.1f s  completed %u of %u\n", pick_strategy_name(strategy),
-           o.mean_ms, o.p99_ms, o.makespan_s, o.completed, config.tasks);
     return o;
 }
 
 static void quality(struct bench *b) {
     struct cluster_outcome all[PICK_STRATEGIES];
     for (unsigned i = 0; i < PICK_STRATEGIES; i++) all[i] = outcome((enum pick_strategy)i);
+    bench_core_strategies(b, all);
     const enum pick_strategy naive[] = {PICK_RANDOM, PICK_ROUND_ROBIN};
     for (unsigned i = 0; i < 2; i++) {
         struct bench_row row = {.value = all[naive[i]].mean_ms / all[PICK_FINISH_TIME].mean_ms,
@@ -89,8 +90,12 @@ static void stealing(struct bench *b) {
 int main(void) {
     struct bench b;
     bench_begin(&b, "core", "");
+    bench_core_waiting(&b); // first: what others have let go of would be found resident here
+    bench_core_queue(&b);
     decisions(&b);
     quality(&b);
     stealing(&b);
+    bench_core_known(&b);
+    bench_core_allocations(&b);
     return bench_end(&b);
 }
