@@ -45,7 +45,7 @@ enum p2_msg_kind {
     P2_MSG_CAN_MEET_ANSWER = 31, // coordinator -> client
     P2_MSG_TASK_RECALL = 32,     // coordinator -> peer: give the job back if it has not started
     P2_MSG_TASK_RECALLED = 33,   // peer -> coordinator: whether it does
-    // 34 and 35 are taken by other parts of the protocol.
+    // 34 and 35 are no messages of version 1.
     P2_MSG_RESULT_ACK = 36,  // client -> coordinator: this result is here whole
     P2_MSG_TASK_RESUME = 37, // client -> coordinator: an earlier task goes on on this stream
     P2_MSG_KINDS
