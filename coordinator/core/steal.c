@@ -201,7 +201,8 @@ static struct offer *thief_of(struct coord *c, const struct task *t, p2_handle p
     P2_LIST_EACH (it, next, &p->offers) {
         struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
         bool idle = o->type == t->type && o->device == device && pick_is_idle(o);
-        if (idle && peer_device_free(p, device) && pick_suits(t, o, true)) return o;
+        // On a shelf: its device takes a job, and nothing has turned it off since it was chosen.
+        if (idle && p2_meld_in(&o->free.node) && pick_suits(t, o, true)) return o;
     }
     return NULL;
 }
