@@ -35,7 +35,11 @@ static void start_over(struct session *s, struct ticket *t) {
 }
 
 void p2_tickets_start_over(struct session *s) {
-    while (!p2_list_empty(&s->again)) start_over(s, P2_CONTAINER_OF(s->again.prev, struct ticket, link));
+    while (!p2_list_empty(&s->again)) {
+        struct ticket *t = P2_CONTAINER_OF(s->again.prev, struct ticket, link);
+        t->anew = true;
+        start_over(s, t);
+    }
 }
 
 void p2_ticket_unknown(struct session *s, struct ticket *t) {

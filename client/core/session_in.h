@@ -27,6 +27,7 @@ struct ticket {
     uint32_t attempts;                      // highest the coordinator told of
     bool cancelled;                         // TASK_CANCEL sent, or to be sent when it is resumed
     bool again;                             // was sent on a connection that is lost
+    bool anew;                              // and is to be sent anew: an earlier session had it
     struct p2_msg_result_delivery delivery; // its numbers; the payload slice is not kept
 };
 

@@ -212,7 +212,7 @@ void p2_tickets_end_all(struct session *s, unsigned which, enum p2_err code, boo
     for (uint32_t i = 0; i < s->config.tasks_max && s->open; i++) {
         struct ticket *t = &s->tickets[i];
         if (t->state == TICKET_NONE || !(which & which_is(t))) continue;
-        how.outcome = which_is(t) == WHICH_NEVER_SENT ? SESSION_REFUSED : SESSION_LOST;
+        how.outcome = which_is(t) == WHICH_NEVER_SENT && !t->anew ? SESSION_REFUSED : SESSION_LOST;
         p2_ticket_end(s, t, t->cancelled ? &p2_ticket_cancelled_here : &how);
     }
 }
