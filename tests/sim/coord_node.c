@@ -519,6 +519,12 @@ void coord_check_empty(void) {
               coord.core->tasks.live);
 }
 
+uint32_t coord_jobs_of(const struct link *l) {
+    const struct session *s = session_find(coord.core, link_handle(l));
+    const struct peer *p = s ? peer_of(coord.core, s) : NULL;
+    return p ? p->jobs : 0;
+}
+
 bool coord_is_idle(void) { return coord_idle(coord.core); }
 void coord_numbers(struct p2_msg_status *out) { coord_status(coord.core, out); }
 

@@ -367,7 +367,7 @@ bool peer_idle_for(uint32_t i, uint32_t content) {
     const struct content *c = content_of(content);
     if (!p->up || p->leaving || !p->node.link || !link_healthy(p->node.link) || link_tampered(p->node.link))
         return false;
-    if (link_room(p->node.link, FAR) < sim.plan->room_bytes) return false; // what it was given is on its way
+    if (coord_jobs_of(p->node.link)) return false; // what it was given may be on its way
     if (p->node.frozen_until + 10 * P2_SEC > sim.now && p->node.frozen_until) return false;
     if (p->joined_ns > sim.now - 5 * P2_SEC || p->idle_ns > sim.now - 3 * P2_SEC) return false;
     if (c->payload_size > sim.plan->cell_bytes || c->result_size > sim.plan->cell_bytes) return false;

@@ -136,10 +136,11 @@ void coord_create_node(void);
 void coord_destroy_node(void);
 void coord_drain_node(void);
 void coord_wake(void);
-void coord_probe(void);                // every invariant, now
-void coord_check_tasks(uint32_t from); // none forgotten; those before `from` have ended
-void coord_check_empty(void);          // no client, no task, no byte spoken for
-bool coord_is_idle(void);              // drained
+void coord_probe(void);                       // every invariant, now
+void coord_check_tasks(uint32_t from);        // none forgotten; those before `from` have ended
+void coord_check_empty(void);                 // no client, no task, no byte spoken for
+uint32_t coord_jobs_of(const struct link *l); // that its peer has by the coordinator's book
+bool coord_is_idle(void);                     // drained
 void coord_numbers(struct p2_msg_status *out);
 bool coord_has_blob(uint32_t number); // as a whole, on its disk
 
