@@ -138,8 +138,10 @@ static void released(struct joins *j) {
     j->held = false;
 }
 
-static void opened(struct shun *s, p2_ns span_ns) {
-    SIM_CHECK(s->failures >= (s->half ? 1 : BREAKER_IN_A_ROW), "a breaker opened after %u failures", s->failures);
+// What is said on a connection that its peer has given up was not counted.
+static void opened(struct shun *s, p2_ns span_ns, bool present) {
+    SIM_CHECK(!present || s->failures >= (s->half ? 1 : BREAKER_IN_A_ROW), "a breaker opened after %u failures",
+              s->failures);
     SIM_CHECK(span_ns >= BREAKER_BACKOFF_NS && span_ns <= BREAKER_BACKOFF_NS_MAX, "a breaker opened for %.3f s",
               (double)span_ns / (double)P2_SEC);
     *s = (struct shun){.open = true, .until_ns = sim.now + span_ns};
@@ -156,11 +158,12 @@ void shuns_noted(const struct coord_note *note) {
     struct shun *s;
     if (who && note->kind == NOTE_PEER_JOINED) joined(who, j != NULL);
     if (who && note->kind == NOTE_PEER_HELD) held(who, note->span_ns, j != NULL);
+    bool present = j != NULL;
     if (!j) j = joins_named(&note->peer);
     if (!j) return;
     switch (note->kind) {
     case NOTE_PEER_RELEASED: released(j); break;
-    case NOTE_BREAKER_OPEN: opened(shun_named(j, note->text), note->span_ns); break;
+    case NOTE_BREAKER_OPEN: opened(shun_named(j, note->text), note->span_ns, present); break;
     case NOTE_BREAKER_HALF_OPEN:
         s = shun_named(j, note->text);
         SIM_CHECK(s->open && !s->half && sim.now >= s->until_ns, "a breaker is half open too early");
