@@ -1,7 +1,5 @@
 #include "shelf.h"
 
-#include <string.h>
-
 #include "check.h"
 
 #define TO(s) (1u << (s))
@@ -28,17 +26,10 @@ size_t p2_shelf_memory_bytes(const struct p2_shelf *s) {
     return p2_slab_bytes(&s->entries) + ((size_t)s->by_digest.mask + 1) * sizeof *s->by_digest.entries;
 }
 
-// Half a digest: two contents that share it cannot be made, and two digests that do are told apart by the other half.
-static struct p2_id key_of(const struct p2_digest *digest) {
-    struct p2_id key;
-    memcpy(key.b, digest->b, sizeof key.b);
-    return key;
-}
-
 void *p2_shelf_get(const struct p2_shelf *s, p2_handle h) { return p2_slab_get(&s->entries, h); }
 
 void *p2_shelf_find(const struct p2_shelf *s, const struct p2_digest *digest) {
-    struct p2_id key = key_of(digest);
+    struct p2_id key = p2_digest_half(digest);
     struct p2_shelf_entry *e = p2_shelf_get(s, p2_map_get(&s->by_digest, &key));
     return e && p2_digest_equal(&e->digest, digest) ? e : NULL;
 }
@@ -78,7 +69,7 @@ static void settle(struct p2_shelf *s, struct p2_shelf_entry *e) {
 
 void *p2_shelf_add(struct p2_shelf *s, const struct p2_digest *digest, uint64_t size, enum p2_shelf_state state) {
     P2_CHECK(p2_shelf_room(s, size) == P2_OK && state != P2_SHELF_LOST);
-    struct p2_id key = key_of(digest);
+    struct p2_id key = p2_digest_half(digest);
     if (p2_map_get(&s->by_digest, &key) != P2_NO_HANDLE) return NULL;
     p2_handle h;
     struct p2_shelf_entry *e = p2_slab_alloc(&s->entries, &h);
@@ -94,7 +85,7 @@ void *p2_shelf_add(struct p2_shelf *s, const struct p2_digest *digest, uint64_t 
 }
 
 static void forget(struct p2_shelf *s, struct p2_shelf_entry *e) {
-    struct p2_id key = key_of(&e->digest);
+    struct p2_id key = p2_digest_half(&e->digest);
     P2_CHECK(p2_map_remove(&s->by_digest, &key));
     s->bytes -= e->size;
 }

@@ -1,7 +1,5 @@
 #include "cache.h"
 
-#include <string.h>
-
 #include "base/check.h"
 
 bool cache_init(struct cache *k, uint32_t entries, uint64_t bytes_max, p2_ns ttl_ns, const uint64_t seed[static 2]) {
@@ -13,12 +11,6 @@ bool cache_init(struct cache *k, uint32_t entries, uint64_t bytes_max, p2_ns ttl
            (p2_slab_init(&k->entries, sizeof(struct cache_entry), entries) && p2_map_init(&k->by_key, entries, seed));
 }
 
-static struct p2_id map_key(const struct p2_digest *key) {
-    struct p2_id half;
-    memcpy(half.b, key->b, sizeof half.b);
-    return half;
-}
-
 static struct cache_entry *oldest(struct p2_list *l, bool by_age) {
     struct p2_list *first = p2_list_first(l);
     if (!first) return NULL;
@@ -26,7 +18,7 @@ static struct cache_entry *oldest(struct p2_list *l, bool by_age) {
 }
 
 static void drop(struct cache *k, struct cache_entry *e) {
-    struct p2_id half = map_key(&e->key);
+    struct p2_id half = p2_digest_half(&e->key);
     P2_CHECK(p2_map_remove(&k->by_key, &half));
     p2_list_remove(&e->used);
     p2_list_remove(&e->age);
@@ -44,7 +36,7 @@ void cache_deinit(struct cache *k) {
 
 const struct cache_entry *cache_find(struct cache *k, const struct p2_digest *key, p2_ns now) {
     if (!k->entries.capacity) return NULL;
-    struct p2_id half = map_key(key);
+    struct p2_id half = p2_digest_half(key);
     struct cache_entry *e = p2_slab_get(&k->entries, p2_map_get(&k->by_key, &half));
     if (!e || !p2_digest_equal(&e->key, key) || e->expires_ns <= now) return NULL;
     p2_list_remove(&e->used);
@@ -63,7 +55,7 @@ static uint64_t spool_bytes(const struct spool *s) {
 bool cache_put(struct cache *k, const struct p2_digest *key, struct spool *result, uint64_t size, p2_ns now) {
     uint64_t bytes = spool_bytes(result);
     if (!k->entries.capacity || bytes > k->bytes_max) return false;
-    struct p2_id half = map_key(key);
+    struct p2_id half = p2_digest_half(key);
     struct cache_entry *e = p2_slab_get(&k->entries, p2_map_get(&k->by_key, &half));
     if (e) drop(k, e);
     while (k->entries.live == k->entries.capacity || bytes > k->bytes_max - k->bytes) {
@@ -89,7 +81,7 @@ bool cache_put(struct cache *k, const struct p2_digest *key, struct spool *resul
 }
 
 void cache_forget(struct cache *k, const struct p2_digest *key) {
-    struct p2_id half = map_key(key);
+    struct p2_id half = p2_digest_half(key);
     struct cache_entry *e = p2_slab_get(&k->entries, p2_map_get(&k->by_key, &half));
     if (e && p2_digest_equal(&e->key, key)) drop(k, e);
 }
@@ -106,7 +98,7 @@ void cache_check(const struct cache *k, uint32_t entries) {
     P2_CHECK(k->entries.capacity == entries && k->entries.live == k->by_key.count);
     P2_LIST_EACH (it, next, &k->age) {
         const struct cache_entry *e = P2_CONTAINER_OF(it, struct cache_entry, age);
-        struct p2_id half = map_key(&e->key);
+        struct p2_id half = p2_digest_half(&e->key);
         P2_CHECK(e->expires_ns >= before && p2_map_get(&k->by_key, &half) == e->self && p2_list_linked(&e->used));
         spool_check(&e->result);
         P2_CHECK(e->result.bytes == e->size && spool_bytes(&e->result) == e->bytes);

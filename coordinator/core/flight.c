@@ -6,12 +6,6 @@
 
 #define MEMBERS_MAX 1024u // more of the same are run by themselves
 
-static struct p2_id map_key(const struct p2_digest *key) {
-    struct p2_id half;
-    memcpy(half.b, key->b, sizeof half.b);
-    return half;
-}
-
 static struct task *member(struct p2_list *link) { return P2_CONTAINER_OF(link, struct task, memo.in_flight); }
 
 // Whose place the run has: the queues order by client first, which says nothing of two tasks that are one.
@@ -47,7 +41,7 @@ static void close_flight(struct coord *c, struct flight *f) {
 
 static void start(struct coord *c, struct task *t) {
     p2_handle h;
-    struct p2_id half = map_key(&t->memo.key);
+    struct p2_id half = p2_digest_half(&t->memo.key);
     if (p2_map_get(&c->by_flight, &half) != P2_NO_HANDLE) return; // another key with the same half: run by itself
     struct flight *f = p2_slab_alloc(&c->flights, &h);
     if (!f) return;
@@ -61,7 +55,7 @@ static void start(struct coord *c, struct task *t) {
 
 void flight_enter(struct coord *c, struct task *t) {
     if (t->memo.alone || t->absent) return; // nobody is to wait for who is away
-    struct p2_id half = map_key(&t->memo.key);
+    struct p2_id half = p2_digest_half(&t->memo.key);
     struct flight *f = p2_slab_get(&c->flights, p2_map_get(&c->by_flight, &half));
     if (!f || !p2_digest_equal(&f->key, &t->memo.key)) {
         start(c, t);
@@ -77,7 +71,7 @@ void flight_enter(struct coord *c, struct task *t) {
 }
 
 static void stop(struct coord *c, struct flight *f) {
-    struct p2_id half = map_key(&f->key);
+    struct p2_id half = p2_digest_half(&f->key);
     P2_CHECK(p2_map_remove(&c->by_flight, &half));
     f->leader = P2_NO_HANDLE;
     if (f->count && P2_CANARY(joined_forgotten)) return;
@@ -184,7 +178,7 @@ void flight_check(const struct coord *c) {
         const struct flight *f = coord_at(&c->flights, i);
         if (!f) continue;
         const struct task *leader = p2_slab_get(&c->tasks, f->leader);
-        struct p2_id half = map_key(&f->key);
+        struct p2_id half = p2_digest_half(&f->key);
         bool settling = p2_list_linked(&f->settling);
         check_members(c, f);
         P2_CHECK(settling ? f->count > 0 && !leader : leader && p2_map_get(&c->by_flight, &half) == f->self);
