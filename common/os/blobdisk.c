@@ -126,36 +126,12 @@ enum p2_err p2_blobdisk_scan(const struct p2_blobdisk *d, struct p2_blobstore_fo
 
 // ---- bytes ----------------------------------------------------------------------------------------------------------
 
-static bool read_all(int fd, uint8_t *out, size_t size, uint64_t at) {
-    while (size > 0) {
-        ssize_t n = pread(fd, out, size, (off_t)at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        out += n;
-        at += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-static bool write_all(int fd, const uint8_t *bytes, size_t size, uint64_t at) {
-    while (size > 0) {
-        ssize_t n = pwrite(fd, bytes, size, (off_t)at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        bytes += n;
-        at += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 static enum p2_err hash_file(int fd, uint64_t size, struct p2_sha256 *sha) {
     uint8_t *piece = malloc(HASH_BYTES);
     enum p2_err e = piece ? P2_OK : P2_ERR_NO_MEMORY;
     for (uint64_t at = 0; e == P2_OK && at < size;) {
         size_t n = size - at < HASH_BYTES ? (size_t)(size - at) : HASH_BYTES;
-        if (read_all(fd, piece, n, at))
+        if (p2_file_read_at(fd, piece, n, at))
             p2_sha256_add(sha, piece, n);
         else
             e = P2_ERR_IO;
@@ -195,7 +171,7 @@ enum p2_err p2_blobdisk_begin(struct p2_blobdisk *d, struct p2_blobfile *f, bool
 
 enum p2_err p2_blobdisk_write(struct p2_blobfile *f, const uint8_t *bytes, uint32_t size) {
     if (f->fd < 0 || size > f->size - f->have) return P2_ERR_IO;
-    if (!write_all(f->fd, bytes, size, f->have)) return P2_ERR_IO;
+    if (!p2_file_write_at(f->fd, bytes, size, f->have)) return P2_ERR_IO;
     p2_sha256_add(f->sha, bytes, size);
     f->have += size;
     return P2_OK;
@@ -257,7 +233,7 @@ enum p2_err p2_blobdisk_open(const struct p2_blobdisk *d, struct p2_blobfile *f,
 
 enum p2_err p2_blobdisk_read(const struct p2_blobfile *f, uint64_t offset, uint8_t *out, uint32_t size) {
     if (f->fd < 0 || offset > f->size || size > f->size - offset) return P2_ERR_IO;
-    return read_all(f->fd, out, size, offset) ? P2_OK : P2_ERR_IO;
+    return p2_file_read_at(f->fd, out, size, offset) ? P2_OK : P2_ERR_IO;
 }
 
 void p2_blobdisk_close(struct p2_blobfile *f) {

@@ -117,3 +117,27 @@ enum p2_err p2_dir_make(const char *path) {
     }
     return P2_OK;
 }
+
+bool p2_file_read_at(int fd, uint8_t *out, size_t size, uint64_t at) {
+    while (size > 0) {
+        ssize_t n = pread(fd, out, size, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        out += n;
+        at += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+bool p2_file_write_at(int fd, const uint8_t *bytes, size_t size, uint64_t at) {
+    while (size > 0) {
+        ssize_t n = pwrite(fd, bytes, size, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        bytes += n;
+        at += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return true;
+}

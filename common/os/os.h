@@ -33,6 +33,9 @@ void p2_sha256_end(struct p2_sha256 **h,
 enum p2_err p2_file_read(const char *path, size_t size_max, uint8_t **out, size_t *size_out);
 // Written beside it and renamed, so a reader sees the old or the new. P2_ERR_IO.
 enum p2_err p2_file_write(const char *path, const void *bytes, size_t size);
+// All bytes from or to an offset of an open file, also when interrupted. False: an error, or the file ends before.
+bool p2_file_read_at(int fd, uint8_t *out, size_t size, uint64_t at);
+bool p2_file_write_at(int fd, const uint8_t *bytes, size_t size, uint64_t at);
 enum p2_err p2_dir_make(const char *path); // with parents, mode 0700; fine when it is there
 // The user's cache directory for this product ($XDG_CACHE_HOME/p2c2r, $HOME/.cache/p2c2r, else /var/tmp/p2c2r-UID). The
 // last is made here, and false when it is someone else's; the others are the caller's to make.

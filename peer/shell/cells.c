@@ -1,11 +1,11 @@
 #include "peer/shell/cells.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "os/os.h"
 
 static uint64_t total(const struct word_setup *s) { return s->cells * (s->in_bytes + s->out_bytes); }
 
@@ -27,30 +27,6 @@ void cells_deinit(struct cells *c) {
     c->fd = -1;
 }
 
-static bool write_all(int fd, const uint8_t *bytes, size_t size, uint64_t at) {
-    while (size > 0) {
-        ssize_t n = pwrite(fd, bytes, size, (off_t)at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        bytes += n;
-        at += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-static bool read_all(int fd, uint8_t *bytes, size_t size, uint64_t at) {
-    while (size > 0) {
-        ssize_t n = pread(fd, bytes, size, (off_t)at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        bytes += n;
-        at += (uint64_t)n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 enum p2_err cells_store(struct cells *c, const struct cells_piece *p) {
     const struct word_setup *s = &c->setup;
     P2_CHECK(p->cell < s->cells && p->raw_size <= sizeof c->inflated);
@@ -63,7 +39,7 @@ enum p2_err cells_store(struct cells *c, const struct cells_piece *p) {
     } else if (p->raw_size != p->bytes.size) {
         return P2_ERR_BAD_RECORD;
     }
-    return write_all(c->fd, bytes, p->raw_size, word_cell_in(s, p->cell) + p->offset) ? P2_OK : P2_ERR_IO;
+    return p2_file_write_at(c->fd, bytes, p->raw_size, word_cell_in(s, p->cell) + p->offset) ? P2_OK : P2_ERR_IO;
 }
 
 struct p2_blob *cells_load(struct cells *c, uint32_t cell, uint64_t offset, uint32_t size, struct p2_blob_pool *pool) {
@@ -72,7 +48,7 @@ struct p2_blob *cells_load(struct cells *c, uint32_t cell, uint64_t offset, uint
              size <= s->out_bytes - offset);
     struct p2_blob *b = p2_blob_new(pool, size);
     if (!b) return NULL;
-    if (read_all(c->fd, b->data, size, word_cell_out(s, cell) + offset)) return b;
+    if (p2_file_read_at(c->fd, b->data, size, word_cell_out(s, cell) + offset)) return b;
     p2_blob_unref(b);
     return NULL;
 }
