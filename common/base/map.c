@@ -1,42 +1,13 @@
 #include "map.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "check.h"
+#include "hash.h"
 
-static uint64_t rotl(uint64_t x, int bits) { return x << bits | x >> (64 - bits); }
-
-static void sip_round(uint64_t v[static 4]) {
-    v[0] += v[1];
-    v[1] = rotl(v[1], 13) ^ v[0];
-    v[0] = rotl(v[0], 32);
-    v[2] += v[3];
-    v[3] = rotl(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = rotl(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = rotl(v[1], 17) ^ v[2];
-    v[2] = rotl(v[2], 32);
+static uint32_t home_of(const struct p2_map *m, const struct p2_id *key) {
+    return (uint32_t)p2_hash_id(key, m->seed) & m->mask;
 }
-
-// SipHash-1-3 (Aumasson and Bernstein) of the 16 bytes of a key, on a little-endian machine.
-static uint64_t hash_of(const struct p2_map *m, const struct p2_id *key) {
-    uint64_t words[3] = {0, 0, (uint64_t)sizeof key->b << 56};
-    memcpy(words, key->b, sizeof key->b);
-    uint64_t v[4] = {m->seed[0] ^ UINT64_C(0x736f6d6570736575), m->seed[1] ^ UINT64_C(0x646f72616e646f6d),
-                     m->seed[0] ^ UINT64_C(0x6c7967656e657261), m->seed[1] ^ UINT64_C(0x7465646279746573)};
-    for (int i = 0; i < 3; i++) {
-        v[3] ^= words[i];
-        sip_round(v);
-        v[0] ^= words[i];
-    }
-    v[2] ^= 0xff;
-    for (int i = 0; i < 3; i++) sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
-static uint32_t home_of(const struct p2_map *m, const struct p2_id *key) { return (uint32_t)hash_of(m, key) & m->mask; }
 
 bool p2_map_init(struct p2_map *m, uint32_t capacity, const uint64_t seed[static 2]) {
     *m = (struct p2_map){.capacity = capacity, .seed = {seed[0], seed[1]}};
