@@ -143,15 +143,19 @@ bool p2_index_remove(struct p2_index *ix, uint32_t slot) {
 }
 
 void p2_index_check(const struct p2_index *ix) {
-    uint32_t count = 0, before = ix->places - 1;
-    for (uint32_t at = 0; at < ix->places; before = at, at++) {
+    uint32_t count = 0, last = ix->places - 1, far_before = ix->entries[last] == EMPTY ? 0 : true_far(ix, last) + 1;
+    for (uint32_t at = 0; at < ix->places; at++) {
         uint32_t entry = ix->entries[at];
-        if (entry == EMPTY) continue;
-        uint32_t far = true_far(ix, at), slot = slot_of(ix, entry);
-        P2_CHECK(written_far(ix, entry) == (far < ix->far_max ? far : ix->far_max));
-        P2_CHECK(far <= (ix->entries[before] == EMPTY ? 0 : true_far(ix, before) + 1));
-        struct p2_id key = key_of(ix, slot);
-        P2_CHECK(p2_index_get(ix, &key) == slot);
+        if (entry == EMPTY) {
+            far_before = 0;
+            continue;
+        }
+        uint32_t far = true_far(ix, at);
+        P2_CHECK(far <= far_before && written_far(ix, entry) == (far < ix->far_max ? far : ix->far_max));
+        struct p2_id key = key_of(ix, slot_of(ix, entry));
+        struct search s = begin(ix, &key, P2_NO_SLOT);
+        P2_CHECK(seek(ix, &s) && s.at == at);
+        far_before = far + 1;
         count++;
     }
     P2_CHECK(count == ix->count && count <= ix->capacity);

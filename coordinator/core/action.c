@@ -78,10 +78,3 @@ const char *coord_text(struct coord *c, struct p2_str s) {
     copy[n] = 0;
     return copy;
 }
-
-struct p2_id coord_pair_key(p2_handle h, uint32_t stream) {
-    struct p2_id key = {{0}};
-    memcpy(key.b, &h, sizeof h);
-    memcpy(key.b + sizeof h, &stream, sizeof stream);
-    return key;
-}

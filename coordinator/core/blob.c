@@ -73,7 +73,7 @@ struct coord_note *blob_note(struct coord *c, enum coord_note_kind kind, const s
 // ---- holders --------------------------------------------------------------------------------------------------------
 
 static struct p2_id holding_key(const struct peer *p, const struct blob *b) {
-    return coord_pair_key(p->self, (uint32_t)b->entry.self);
+    return table_pair_key(p->self, (uint32_t)b->entry.self);
 }
 
 static struct holding *holding_of(const struct coord *c, const struct peer *p, const struct blob *b) {
@@ -86,7 +86,7 @@ bool blob_held(const struct coord *c, const struct peer *p, const struct blob *b
 }
 
 static void holding_end(struct coord *c, struct holding *h) {
-    struct p2_id key = coord_pair_key(h->peer, (uint32_t)h->blob);
+    struct p2_id key = table_pair_key(h->peer, (uint32_t)h->blob);
     P2_CHECK(p2_map_remove(&c->blobs.by_holding, &key));
     p2_list_remove(&h->in_blob);
     p2_list_remove(&h->in_peer);

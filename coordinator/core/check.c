@@ -3,8 +3,6 @@
 
 #include "coordinator/core/state.h"
 
-static bool in_map(const struct p2_map *m, struct p2_id key, p2_handle h) { return p2_map_get(m, &key) == h; }
-
 static void check_payload(const struct task *t) {
     spool_check(&t->payload);
     P2_CHECK(t->in.have <= t->in.size && t->in.have <= t->in.granted);
@@ -93,7 +91,7 @@ static void check_tasks(const struct coord *c) {
     P2_CHECK(memcmp(in_class, c->queued_in_class, sizeof in_class) == 0);
     P2_CHECK(s->tasks_queued == queued && s->tasks_kept == kept);
     P2_CHECK(s->tasks_running + queued + s->tasks_joined + kept == c->tasks.live);
-    P2_CHECK(c->by_id.count == c->tasks.live && c->by_stream.count == c->tasks.live - unbound);
+    P2_CHECK(c->by_stream.count == c->tasks.live - unbound);
     P2_CHECK(c->deadlines.count == c->tasks.live - kept);
     P2_CHECK(s->tasks_accepted ==
              s->tasks_completed + s->tasks_failed + s->tasks_expired + s->tasks_cancelled + c->tasks.live);
@@ -111,9 +109,10 @@ static void check_types(const struct coord *c) {
 }
 
 static void check_replica(const struct coord *c, const struct replica *r) {
+    const struct p2_id job = table_pair_key(r->peer, r->stream);
     const struct peer *p = p2_slab_get(&c->peers, r->peer);
     const struct task *t = p2_slab_get(&c->tasks, r->task);
-    P2_CHECK(p && p2_list_linked(&r->in_peer) && in_map(&c->by_job, coord_pair_key(r->peer, r->stream), r->self));
+    P2_CHECK(p && p2_list_linked(&r->in_peer) && p2_index_get(&c->by_job, &job) == (uint32_t)r->self);
     P2_CHECK((r->state == REPLICA_CANCELLING) == (t == NULL));
     P2_CHECK((r->state == REPLICA_CANCELLING) == p2_list_linked(&r->lingering));
     P2_CHECK(!p2_heap_in(&r->straggler) || r->state == REPLICA_WAITING || r->state == REPLICA_SENT);
@@ -163,7 +162,7 @@ static void check_peers(const struct coord *c) {
         all.slots_busy += share.slots_busy;
     }
     P2_CHECK(all.ready == c->stats.peers_ready && all.slots == c->stats.slots && all.slots_busy == c->stats.slots_busy);
-    P2_CHECK(jobs == c->replicas.live && jobs == c->by_job.count);
+    P2_CHECK(jobs == c->replicas.live);
     p2_ns before = 0;
     P2_LIST_EACH (it, next, &c->lingering) {
         const struct replica *r = P2_CONTAINER_OF(it, struct replica, lingering);
@@ -213,6 +212,7 @@ static void check_sessions(const struct coord *c) {
 void coord_check(const struct coord *c) {
     budget_check(&c->retries);
     budget_check(&c->hedges);
+    tables_check(c);
     check_tasks(c);
     check_types(c);
     check_peers(c);

@@ -26,9 +26,7 @@ static bool map(struct coord *c, struct p2_map *m, uint32_t capacity) {
 static bool make_cache(struct coord *c) {
     const uint64_t seed[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
     const struct coord_limits *l = &c->limits;
-    const uint64_t other[2] = {p2_rng_next(&c->rng), p2_rng_next(&c->rng)};
     if (!p2_slab_init(&c->flights, sizeof(struct flight), c->limits.tasks_max)) return false;
-    if (!p2_map_init(&c->by_flight, c->limits.tasks_max, other)) return false;
     return cache_init(&c->cache, l->cache_entries_max, l->cache_bytes_max, l->cache_ttl_ns, seed);
 }
 
@@ -40,9 +38,7 @@ static bool make_tables(struct coord *c) {
            p2_slab_init(&c->offers, sizeof(struct offer), l->offers_max) &&
            p2_slab_init(&c->tasks, sizeof(struct task), l->tasks_max) &&
            p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
-           map(c, &c->by_session, l->clients_max) && map(c, &c->by_id, l->tasks_max) &&
-           map(c, &c->by_stream, l->tasks_max) && map(c, &c->by_job, l->tasks_max) &&
-           map(c, &c->recent_map, l->recent_max) && p2_heap_init(&c->timers, sessions_max(l)) &&
+           map(c, &c->by_session, l->clients_max) && tables_init(c) && p2_heap_init(&c->timers, sessions_max(l)) &&
            p2_heap_init(&c->deadlines, l->tasks_max) && p2_heap_init(&c->stragglers, l->tasks_max) && make_cache(c) &&
            (c->recent = calloc(l->recent_max, sizeof *c->recent));
 }
@@ -93,11 +89,11 @@ void coord_destroy(struct coord **at) {
     if (c->tasks.objects) drop_tasks(c);
     cache_deinit(&c->cache);
     p2_slab_deinit(&c->flights);
-    p2_map_deinit(&c->by_flight);
+    tables_deinit(c);
+    p2_map_deinit(&c->by_conn);
     struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
-    struct p2_map *const maps[] = {&c->by_conn, &c->by_id, &c->by_stream, &c->by_job, &c->recent_map, &c->by_session};
-    for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) p2_map_deinit(maps[i]);
+    p2_map_deinit(&c->by_session);
     p2_heap_deinit(&c->timers);
     p2_heap_deinit(&c->deadlines);
     p2_heap_deinit(&c->stragglers);
@@ -116,12 +112,9 @@ static size_t heap_bytes(const struct p2_heap *h) { return h->capacity * sizeof(
 size_t coord_memory_bytes(const struct coord *c) {
     const struct p2_slab *const slabs[] = {&c->sessions, &c->clients,  &c->peers,        &c->offers,
                                            &c->tasks,    &c->replicas, &c->cache.entries};
-    const struct p2_map *const maps[] = {&c->by_conn,    &c->by_id,        &c->by_stream, &c->by_job,
-                                         &c->recent_map, &c->cache.by_key, &c->by_session};
-    size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + map_bytes(&c->by_flight) +
-                 c->limits.recent_max * sizeof *c->recent + heap_bytes(&c->timers) + heap_bytes(&c->deadlines) +
-                 heap_bytes(&c->stragglers);
+    size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + tables_bytes(c) + map_bytes(&c->by_conn) +
+                 map_bytes(&c->by_session) + map_bytes(&c->cache.by_key) + c->limits.recent_max * sizeof *c->recent +
+                 heap_bytes(&c->timers) + heap_bytes(&c->deadlines) + heap_bytes(&c->stragglers);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
-    for (unsigned i = 0; i < sizeof maps / sizeof *maps; i++) sum += map_bytes(maps[i]);
     return sum + c->type_count * sizeof *c->types + next_bytes(c) + health_bytes(c) + estimate_bytes(c) + blob_bytes(c);
 }

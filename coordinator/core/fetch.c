@@ -14,7 +14,7 @@ static struct session *session_of(const struct coord *c, const struct fetch *f) 
 }
 
 struct fetch *fetch_of(const struct coord *c, const struct peer *p, uint32_t stream) {
-    struct p2_id key = coord_pair_key(p->self, stream);
+    struct p2_id key = table_pair_key(p->self, stream);
     return p2_slab_get(&c->blobs.fetches, p2_map_get(&c->blobs.by_fetch, &key));
 }
 
@@ -103,8 +103,8 @@ void fetch_on_want(struct coord *c, struct session *s, const struct p2_msg *m) {
     struct p2_id key;
     do {
         f->stream = peer_take_stream(p);
-        key = coord_pair_key(p->self, f->stream);
-    } while (p2_map_get(&c->by_job, &key) || !p2_map_put(&c->blobs.by_fetch, &key, h));
+        key = table_pair_key(p->self, f->stream);
+    } while (p2_index_get(&c->by_job, &key) != P2_NO_SLOT || !p2_map_put(&c->blobs.by_fetch, &key, h));
     p2_list_push_back(&p->fetches, &f->in_peer);
     p->fetch_count++;
     blob_pin(c, b);
@@ -114,7 +114,7 @@ void fetch_on_want(struct coord *c, struct session *s, const struct p2_msg *m) {
 void fetch_end(struct coord *c, struct fetch *f) {
     struct blob *b = blob_of(c, f);
     struct peer *p = p2_slab_get(&c->peers, f->peer);
-    struct p2_id key = coord_pair_key(f->peer, f->stream);
+    struct p2_id key = table_pair_key(f->peer, f->stream);
     P2_CHECK(p2_map_remove(&c->blobs.by_fetch, &key));
     blob_work(c, P2_BLOB_CLOSE, f->self, b);
     p2_list_remove(&f->in_peer);

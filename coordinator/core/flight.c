@@ -42,21 +42,21 @@ static void close_flight(struct coord *c, struct flight *f) {
 static void start(struct coord *c, struct task *t) {
     p2_handle h;
     struct p2_id half = p2_digest_half(&t->memo.key);
-    if (p2_map_get(&c->by_flight, &half) != P2_NO_HANDLE) return; // another key with the same half: run by itself
+    if (p2_index_get(&c->by_flight, &half) != P2_NO_SLOT) return; // another key with the same half: run by itself
     struct flight *f = p2_slab_alloc(&c->flights, &h);
     if (!f) return;
     f->self = h;
     f->key = t->memo.key;
     p2_list_init(&f->members);
     p2_list_init(&f->settling);
-    P2_CHECK(p2_map_put(&c->by_flight, &half, h));
+    P2_CHECK(p2_index_put(&c->by_flight, (uint32_t)h));
     lead(f, t);
 }
 
 void flight_enter(struct coord *c, struct task *t) {
     if (t->memo.alone || t->absent) return; // nobody is to wait for who is away
     struct p2_id half = p2_digest_half(&t->memo.key);
-    struct flight *f = p2_slab_get(&c->flights, p2_map_get(&c->by_flight, &half));
+    struct flight *f = coord_at(&c->flights, p2_index_get(&c->by_flight, &half));
     if (!f || !p2_digest_equal(&f->key, &t->memo.key)) {
         start(c, t);
         return;
@@ -71,8 +71,7 @@ void flight_enter(struct coord *c, struct task *t) {
 }
 
 static void stop(struct coord *c, struct flight *f) {
-    struct p2_id half = p2_digest_half(&f->key);
-    P2_CHECK(p2_map_remove(&c->by_flight, &half));
+    P2_CHECK(p2_index_remove(&c->by_flight, (uint32_t)f->self));
     f->leader = P2_NO_HANDLE;
     if (f->count && P2_CANARY(joined_forgotten)) return;
     if (f->count)
@@ -181,7 +180,7 @@ void flight_check(const struct coord *c) {
         struct p2_id half = p2_digest_half(&f->key);
         bool settling = p2_list_linked(&f->settling);
         check_members(c, f);
-        P2_CHECK(settling ? f->count > 0 && !leader : leader && p2_map_get(&c->by_flight, &half) == f->self);
+        P2_CHECK(settling ? f->count > 0 && !leader : leader && p2_index_get(&c->by_flight, &half) == i);
         P2_CHECK(!leader || (leader->memo.flight == f->self && leader->state != TASK_JOINED));
         open += !settling;
         members += f->count;

@@ -89,14 +89,14 @@ void session_open(struct coord *c, const struct coord_event *ev) {
     for (unsigned i = 0; i < P2_CLASSES; i++) p2_list_init(&s->lanes[i]);
     p2_list_init(&s->pumping);
     p2_heap_node_init(&s->timer);
-    struct p2_id key = coord_pair_key(ev->conn, 0);
+    struct p2_id key = table_pair_key(ev->conn, 0);
     P2_CHECK(p2_map_put(&c->by_conn, &key, h)); // a conn opens once
     c->strangers++;
     session_rearm(c, s);
 }
 
 struct session *session_find(const struct coord *c, p2_handle conn) {
-    struct p2_id key = coord_pair_key(conn, 0);
+    struct p2_id key = table_pair_key(conn, 0);
     return p2_slab_get(&c->sessions, p2_map_get(&c->by_conn, &key));
 }
 
@@ -112,7 +112,7 @@ static void release(struct coord *c, struct session *s, enum coord_why why, enum
     for (unsigned i = 0; i < P2_CLASSES; i++) P2_CHECK(p2_list_empty(&s->lanes[i]));
     p2_list_remove(&s->pumping);
     p2_heap_remove(&c->timers, &s->timer);
-    struct p2_id key = coord_pair_key(s->conn, 0);
+    struct p2_id key = table_pair_key(s->conn, 0);
     P2_CHECK(p2_map_remove(&c->by_conn, &key));
     p2_slab_free(&c->sessions, s->self);
 }

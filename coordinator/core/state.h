@@ -5,6 +5,7 @@
 #include "base/canary.h"
 #include "base/check.h"
 #include "base/heap.h"
+#include "base/index.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/rng.h"
@@ -30,6 +31,7 @@
 #include "coordinator/core/sched.h"
 #include "coordinator/core/session.h"
 #include "coordinator/core/stats.h"
+#include "coordinator/core/tables.h"
 #include "coordinator/core/task.h"
 #include "coordinator/core/unmet.h"
 #include "coordinator/core/upload.h"
@@ -59,13 +61,13 @@ struct coord {
     struct estimate *estimates; // ESTIMATE_CLASSES for each type
 
     struct p2_slab sessions, clients, peers, offers, tasks, replicas;
-    uint32_t strangers;         // sessions without a role
-    struct p2_map by_conn;      // conn -> session
-    struct p2_map by_id;        // client's salt ^ task id -> task
-    struct p2_map by_stream;    // (client, stream) -> task
-    struct p2_map by_job;       // (peer, stream) -> replica
-    struct p2_map recent_map;   // as by_id -> index + 1 into recent
-    struct recent_task *recent; // a ring
+    uint32_t strangers;           // sessions without a role
+    struct p2_map by_conn;        // conn -> session
+    struct p2_index by_id;        // client's salt ^ task id -> task
+    struct p2_index by_stream;    // (client, stream) -> task
+    struct p2_index by_job;       // (peer, stream) -> replica
+    struct p2_index recent_by_id; // as by_id -> place in recent
+    struct recent_task *recent;   // a ring
     uint32_t recent_next;
 
     struct p2_heap timers;                     // sessions
@@ -85,10 +87,10 @@ struct coord {
     uint64_t reserved_bytes;
     struct cache cache;
     struct p2_slab flights;
-    struct p2_map by_flight;  // first half of a key -> flight that is not settling
-    struct p2_list settling;  // flights
-    uint64_t collected_bytes; // of results on their way that may be remembered
-    uint32_t hashes_awaited;  // to be answered before any other event
+    struct p2_index by_flight; // first half of a key -> flight that is not settling
+    struct p2_list settling;   // flights
+    uint64_t collected_bytes;  // of results on their way that may be remembered
+    uint32_t hashes_awaited;   // to be answered before any other event
     uint32_t queued_in_class[P2_CLASSES];
     struct p2_list queued[P2_CLASSES]; // tasks, newest last
     // Who has been served how much: for each client slot, class and (flows) type. next.h
@@ -109,7 +111,6 @@ struct coord {
     struct unmet unmet;
 };
 
-struct p2_id coord_pair_key(p2_handle h, uint32_t stream);
 struct coord_note *coord_note_add(struct coord *c, enum coord_note_kind kind); // zeroed; fill it
 // Somebody's words as printable ASCII of at most P2_TEXT_MAX - 1 bytes, living as long as the actions.
 const char *coord_text(struct coord *c, struct p2_str s);

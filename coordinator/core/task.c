@@ -78,42 +78,35 @@ void task_move_of(struct coord *c, struct task *t, enum task_state to, enum coor
 
 // ---- tables ----------------------------------------------------------------------------------------------------
 
-static struct p2_id own_key(const struct client *cl, const struct p2_id *id) {
-    struct p2_id key;
-    for (unsigned i = 0; i < sizeof key.b; i++) key.b[i] = id->b[i] ^ cl->salt.b[i];
-    return key;
-}
-
 struct task *task_by_stream(const struct coord *c, const struct client *cl, uint32_t stream) {
-    struct p2_id key = coord_pair_key(cl->self, stream);
-    return p2_slab_get(&c->tasks, p2_map_get(&c->by_stream, &key));
+    struct p2_id key = table_pair_key(cl->self, stream);
+    return coord_at(&c->tasks, p2_index_get(&c->by_stream, &key));
 }
 
 struct task *task_by_id(const struct coord *c, const struct client *cl, const struct p2_id *id) {
-    struct p2_id key = own_key(cl, id);
-    return p2_slab_get(&c->tasks, p2_map_get(&c->by_id, &key));
+    struct p2_id key = table_own_key(cl, id);
+    return coord_at(&c->tasks, p2_index_get(&c->by_id, &key));
 }
 
 const struct recent_task *task_recent(const struct coord *c, const struct client *cl, const struct p2_id *id) {
-    struct p2_id key = own_key(cl, id);
-    uint64_t at = p2_map_get(&c->recent_map, &key);
-    return at == P2_NO_HANDLE ? NULL : &c->recent[at - 1];
+    struct p2_id key = table_own_key(cl, id);
+    uint32_t at = p2_index_get(&c->recent_by_id, &key);
+    return at == P2_NO_SLOT ? NULL : &c->recent[at];
 }
 
 static void remember(struct coord *c, const struct p2_id *key, enum p2_err code, uint32_t attempts) {
     struct recent_task *r = &c->recent[c->recent_next];
-    if (r->used) P2_CHECK(p2_map_remove(&c->recent_map, &r->key));
-    bool used = p2_map_put(&c->recent_map, key, (p2_handle)c->recent_next + 1);
-    *r = (struct recent_task){.key = *key, .used = used, .code = (uint8_t)code, .attempts = (uint8_t)attempts};
+    if (r->used) P2_CHECK(p2_index_remove(&c->recent_by_id, c->recent_next));
+    *r = (struct recent_task){.key = *key, .code = (uint8_t)code, .attempts = (uint8_t)attempts};
+    r->used = p2_index_put(&c->recent_by_id, c->recent_next);
     c->recent_next = (c->recent_next + 1) % c->limits.recent_max;
 }
 
 bool task_link(struct coord *c, struct client *cl, struct task *t) {
-    struct p2_id id_key = own_key(cl, &t->id);
-    struct p2_id stream_key = coord_pair_key(cl->self, t->stream);
-    if (!p2_map_put(&c->by_id, &id_key, t->self)) return false;
-    if (!p2_map_put(&c->by_stream, &stream_key, t->self)) {
-        p2_map_remove(&c->by_id, &id_key);
+    uint32_t slot = (uint32_t)t->self;
+    if (!p2_index_put(&c->by_id, slot)) return false;
+    if (!p2_index_put(&c->by_stream, slot)) {
+        p2_index_remove(&c->by_id, slot);
         return false;
     }
     p2_list_push_back(&cl->tasks, &t->in_client);
@@ -125,17 +118,16 @@ bool task_link(struct coord *c, struct client *cl, struct task *t) {
 
 void task_bind(struct coord *c, struct task *t, uint32_t stream) {
     struct client *cl = p2_slab_get(&c->clients, t->client);
-    struct p2_id key = coord_pair_key(cl->self, stream);
-    P2_CHECK(t->stream == 0 && p2_map_put(&c->by_stream, &key, t->self));
+    P2_CHECK(t->stream == 0);
     t->stream = stream;
+    P2_CHECK(p2_index_put(&c->by_stream, (uint32_t)t->self));
     resume_claimed(cl);
 }
 
 void task_unbind(struct coord *c, struct task *t) {
     struct client *cl = p2_slab_get(&c->clients, t->client);
-    struct p2_id key = coord_pair_key(cl->self, t->stream);
     if (!t->stream) return;
-    P2_CHECK(p2_map_remove(&c->by_stream, &key));
+    P2_CHECK(p2_index_remove(&c->by_stream, (uint32_t)t->self));
     t->stream = 0;
     cl->unbound++;
     outlet_close(&t->outlet);
@@ -144,14 +136,14 @@ void task_unbind(struct coord *c, struct task *t) {
 
 static void let_go(struct coord *c, struct task *t, enum p2_err code) {
     struct client *cl = p2_slab_get(&c->clients, t->client);
-    struct p2_id id_key = own_key(cl, &t->id);
-    struct p2_id stream_key = coord_pair_key(cl->self, t->stream);
-    P2_CHECK(p2_map_remove(&c->by_id, &id_key));
+    struct p2_id key = table_own_key(cl, &t->id);
+    uint32_t slot = (uint32_t)t->self;
+    P2_CHECK(p2_index_remove(&c->by_id, slot));
     if (!t->stream)
         resume_claimed(cl);
     else if (!P2_CANARY(map_entry_leaked))
-        P2_CHECK(p2_map_remove(&c->by_stream, &stream_key));
-    if (!P2_CANARY(recent_forgotten)) remember(c, &id_key, code, t->attempt);
+        P2_CHECK(p2_index_remove(&c->by_stream, slot));
+    if (!P2_CANARY(recent_forgotten)) remember(c, &key, code, t->attempt);
     p2_list_remove(&t->in_client);
     cl->task_count--;
     cl->bytes -= t->in.size;

@@ -80,7 +80,7 @@ p2_ns upload_next_ns(const struct coord *c) {
 static void let_go_of_client(struct coord *c, struct upload *u) {
     struct client *cl = p2_slab_get(&c->clients, u->client);
     if (!cl) return;
-    struct p2_id key = coord_pair_key(u->client, u->stream);
+    struct p2_id key = table_pair_key(u->client, u->stream);
     P2_CHECK(p2_map_remove(&c->blobs.by_upload, &key));
     p2_list_remove(&u->in_client);
     cl->upload_count--;
@@ -143,7 +143,7 @@ void upload_client_gone(struct coord *c, struct client *cl) {
 // ---- messages -------------------------------------------------------------------------------------------------------
 
 struct upload *upload_of(const struct coord *c, const struct client *cl, uint32_t stream) {
-    struct p2_id key = coord_pair_key(cl->self, stream);
+    struct p2_id key = table_pair_key(cl->self, stream);
     return p2_slab_get(&c->blobs.uploads, p2_map_get(&c->blobs.by_upload, &key));
 }
 
@@ -178,7 +178,7 @@ static struct upload *create(struct coord *c, struct client *cl, uint32_t stream
     p2_list_push_back(&cl->uploads, &u->in_client);
     cl->upload_count++;
     p2_list_push_back(&b->uploads, &u->in_blob);
-    struct p2_id key = coord_pair_key(cl->self, stream);
+    struct p2_id key = table_pair_key(cl->self, stream);
     P2_CHECK(p2_map_put(&c->blobs.by_upload, &key, h)); // the stream was free
     return u;
 }

@@ -60,19 +60,15 @@ static void tell_struct(struct bench *b) {
     bench_tell(b, "    times, counts, padding", rest, "bytes", "the rest");
 }
 
-static double map_place(const struct p2_map *m) {
-    return ((double)m->mask + 1) * sizeof *m->entries / BENCH_CORE_WAITING;
-}
-
 static void tell_tables(struct bench *b, const struct stand *s, double measured) {
     const struct coord *c = s->c;
     double slab = (double)(c->tasks.object_size - sizeof(struct task) + sizeof *c->tasks.generation);
-    double maps = map_place(&c->by_id) + map_place(&c->by_stream);
+    double tables = (double)(p2_index_bytes(&c->by_id) + p2_index_bytes(&c->by_stream)) / BENCH_CORE_WAITING;
     bench_tell(b, "  its place in the slab", slab, "bytes",
                "generation, rounding; the list of free places is there before");
-    bench_tell(b, "  found by id, by stream", maps, "bytes", "two maps, at most half full");
+    bench_tell(b, "  found by id, by stream", tables, "bytes", "two tables of slots, at most three quarters full");
     bench_tell(b, "  in the heap of deadlines", sizeof(void *), "bytes", "one pointer");
-    double named = sizeof(struct task) + slab + maps + sizeof(void *);
+    double named = sizeof(struct task) + slab + tables + sizeof(void *);
     bench_tell(b, "  not named above", measured - named, "bytes", "pages there before, pages begun");
     bench_tell(b, "reserved for a task that may come", (double)coord_memory_bytes(c) / TASKS_MAX, "bytes",
                "all tables / tasks_max, with its replica (%zu) and flight (%zu)", sizeof(struct replica),

@@ -339,9 +339,9 @@ static void client_acts(struct actor *a) {
 // ---- peers ------------------------------------------------------------------------------------------------------------
 
 static void send_result(struct actor *a, struct line *l) {
-    const struct p2_map *jobs = &w.rig.c->by_job;
-    struct p2_id key = coord_pair_key(session_find(w.rig.c, a->conn)->who, l->stream);
-    const struct replica *r = p2_slab_get(&w.rig.c->replicas, p2_map_get(jobs, &key));
+    const struct p2_index *jobs = &w.rig.c->by_job;
+    struct p2_id key = table_pair_key(session_find(w.rig.c, a->conn)->who, l->stream);
+    const struct replica *r = coord_at(&w.rig.c->replicas, p2_index_get(jobs, &key));
     const struct task *t = r ? p2_slab_get(&w.rig.c->tasks, r->task) : NULL;
     uint64_t most = t ? t->cost.result_bytes_max : 100; // as its own prepare() would tell it
     l->out_size = chance(90) ? most : below((uint32_t)most + 1);
