@@ -12,8 +12,6 @@ static p2_handle handle_of(const struct p2_slab *s, uint32_t slot) {
     return (p2_handle)s->generation[slot] << 32 | slot;
 }
 
-static unsigned char *object_at(const struct p2_slab *s, uint32_t slot) { return s->objects + slot * s->object_size; }
-
 bool p2_slab_init(struct p2_slab *s, size_t object_size, uint32_t capacity) {
     P2_CHECK(capacity < NO_SLOT);
     *s = (struct p2_slab){.capacity = capacity, .free_head = NO_SLOT};
@@ -52,7 +50,7 @@ void *p2_slab_alloc(struct p2_slab *s, p2_handle *handle_out) {
     s->generation[slot]++;
     s->live++;
     *handle_out = handle_of(s, slot);
-    return memset(object_at(s, slot), 0, s->object_size);
+    return memset(p2_slab_in(s, slot), 0, s->object_size);
 }
 
 void p2_slab_free(struct p2_slab *s, p2_handle h) {
@@ -68,13 +66,19 @@ void *p2_slab_get(const struct p2_slab *s, p2_handle h) {
     uint32_t slot = (uint32_t)h;
     uint32_t generation = (uint32_t)(h >> 32);
     if (slot >= s->capacity || generation % 2 == 0 || s->generation[slot] != generation) return NULL;
-    return object_at(s, slot);
+    return p2_slab_in(s, slot);
 }
 
 void *p2_slab_at(const struct p2_slab *s, uint32_t slot, p2_handle *handle_out) {
     bool live = slot < s->capacity && s->generation[slot] % 2 == 1;
     *handle_out = live ? handle_of(s, slot) : P2_NO_HANDLE;
-    return live ? object_at(s, slot) : NULL;
+    return live ? p2_slab_in(s, slot) : NULL;
+}
+
+p2_handle p2_slab_handle(const struct p2_slab *s, const void *object) {
+    size_t slot = (size_t)((const unsigned char *)object - s->objects) / s->object_size;
+    P2_CHECK(slot < s->capacity && s->generation[slot] % 2 == 1);
+    return handle_of(s, (uint32_t)slot);
 }
 
 size_t p2_slab_bytes(const struct p2_slab *s) {

@@ -28,6 +28,10 @@ void p2_slab_free(struct p2_slab *s, p2_handle h);       // a dead handle is our
 void *p2_slab_get(const struct p2_slab *s, p2_handle h); // NULL when dead
 // For walking all: the object in a slot and its handle, or NULL when the slot is free.
 void *p2_slab_at(const struct p2_slab *s, uint32_t slot, p2_handle *handle_out);
+p2_handle p2_slab_handle(const struct p2_slab *s, const void *object); // of a live one
 size_t p2_slab_bytes(const struct p2_slab *s);
+
+// The object in a slot that is known to be taken.
+static inline void *p2_slab_in(const struct p2_slab *s, uint32_t slot) { return s->objects + slot * s->object_size; }
 
 #endif

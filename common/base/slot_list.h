@@ -29,6 +29,12 @@ static inline uint32_t p2_slot_list_next(const struct p2_slots *s, uint32_t slot
     return next == slot ? P2_NO_SLOT : next;
 }
 
+// P2_NO_SLOT before the first.
+static inline uint32_t p2_slot_list_before(const struct p2_slots *s, uint32_t slot) {
+    uint32_t prev = p2_slot_list_node(s, slot)->prev - 1;
+    return prev == slot ? P2_NO_SLOT : prev;
+}
+
 static inline void p2_slot_list_push_back(const struct p2_slots *s, struct p2_slot_list *l, uint32_t slot) {
     struct p2_slot_node *n = p2_slot_list_node(s, slot);
     P2_CHECK(!p2_slot_list_linked(n));

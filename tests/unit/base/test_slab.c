@@ -33,6 +33,32 @@ static void a_dead_handle_finds_nothing(void **state) {
     p2_slab_deinit(&s);
 }
 
+struct asked {
+    const struct p2_slab *slab;
+    const void *object;
+};
+
+static void ask_for_handle(void *arg) {
+    const struct asked *a = arg;
+    (void)p2_slab_handle(a->slab, a->object);
+}
+
+static void an_object_knows_its_handle(void **state) {
+    (void)state;
+    struct p2_slab s;
+    assert_true(p2_slab_init(&s, sizeof(struct thing), 3));
+    p2_handle h[3];
+    for (int i = 0; i < 3; i++) {
+        const void *object = p2_slab_alloc(&s, &h[i]);
+        assert_int_equal(p2_slab_handle(&s, object), h[i]);
+    }
+    const void *gone = p2_slab_in(&s, 1);
+    assert_ptr_equal(gone, p2_slab_get(&s, h[1]));
+    p2_slab_free(&s, h[1]);
+    assert_true(t_aborts(ask_for_handle, &(struct asked){&s, gone}));
+    p2_slab_deinit(&s);
+}
+
 static void full_gives_null_and_no_handle(void **state) {
     (void)state;
     struct p2_slab s;
@@ -150,6 +176,7 @@ static void memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dead_handle_finds_nothing),
+        cmocka_unit_test(an_object_knows_its_handle),
         cmocka_unit_test(full_gives_null_and_no_handle),
         cmocka_unit_test(generations_wrap),
         cmocka_unit_test(walks_and_random_use),

@@ -47,7 +47,7 @@ static void compare(const struct p2_slots *s, const struct p2_slot_list *l, cons
     assert_int_equal(p2_slot_list_empty(l), m->count == 0);
     assert_int_equal(p2_slot_list_first(l), m->count ? m->order[0] : P2_NO_SLOT);
     assert_int_equal(p2_slot_list_last(l), m->count ? m->order[m->count - 1] : P2_NO_SLOT);
-    P2_SLOT_LIST_EACH(slot, next, s, l) assert_int_equal(slot, m->order[at++]);
+    P2_SLOT_LIST_EACH (slot, next, s, l) assert_int_equal(slot, m->order[at++]);
     assert_int_equal(at, m->count);
 }
 
@@ -98,12 +98,15 @@ static void a_walk_survives_removal(void **state) {
         p2_slot_list_push_back(&s, &l, (uint32_t)h);
     }
     uint32_t met = 0;
-    P2_SLOT_LIST_EACH(slot, next, &s, &l) {
+    P2_SLOT_LIST_EACH (slot, next, &s, &l) {
         if (met++ % 3) p2_slot_list_remove(&s, &l, slot);
     }
     assert_int_equal(met, ITEMS);
     assert_int_equal(p2_slot_list_check(&s, &l), (ITEMS + 2) / 3);
-    P2_SLOT_LIST_EACH(slot, next, &s, &l) p2_slot_list_remove(&s, &l, slot);
+    uint32_t back = 0;
+    for (uint32_t at = p2_slot_list_last(&l); at != P2_NO_SLOT; at = p2_slot_list_before(&s, at)) back++;
+    assert_int_equal(back, (ITEMS + 2) / 3);
+    P2_SLOT_LIST_EACH (slot, next, &s, &l) p2_slot_list_remove(&s, &l, slot);
     assert_true(p2_slot_list_empty(&l));
     p2_slab_deinit(&slab);
 }
