@@ -26,23 +26,32 @@ static struct p2_str keep_text(char **end, struct p2_str text) {
     return kept;
 }
 
-struct p2_blob *p2_params_keep(struct p2_blob_pool *pool, const struct p2_params *ps, struct p2_params *out) {
-    *out = (struct p2_params){0};
-    if (ps->count == 0) return NULL;
-    uint64_t items_size = (uint64_t)ps->count * sizeof(struct p2_param), size = items_size;
+uint64_t p2_params_bytes(const struct p2_params *ps) {
+    uint64_t size = (uint64_t)ps->count * sizeof(struct p2_param);
     for (uint32_t i = 0; i < ps->count; i++) {
         const struct p2_param *p = &ps->items[i];
         size += p->name.n + (p->kind == P2_PARAM_TEXT ? (uint64_t)p->value.text.n : 0);
     }
-    struct p2_blob *b = size <= UINT32_MAX ? p2_blob_new(pool, (uint32_t)size) : NULL;
-    if (!b) return NULL;
-    struct p2_param *items = (struct p2_param *)(void *)b->data;
-    char *end = (char *)b->data + items_size;
-    memcpy(items, ps->items, items_size);
+    return size;
+}
+
+struct p2_params p2_params_copy(const struct p2_params *ps, void *memory) {
+    if (ps->count == 0) return (struct p2_params){0};
+    struct p2_param *items = memory;
+    char *end = (char *)(items + ps->count);
+    memcpy(items, ps->items, ps->count * sizeof *items);
     for (uint32_t i = 0; i < ps->count; i++) {
         items[i].name = keep_text(&end, ps->items[i].name);
         if (items[i].kind == P2_PARAM_TEXT) items[i].value.text = keep_text(&end, ps->items[i].value.text);
     }
-    *out = (struct p2_params){items, ps->count};
+    return (struct p2_params){items, ps->count};
+}
+
+struct p2_blob *p2_params_keep(struct p2_blob_pool *pool, const struct p2_params *ps, struct p2_params *out) {
+    *out = (struct p2_params){0};
+    if (ps->count == 0) return NULL;
+    uint64_t size = p2_params_bytes(ps);
+    struct p2_blob *b = size <= UINT32_MAX ? p2_blob_new(pool, (uint32_t)size) : NULL;
+    if (b) *out = p2_params_copy(ps, b->data);
     return b;
 }

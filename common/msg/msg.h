@@ -197,6 +197,10 @@ void p2_msg_describe(const struct p2_msg *m, struct p2_strbuf *out);
 // The payload slice of a kind that carries one, else NULL.
 struct p2_slice *p2_msg_payload(struct p2_msg *m);
 
+// Bytes of a deep copy of parameters, and that copy: memory is aligned as malloc does and as large. Lends it.
+uint64_t p2_params_bytes(const struct p2_params *ps);
+struct p2_params p2_params_copy(const struct p2_params *ps, void *memory);
+
 // A deep copy of parameters into one blob of the pool, readable through *out until the blob is unreferenced.
 // NULL when over budget; *out is then empty. An empty list needs no blob: NULL, and *out is empty.
 struct p2_blob *p2_params_keep(struct p2_blob_pool *pool, const struct p2_params *ps, struct p2_params *out);
