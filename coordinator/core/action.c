@@ -31,8 +31,7 @@ bool coord_actions_init(struct coord_actions *a, const struct coord_limits *l) {
 void coord_actions_clear(struct coord_actions *a) {
     for (uint32_t i = 0; i < a->count; i++) {
         p2_blob_unref(a->items[i].payload_held);
-        p2_blob_unref(a->items[i].params_held);
-        p2_blob_unref(a->items[i].blobs_held);
+        p2_blob_unref(a->items[i].cargo_held);
     }
     a->count = 0;
     p2_arena_reset(&a->texts);
@@ -54,7 +53,7 @@ struct coord_action *coord_act(struct coord *c, enum coord_action_kind kind, p2_
     a->conn = conn;
     a->code = P2_OK;
     a->features = 0;
-    a->payload_held = a->params_held = a->blobs_held = NULL;
+    a->payload_held = a->cargo_held = NULL;
     return a;
 }
 

@@ -73,8 +73,9 @@ static bool refuse(struct refusal *r, const struct client *cl, const struct coor
 // A client has at most tasks_per_client_max tasks; its streams have a few frames waiting.
 static bool drop_older_frame(struct coord *c, const struct client *cl, const struct demand *d) {
     if (!d->series || d->class_ != P2_CLASS_REALTIME) return false;
-    P2_LIST_EACH (it, next, &cl->tasks) {
-        struct task *t = P2_CONTAINER_OF(it, struct task, in_client);
+    struct p2_slots links = TASKS_IN_CLIENT(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &cl->tasks) {
+        struct task *t = task_at(c, it);
         if (t->state != TASK_QUEUED || t->series != d->series || t->class_ != d->class_) continue;
         task_fail(c, t, WHY_SUPERSEDED, P2_ERR_OVERLOADED, "a newer frame of its series took its place");
         return true;
@@ -89,12 +90,14 @@ struct victims {
 
 // One task and at least so many reserved bytes of classes worse than that one. False: there are not as many.
 static bool find_victims(const struct coord *c, enum p2_class better, uint64_t bytes, struct victims *v) {
+    struct p2_slots links = TASKS_IN_GROUP(c);
     uint64_t freed = 0;
     v->count = 0;
     for (unsigned k = P2_CLASSES - 1; k > (unsigned)better; k--) {
-        for (struct p2_list *it = c->queued[k].prev; it != &c->queued[k]; it = it->prev) {
+        uint32_t it = p2_slot_list_last(&c->queued[k]);
+        for (; it != P2_NO_SLOT; it = p2_slot_list_before(&links, it)) {
             if (v->count == ADMIT_SHED_MAX || (v->count && freed >= bytes)) break;
-            v->tasks[v->count] = P2_CONTAINER_OF(it, struct task, in_class);
+            v->tasks[v->count] = task_at(c, it);
             freed += v->tasks[v->count++]->reserved_bytes;
         }
     }

@@ -124,10 +124,10 @@ void blob_peer_gone(struct coord *c, struct peer *p) {
     P2_LIST_EACH (it, next, &p->holdings) holding_end(c, P2_CONTAINER_OF(it, struct holding, in_peer));
 }
 
-p2_ns blob_transfer_ns(const struct coord *c, const struct peer *p, const struct task *t) {
+p2_ns blob_transfer_ns(const struct coord *c, const struct peer *p, const struct cargo *g) {
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < t->blobs.count; i++) {
-        const struct blob *b = blob_refs_at(c, &t->blobs, i);
+    for (uint32_t i = 0; i < cargo_blob_count(g); i++) {
+        const struct blob *b = cargo_blob(c, g, i);
         if (b && !blob_held(c, p, b)) bytes += b->entry.size;
     }
     p2_ns mib_ns = c->blobs.mib_ns.samples ? c->blobs.mib_ns.mean : RATE_PRIOR_NS;
@@ -213,47 +213,11 @@ void blob_on_done(struct coord *c, const struct p2_blob_work *answer) {
 
 // ---- what a task refers to ------------------------------------------------------------------------------------------
 
-static p2_handle *handles(const struct blob_refs *refs) { return (p2_handle *)(void *)refs->memory->data; }
-
-const struct p2_digest *blob_refs_digests(const struct blob_refs *refs) {
-    return refs->count ? (const struct p2_digest *)(void *)(handles(refs) + refs->count) : NULL;
-}
-
-struct blob *blob_refs_at(const struct coord *c, const struct blob_refs *refs, uint32_t i) {
-    struct blob *b = p2_shelf_get(&c->blobs.shelf, handles(refs)[i]);
-    return b && b->entry.state == P2_SHELF_HERE ? b : NULL;
-}
-
 const struct p2_digest *blob_missing(const struct coord *c, const struct p2_msg_task_submit *m) {
     for (uint32_t i = 0; i < m->blob_count; i++) {
         if (!blob_here(c, &m->blobs[i])) return &m->blobs[i];
     }
     return NULL;
-}
-
-bool blob_refs_take(struct coord *c, struct blob_refs *refs, const struct p2_msg_task_submit *m) {
-    *refs = (struct blob_refs){.count = m->blob_count};
-    if (!refs->count) return true;
-    refs->memory = p2_blob_new(c->pool, refs->count * (uint32_t)(sizeof(p2_handle) + sizeof(struct p2_digest)));
-    if (!refs->memory) {
-        refs->count = 0;
-        return false;
-    }
-    for (uint32_t i = 0; i < refs->count; i++) {
-        struct blob *b = blob_here(c, &m->blobs[i]);
-        handles(refs)[i] = b->entry.self;
-        if (!P2_CANARY(pin_forgotten)) blob_pin(c, b);
-    }
-    memcpy(handles(refs) + refs->count, m->blobs, refs->count * sizeof *m->blobs);
-    return true;
-}
-
-void blob_refs_drop(struct coord *c, struct blob_refs *refs) {
-    for (uint32_t i = 0; i < refs->count && !P2_CANARY(pin_forgotten); i++) {
-        blob_unpin(c, p2_shelf_get(&c->blobs.shelf, handles(refs)[i]));
-    }
-    p2_blob_unref(refs->memory);
-    *refs = (struct blob_refs){.count = 0};
 }
 
 void coord_blob_status(const struct coord *c, struct coord_blob_status *out) {
@@ -272,7 +236,8 @@ static uint32_t pins_of(const struct coord *c, p2_handle blob) {
     uint32_t pins = 0;
     for (uint32_t i = 0; i < c->tasks.capacity; i++) {
         const struct task *t = coord_at(&c->tasks, i);
-        for (uint32_t k = 0; t && k < t->blobs.count; k++) pins += handles(&t->blobs)[k] == blob;
+        const struct cargo *g = t ? t->cargo : NULL;
+        for (uint32_t k = 0; k < cargo_blob_count(g); k++) pins += g->blobs[k] == blob;
     }
     for (uint32_t i = 0; i < c->blobs.fetches.capacity; i++) {
         const struct fetch *f = coord_at(&c->blobs.fetches, i);

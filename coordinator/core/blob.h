@@ -14,10 +14,10 @@
 #include "coordinator/core/note.h"
 #include "msg/msg.h"
 
+struct cargo;
 struct coord;
 struct peer;
 struct session;
-struct task;
 
 struct blob {
     struct p2_shelf_entry entry;
@@ -41,12 +41,6 @@ struct blobs {
     struct p2_list awaited;   // uploads whose client owes bytes, longest since it brought some first
 };
 
-// What a task refers to: handles and digests, in one piece of memory of the pool. Zeroed: nothing.
-struct blob_refs {
-    struct p2_blob *memory;
-    uint32_t count;
-};
-
 bool blob_init(struct coord *c); // false when memory is short
 void blob_deinit(struct coord *c);
 size_t blob_bytes(const struct coord *c);
@@ -62,15 +56,11 @@ void blob_pin(struct coord *c, struct blob *b);
 void blob_unpin(struct coord *c, struct blob *b);
 void blob_lost(struct coord *c, struct blob *b, enum p2_err code); // its file is no more
 
-// A submission's. NULL, or what is missing; all are taken or none. False: the pool's ceiling.
+// Of what a submission refers to; NULL: nothing is missing.
 const struct p2_digest *blob_missing(const struct coord *c, const struct p2_msg_task_submit *m);
-bool blob_refs_take(struct coord *c, struct blob_refs *refs, const struct p2_msg_task_submit *m);
-void blob_refs_drop(struct coord *c, struct blob_refs *refs);
-const struct p2_digest *blob_refs_digests(const struct blob_refs *refs);
-struct blob *blob_refs_at(const struct coord *c, const struct blob_refs *refs, uint32_t i); // NULL: it was lost
 
-// Time to bring a peer what it lacks for this task, at the rate of all fetches so far.
-p2_ns blob_transfer_ns(const struct coord *c, const struct peer *p, const struct task *t);
+// Time to bring a peer what it lacks of what a task refers to, at the rate of all fetches so far.
+p2_ns blob_transfer_ns(const struct coord *c, const struct peer *p, const struct cargo *g);
 bool blob_held(const struct coord *c, const struct peer *p, const struct blob *b);
 
 void blob_on_have(struct coord *c, struct session *s, const struct p2_msg *m); // of a peer

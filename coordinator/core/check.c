@@ -3,82 +3,104 @@
 
 #include "coordinator/core/state.h"
 
-static void check_payload(const struct task *t) {
-    spool_check(&t->payload);
-    P2_CHECK(t->in.have <= t->in.size && t->in.have <= t->in.granted);
-    P2_CHECK(t->payload.bytes + t->dropped == t->in.have);
-    P2_CHECK(!t->keep || t->dropped == 0);
-    const struct piece *first = spool_at(&t->payload, 0);
-    P2_CHECK(!first || first->offset == t->dropped);
+static void check_payload(const struct task *t, const struct course *co) {
+    uint64_t here = cargo_bytes_here(t->cargo), all = cargo_payload_bytes(t->cargo);
+    const struct piece *first = spool_at(cargo_payload(t->cargo), 0);
+    spool_check(cargo_payload(t->cargo));
+    if (!co) {
+        P2_CHECK(t->keep && here == all);
+        return;
+    }
+    P2_CHECK(co->in.size == all && co->in.have <= co->in.size && co->in.have <= co->in.granted);
+    P2_CHECK(here + co->dropped == co->in.have);
+    P2_CHECK(!t->keep || co->dropped == 0);
+    P2_CHECK(!first || first->offset == co->dropped);
+    P2_CHECK(p2_list_linked(&co->awaited) == (co->in.have < co->in.granted));
 }
 
-static void check_result(const struct task *t, const struct replica *r) {
-    spool_check(&t->result);
+static void check_result(const struct task *t, const struct course *co, const struct replica *r) {
+    spool_check(&co->result);
     if (t->state == TASK_KEPT) {
-        P2_CHECK(!r && p2_outflow_done(&t->result_out) && p2_inflow_whole(&t->result_in));
-        P2_CHECK(t->result.bytes == (t->result_keep ? t->result_in.size : 0) && !p2_list_linked(&t->outlet.link));
+        P2_CHECK(!r && p2_outflow_done(&co->result_out) && p2_inflow_whole(&co->result_in));
+        P2_CHECK(co->result.bytes == (co->result_keep ? co->result_in.size : 0));
+        P2_CHECK(!p2_list_linked(&co->outlet.link));
         return;
     }
     if (t->state != TASK_RETURNING) {
-        P2_CHECK(t->result.count == 0 && !p2_list_linked(&t->outlet.link) && !t->delivery_begun);
+        P2_CHECK(co->result.count == 0 && !p2_list_linked(&co->outlet.link) && !co->delivery_begun);
         return;
     }
-    P2_CHECK(t->result_in.have == t->result.bytes + (t->result_keep ? 0 : t->result_out.sent));
-    P2_CHECK((r != NULL) == !p2_inflow_whole(&t->result_in));
-    P2_CHECK(!(t->delivery_begun && p2_outflow_done(&t->result_out))); // that one is DONE
-    P2_CHECK(t->result_in.size <= t->cost.result_bytes_max);
+    P2_CHECK(co->result_in.have == co->result.bytes + (co->result_keep ? 0 : co->result_out.sent));
+    P2_CHECK((r != NULL) == !p2_inflow_whole(&co->result_in));
+    P2_CHECK(!(co->delivery_begun && p2_outflow_done(&co->result_out))); // that one is DONE
+    P2_CHECK(co->result_in.size <= t->cost.result_bytes_max);
 }
 
-static void check_memo(const struct coord *c, const struct task *t) {
-    const struct memo *m = &t->memo;
+static void check_memo(const struct coord *c, const struct task *t, const struct course *co) {
+    const struct memo *m = &co->memo;
     spool_check(&m->collected);
     P2_CHECK(!(m->hashing && m->keyed));
-    P2_CHECK(!m->collecting || (t->state == TASK_RETURNING && t->replica != P2_NO_HANDLE && !m->cached));
+    P2_CHECK(!m->collecting || (t->state == TASK_RETURNING && co->replica != P2_NO_HANDLE && !m->cached));
     P2_CHECK(m->collecting || (m->collected.count == 0 && m->collected_bytes == 0));
-    P2_CHECK(!m->collecting || m->collected.bytes == t->result_in.have);
+    P2_CHECK(!m->collecting || m->collected.bytes == co->result_in.have);
     P2_CHECK(!m->cached ||
-             (m->keyed && (t->state == TASK_RETURNING || t->state == TASK_KEPT) && t->replica == P2_NO_HANDLE));
+             (m->keyed && (t->state == TASK_RETURNING || t->state == TASK_KEPT) && co->replica == P2_NO_HANDLE));
     P2_CHECK(!(m->hashing || m->keyed) || c->types[t->type].type->deterministic);
 }
 
+static void check_runs(const struct coord *c, const struct task *t, const struct course *co, const struct replica *r) {
+    p2_handle self = task_handle(c, t);
+    P2_CHECK(!r || (r->task == self && r->attempt <= t->attempt));
+    const struct replica *second = p2_slab_get(&c->replicas, co->hedge);
+    P2_CHECK((co->hedge != P2_NO_HANDLE) == (second != NULL));
+    P2_CHECK(!second || (r && t->state == TASK_PLACED && t->keep && second->task == self));
+    P2_CHECK(!second || (second->peer != r->peer && second->attempt != r->attempt && second->attempt <= t->attempt));
+}
+
+static void check_course(const struct coord *c, const struct task *t, const struct course *co) {
+    const struct replica *r = p2_slab_get(&c->replicas, co->replica);
+    P2_CHECK(co->task == task_handle(c, t) && p2_slab_get(&c->courses, co->self) == co);
+    P2_CHECK(p2_list_linked(&co->looked_at) || course_needed(c, t));
+    check_runs(c, t, co, r);
+    check_result(t, co, r);
+    P2_CHECK(cargo_bytes_here(t->cargo) + co->result.bytes <= t->reserved_bytes);
+    check_memo(c, t, co);
+}
+
 static void check_task(const struct coord *c, const struct task *t) {
-    const struct client *cl = p2_slab_get(&c->clients, t->client);
-    const struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    const struct client *cl = coord_at(&c->clients, t->client);
+    const struct replica *r = task_replica(c, t);
+    const struct course *co = course_of(c, t);
     bool queued = t->state == TASK_QUEUED;
-    P2_CHECK(cl && p2_list_linked(&t->in_client));
+    P2_CHECK(cl && p2_slot_list_linked(&t->in_client));
     bool joined = t->state == TASK_JOINED, kept = t->state == TASK_KEPT;
     P2_CHECK(queued || joined || kept || t->state == TASK_PLACED || t->state == TASK_RETURNING);
-    P2_CHECK((p2_meld_in(&t->queued) || p2_list_linked(&t->stranded)) == (queued && !t->unready));
-    P2_CHECK(!queued || t->unready == !task_payload_ready(t));
-    P2_CHECK(p2_list_linked(&t->awaited) == (t->in.have < t->in.granted));
-    P2_CHECK(p2_list_linked(&t->in_class) == queued && t->flow == next_flow(c, cl, t->type, t->class_));
-    P2_CHECK(p2_heap_in(&t->deadline) == (t->state != TASK_KEPT));
-    P2_CHECK(t->state == TASK_KEPT || t->deadline.key == t->deadline_ns);
+    P2_CHECK((t->is_stranded || p2_slot_meld_in(&t->queued)) == (queued && !t->unready));
+    P2_CHECK(!queued || t->unready == !task_payload_ready(c, t));
+    P2_CHECK(p2_slot_list_linked(&t->in_group) == (queued || joined));
+    P2_CHECK(p2_slot_heap_in(&t->deadline) == !kept);
+    P2_CHECK(kept || p2_slot_heap_key(&c->deadlines, task_slot(c, t)) == t->deadline_ns);
     P2_CHECK(task_by_id(c, cl, &t->id) == t && t->stream <= cl->stream_max);
     P2_CHECK(!t->stream || task_by_stream(c, cl, t->stream) == t);
     P2_CHECK(!task_recent(c, cl, &t->id));
     P2_CHECK(queued || joined || kept ? r == NULL : t->state == TASK_RETURNING || r != NULL);
-    P2_CHECK(!r || (r->task == t->self && r->attempt <= t->attempt));
-    const struct replica *second = p2_slab_get(&c->replicas, t->hedge);
-    P2_CHECK((t->hedge != P2_NO_HANDLE) == (second != NULL));
-    P2_CHECK(!second || (r && t->state == TASK_PLACED && t->keep && second->task == t->self));
-    P2_CHECK(!second || (second->peer != r->peer && second->attempt != r->attempt && second->attempt <= t->attempt));
     P2_CHECK(t->attempt <= c->limits.attempts_max && (!queued || t->attempt < c->limits.attempts_max));
-    check_payload(t);
-    check_result(t, r);
-    P2_CHECK(t->payload.bytes + t->result.bytes <= t->reserved_bytes);
-    check_memo(c, t);
+    P2_CHECK(co || ((queued || joined) && t->attempt == 0));
+    check_payload(t, co);
+    if (co) check_course(c, t, co);
 }
 
 static void check_tasks(const struct coord *c) {
     uint64_t reserved = 0, collected = 0;
-    uint32_t in_class[P2_CLASSES] = {0}, queued = 0, kept = 0, unbound = 0;
+    uint32_t in_class[P2_CLASSES] = {0}, queued = 0, kept = 0, unbound = 0, courses = 0;
     for (uint32_t i = 0; i < c->tasks.capacity; i++) {
         const struct task *t = coord_at(&c->tasks, i);
         if (!t) continue;
         check_task(c, t);
         reserved += t->reserved_bytes;
-        collected += t->memo.collected_bytes;
+        const struct course *co = course_of(c, t);
+        courses += co != NULL;
+        if (co) collected += co->memo.collected_bytes;
         kept += t->state == TASK_KEPT;
         unbound += t->stream == 0;
         if (t->state != TASK_QUEUED) continue;
@@ -92,7 +114,8 @@ static void check_tasks(const struct coord *c) {
     P2_CHECK(s->tasks_queued == queued && s->tasks_kept == kept);
     P2_CHECK(s->tasks_running + queued + s->tasks_joined + kept == c->tasks.live);
     P2_CHECK(c->by_stream.count == c->tasks.live - unbound);
-    P2_CHECK(c->deadlines.count == c->tasks.live - kept);
+    P2_CHECK(c->deadlines.count == c->tasks.live - kept && c->courses.live == courses);
+    P2_CHECK(c->again || p2_list_empty(&c->looked_at));
     P2_CHECK(s->tasks_accepted ==
              s->tasks_completed + s->tasks_failed + s->tasks_expired + s->tasks_cancelled + c->tasks.live);
 }
@@ -117,12 +140,13 @@ static void check_replica(const struct coord *c, const struct replica *r) {
     P2_CHECK((r->state == REPLICA_CANCELLING) == p2_list_linked(&r->lingering));
     P2_CHECK(!p2_heap_in(&r->straggler) || r->state == REPLICA_WAITING || r->state == REPLICA_SENT);
     if (!t) return;
-    P2_CHECK((t->replica == r->self || t->hedge == r->self) && r->state != REPLICA_ENDED);
-    P2_CHECK(!p2_heap_in(&r->straggler) || (t->replica == r->self && t->hedge == P2_NO_HANDLE && t->keep));
+    const struct course *co = course_of(c, t);
+    P2_CHECK((co->replica == r->self || co->hedge == r->self) && r->state != REPLICA_ENDED);
+    P2_CHECK(!p2_heap_in(&r->straggler) || (co->replica == r->self && co->hedge == P2_NO_HANDLE && t->keep));
     P2_CHECK((r->state == REPLICA_RETURNING) == (t->state == TASK_RETURNING));
     P2_CHECK(r->state != REPLICA_RECALLING || (r->asked && t->keep && !p2_list_linked(&r->outlet.link)));
-    P2_CHECK(r->out.size == t->in.size && r->out.sent <= r->out.limit && r->out.sent <= t->in.have);
-    P2_CHECK(t->keep || r->out.sent == t->dropped || r->state == REPLICA_RETURNING);
+    P2_CHECK(r->out.size == co->in.size && r->out.sent <= r->out.limit && r->out.sent <= co->in.have);
+    P2_CHECK(t->keep || r->out.sent == co->dropped || r->state == REPLICA_RETURNING);
 }
 
 static void check_peer(const struct coord *c, const struct peer *p) {
@@ -175,15 +199,13 @@ static void check_peers(const struct coord *c) {
 
 static void check_clients(const struct coord *c) {
     uint32_t tasks = 0;
+    struct p2_slots links = TASKS_IN_CLIENT(c);
     for (uint32_t i = 0; i < c->clients.capacity; i++) {
         const struct client *cl = coord_at(&c->clients, i);
         if (!cl) continue;
-        uint32_t listed = 0;
+        uint32_t listed = p2_slot_list_check(&links, &cl->tasks);
         uint64_t bytes = 0;
-        P2_LIST_EACH (it, next, &cl->tasks) {
-            listed++;
-            bytes += P2_CONTAINER_OF(it, struct task, in_client)->in.size;
-        }
+        P2_SLOT_LIST_EACH (it, next, &links, &cl->tasks) bytes += cargo_payload_bytes(task_at(c, it)->cargo);
         P2_CHECK(listed == cl->task_count && listed <= c->limits.tasks_per_client_max);
         P2_CHECK(bytes == cl->bytes && bytes <= c->limits.client_bytes_max);
         tasks += listed;

@@ -16,7 +16,6 @@ static struct client *create(struct coord *c, const struct session *s) {
     cl->self = h;
     cl->token = s->id;
     P2_CHECK(p2_map_put(&c->by_session, &cl->token, h)); // as unpredictable as it is unique
-    p2_list_init(&cl->tasks);
     p2_list_init(&cl->full);
     p2_list_init(&cl->waiting);
     p2_list_init(&cl->uploads);
@@ -107,7 +106,7 @@ static struct task *find_stream(struct coord *c, struct session *s, const struct
 
 static void payload_came(struct coord *c, struct task *t) {
     task_await(c, t);
-    relay_wake_payload(c, p2_slab_get(&c->replicas, t->replica));
+    relay_wake_payload(c, task_replica(c, t));
     task_ready(c, t);
 }
 
@@ -120,17 +119,17 @@ void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m)
     }
     struct task *t = find_stream(c, s, m);
     if (!t) return;
+    struct p2_inflow *in = &course_take(c, t)->in;
     enum p2_err e = relay_piece_wrong(&chunk->payload, chunk->raw_size, chunk->payload_zstd);
     if (e == P2_OK)
-        e = p2_inflow_take(&t->in, P2_CANARY(stale_attempt) ? t->in.attempt : chunk->attempt, chunk->offset,
-                           chunk->raw_size);
+        e = p2_inflow_take(in, P2_CANARY(stale_attempt) ? in->attempt : chunk->attempt, chunk->offset, chunk->raw_size);
     if (e == P2_ERR_NOT_FOUND) return; // of an attempt before a RESEND
     const struct piece piece = {chunk->payload, chunk->offset, chunk->raw_size, chunk->payload_zstd};
     if (e != P2_OK) {
         session_end(c, s, WHY_NONE, e, "a chunk that does not continue its payload or passes its window");
         return;
     }
-    e = spool_push(&t->payload, c->pool, &piece);
+    e = spool_push(&t->cargo->payload, c->pool, &piece);
     if (e == P2_OK) {
         memo_piece(c, t, &piece);
         payload_came(c, t);
@@ -143,7 +142,7 @@ void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m)
 void client_on_window(struct coord *c, struct session *s, const struct p2_msg *m) {
     struct task *t = find_stream(c, s, m);
     if (!t || t->state != TASK_RETURNING) return; // of a result that has been let go
-    p2_outflow_window(&t->result_out, m->u.window.attempt, m->u.window.limit);
+    p2_outflow_window(&course_of(c, t)->result_out, m->u.window.attempt, m->u.window.limit);
     relay_wake_result(c, t);
 }
 
@@ -153,7 +152,8 @@ void client_on_error(struct coord *c, struct session *s, const struct p2_msg *m)
     struct task *t = task_by_stream(c, client_of(c, s), m->stream);
     if (!t) return; // it has ended meanwhile
     enum p2_err code = m->u.error.code == P2_OK ? P2_ERR_CANCELLED : m->u.error.code;
-    if (code == P2_ERR_BAD_PAYLOAD && t->delivery_begun) {
+    const struct course *co = course_of(c, t);
+    if (code == P2_ERR_BAD_PAYLOAD && co && co->delivery_begun) {
         replica_reject_result(c, t, WHY_CLIENT_ASKED, code); // what its peer compressed went by unread
         return;
     }
@@ -168,8 +168,9 @@ void client_gone(struct coord *c, struct client *cl, enum p2_err code) {
     n->conn = s ? s->conn : P2_NO_HANDLE; // it was away
     n->code = code;
     n->count = cl->task_count;
-    P2_LIST_EACH (it, next, &cl->tasks) {
-        struct task *t = P2_CONTAINER_OF(it, struct task, in_client);
+    struct p2_slots links = TASKS_IN_CLIENT(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &cl->tasks) {
+        struct task *t = task_at(c, it);
         const struct task_end end = {.last = t->state == TASK_KEPT ? TASK_DONE : TASK_CANCELLED,
                                      .why = WHY_CLIENT_LOST,
                                      .code = P2_ERR_CONNECTION_LOST};

@@ -6,14 +6,15 @@
 
 #include "base/list.h"
 #include "base/slab.h"
+#include "base/slot_list.h"
 #include "msg/msg.h"
 
 struct coord;
 struct session;
 
 struct client {
-    p2_handle self, session; // no session: it is away (resume.h)
-    struct p2_list tasks;    // open ones
+    p2_handle self, session;   // no session: it is away (resume.h)
+    struct p2_slot_list tasks; // open ones
     uint32_t task_count;
     uint32_t stream_max; // highest it has used: what is below and not open has ended
     struct p2_id salt;   // makes its task ids its own in the tables

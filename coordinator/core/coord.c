@@ -220,6 +220,7 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     hedge_run(c);
     relay_flush(c);
     go_on_draining(c);
+    course_rest(c);
     if (!p2_list_empty(&c->settling)) c->again = true; // of what ended since
     c->out = NULL;
     c->planned_ns = coord_next_ns(c);
@@ -227,13 +228,13 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
 
 p2_ns coord_next_ns(const struct coord *c) {
     if (c->again) return c->now;
-    const struct p2_heap_node *timer = p2_heap_peek(&c->timers), *deadline = p2_heap_peek(&c->deadlines);
+    const struct p2_heap_node *timer = p2_heap_peek(&c->timers);
     p2_ns next = p2_ns_min(p2_ns_min(next_due_ns(c), steal_next_ns(c)), task_stalled_next_ns(c));
     next = p2_ns_min(next, p2_ns_min(health_due_ns(c), hedge_due_ns(c)));
     next = p2_ns_min(next, p2_ns_min(resume_next_ns(c), upload_next_ns(c)));
     if (c->draining && !c->drained) next = p2_ns_min(next, c->drain_by_ns);
     if (timer) next = p2_ns_min(next, timer->key);
-    if (deadline) next = p2_ns_min(next, deadline->key);
+    next = p2_ns_min(next, task_expire_next_ns(c));
     if (!p2_list_empty(&c->lingering)) {
         next = p2_ns_min(next, P2_CONTAINER_OF(c->lingering.next, struct replica, lingering)->linger_until_ns);
     }

@@ -78,7 +78,7 @@ struct coord_action {
     p2_handle conn;
     enum p2_err code;
     uint64_t features;
-    struct p2_blob *payload_held, *params_held, *blobs_held; // references: msg and work outlive what they borrow from
+    struct p2_blob *payload_held, *cargo_held; // references: msg and work outlive what they borrow from
     union {
         struct p2_msg msg;
         struct p2_blob_work work;

@@ -7,13 +7,13 @@
 static uint32_t sessions_max(const struct coord_limits *l) { return l->clients_max + l->peers_max + l->strangers_max; }
 
 static bool make_types(struct coord *c, const struct coord_config *config) {
+    P2_CHECK(config->type_count <= UINT8_MAX); // a task has its type in a byte
     c->types = calloc(config->type_count ? config->type_count : 1, sizeof *c->types);
     if (!c->types) return false;
     for (; c->type_count < config->type_count; c->type_count++) {
         struct type_state *ts = &c->types[c->type_count];
         ts->type = config->types[c->type_count];
         p2_list_init(&ts->offers);
-        queue_init(&ts->queue);
     }
     return true;
 }
@@ -30,6 +30,15 @@ static bool make_cache(struct coord *c) {
     return cache_init(&c->cache, l->cache_entries_max, l->cache_bytes_max, l->cache_ttl_ns, seed);
 }
 
+static bool by_arrival(const struct p2_slot_heap_node *a, const struct p2_slot_heap_node *b) {
+    return P2_CONTAINER_OF(a, struct task, deadline)->arrival < P2_CONTAINER_OF(b, struct task, deadline)->arrival;
+}
+
+static bool make_deadlines(struct coord *c) {
+    const struct p2_slots nodes = p2_slots_of(&c->tasks, offsetof(struct task, deadline));
+    return p2_slot_heap_init(&c->deadlines, c->limits.tasks_max, nodes, by_arrival);
+}
+
 static bool make_tables(struct coord *c) {
     const struct coord_limits *l = &c->limits;
     return p2_slab_init(&c->sessions, sizeof(struct session), sessions_max(l)) &&
@@ -37,9 +46,10 @@ static bool make_tables(struct coord *c) {
            p2_slab_init(&c->peers, sizeof(struct peer), l->peers_max) &&
            p2_slab_init(&c->offers, sizeof(struct offer), l->offers_max) &&
            p2_slab_init(&c->tasks, sizeof(struct task), l->tasks_max) &&
+           p2_slab_init(&c->courses, sizeof(struct course), l->tasks_max) &&
            p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
            map(c, &c->by_session, l->clients_max) && tables_init(c) && p2_heap_init(&c->timers, sessions_max(l)) &&
-           p2_heap_init(&c->deadlines, l->tasks_max) && p2_heap_init(&c->stragglers, l->tasks_max) && make_cache(c) &&
+           make_deadlines(c) && p2_heap_init(&c->stragglers, l->tasks_max) && make_cache(c) &&
            (c->recent = calloc(l->recent_max, sizeof *c->recent));
 }
 
@@ -60,6 +70,7 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     p2_list_init(&c->pumping);
     p2_list_init(&c->lingering);
     p2_list_init(&c->awaited);
+    p2_list_init(&c->looked_at);
     p2_list_init(&c->settling);
     p2_list_init(&c->away);
     p2_list_init(&c->reclaiming);
@@ -74,11 +85,12 @@ static void drop_tasks(struct coord *c) {
     for (uint32_t i = 0; i < c->tasks.capacity; i++) {
         struct task *t = coord_at(&c->tasks, i);
         if (!t) continue;
-        spool_clear(&t->payload);
-        spool_clear(&t->result);
-        spool_clear(&t->memo.collected);
-        p2_blob_unref(t->params_blob);
-        p2_blob_unref(t->blobs.memory);
+        struct course *co = course_of(c, t);
+        if (co) spool_clear(&co->result);
+        if (co) spool_clear(&co->memo.collected);
+        if (!t->cargo) continue;
+        spool_clear(&t->cargo->payload);
+        p2_blob_unref(t->cargo->memory);
     }
 }
 
@@ -91,11 +103,12 @@ void coord_destroy(struct coord **at) {
     p2_slab_deinit(&c->flights);
     tables_deinit(c);
     p2_map_deinit(&c->by_conn);
-    struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers, &c->offers, &c->tasks, &c->replicas};
+    struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers,   &c->offers,
+                                     &c->tasks,    &c->courses, &c->replicas};
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
     p2_map_deinit(&c->by_session);
     p2_heap_deinit(&c->timers);
-    p2_heap_deinit(&c->deadlines);
+    p2_slot_heap_deinit(&c->deadlines);
     p2_heap_deinit(&c->stragglers);
     next_deinit(c);
     health_deinit(c);
@@ -110,11 +123,11 @@ static size_t map_bytes(const struct p2_map *m) { return !m->entries ? 0 : ((siz
 static size_t heap_bytes(const struct p2_heap *h) { return h->capacity * sizeof(struct p2_heap_node *); }
 
 size_t coord_memory_bytes(const struct coord *c) {
-    const struct p2_slab *const slabs[] = {&c->sessions, &c->clients,  &c->peers,        &c->offers,
-                                           &c->tasks,    &c->replicas, &c->cache.entries};
+    const struct p2_slab *const slabs[] = {&c->sessions, &c->clients, &c->peers,    &c->offers,
+                                           &c->tasks,    &c->courses, &c->replicas, &c->cache.entries};
     size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + tables_bytes(c) + map_bytes(&c->by_conn) +
                  map_bytes(&c->by_session) + map_bytes(&c->cache.by_key) + c->limits.recent_max * sizeof *c->recent +
-                 heap_bytes(&c->timers) + heap_bytes(&c->deadlines) + heap_bytes(&c->stragglers);
+                 heap_bytes(&c->timers) + p2_slot_heap_bytes(&c->deadlines) + heap_bytes(&c->stragglers);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     return sum + c->type_count * sizeof *c->types + next_bytes(c) + health_bytes(c) + estimate_bytes(c) + blob_bytes(c);
 }

@@ -6,7 +6,9 @@
 
 #define MEMBERS_MAX 1024u // more of the same are run by themselves
 
-static struct task *member(struct p2_list *link) { return P2_CONTAINER_OF(link, struct task, memo.in_flight); }
+struct flight *flight_of(const struct coord *c, const struct task *t) {
+    return t->flight ? p2_slab_in(&c->flights, t->flight - 1) : NULL;
+}
 
 // Whose place the run has: the queues order by client first, which says nothing of two tasks that are one.
 static bool goes_before(const struct task *a, const struct task *b) {
@@ -14,23 +16,27 @@ static bool goes_before(const struct task *a, const struct task *b) {
     return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->arrival < b->arrival;
 }
 
-static void lead(struct flight *f, struct task *t) {
-    f->leader = t->self;
-    t->memo.flight = f->self;
+static void lead(const struct coord *c, struct flight *f, struct task *t) {
+    f->leader = task_handle(c, t);
+    t->flight = (uint32_t)f->self + 1;
 }
 
 static void join(struct coord *c, struct flight *f, struct task *t) {
-    t->memo.flight = f->self;
-    t->memo.refresh = false; // what it waits for is computed anew
-    p2_list_push_back(&f->members, &t->memo.in_flight);
-    f->count++;
+    struct p2_slots links = TASKS_IN_GROUP(c);
     const struct task *leader = p2_slab_get(&c->tasks, f->leader);
+    t->flight = (uint32_t)f->self + 1;
+    t->refresh = false; // what it waits for is computed anew
     task_move_of(c, t, TASK_JOINED, WHY_JOINED, &leader->id);
+    p2_slot_list_push_back(&links, &f->members, task_slot(c, t));
+    f->count++;
 }
 
-static void unlink_member(struct flight *f, struct task *t) {
-    p2_list_remove(&t->memo.in_flight);
-    t->memo.flight = P2_NO_HANDLE;
+// With its key, which it had in its flight.
+static void unlink_member(struct coord *c, struct flight *f, struct task *t) {
+    struct p2_slots links = TASKS_IN_GROUP(c);
+    course_take(c, t);
+    p2_slot_list_remove(&links, &f->members, task_slot(c, t));
+    t->flight = 0;
     f->count--;
 }
 
@@ -41,30 +47,31 @@ static void close_flight(struct coord *c, struct flight *f) {
 
 static void start(struct coord *c, struct task *t) {
     p2_handle h;
-    struct p2_id half = p2_digest_half(&t->memo.key);
+    const struct p2_digest *key = &course_of(c, t)->memo.key;
+    struct p2_id half = p2_digest_half(key);
     if (p2_index_get(&c->by_flight, &half) != P2_NO_SLOT) return; // another key with the same half: run by itself
     struct flight *f = p2_slab_alloc(&c->flights, &h);
     if (!f) return;
     f->self = h;
-    f->key = t->memo.key;
-    p2_list_init(&f->members);
+    f->key = *key;
     p2_list_init(&f->settling);
     P2_CHECK(p2_index_put(&c->by_flight, (uint32_t)h));
-    lead(f, t);
+    lead(c, f, t);
 }
 
 void flight_enter(struct coord *c, struct task *t) {
-    if (t->memo.alone || t->absent) return; // nobody is to wait for who is away
-    struct p2_id half = p2_digest_half(&t->memo.key);
+    if (t->alone || t->absent) return; // nobody is to wait for who is away
+    const struct p2_digest *key = &course_of(c, t)->memo.key;
+    struct p2_id half = p2_digest_half(key);
     struct flight *f = coord_at(&c->flights, p2_index_get(&c->by_flight, &half));
-    if (!f || !p2_digest_equal(&f->key, &t->memo.key)) {
+    if (!f || !p2_digest_equal(&f->key, key)) {
         start(c, t);
         return;
     }
     if (t->state != TASK_QUEUED || f->count >= MEMBERS_MAX) return; // it runs already, or they are many
     struct task *leader = p2_slab_get(&c->tasks, f->leader);
     if (leader->state == TASK_QUEUED && goes_before(t, leader)) {
-        lead(f, t); // the run has the best place any of them has
+        lead(c, f, t); // the run has the best place any of them has
         t = leader;
     }
     join(c, f, t);
@@ -81,54 +88,63 @@ static void stop(struct coord *c, struct flight *f) {
 }
 
 void flight_over(struct coord *c, struct task *leader, bool alone) {
-    struct flight *f = p2_slab_get(&c->flights, leader->memo.flight);
+    struct flight *f = flight_of(c, leader);
     if (!f) return;
-    leader->memo.flight = P2_NO_HANDLE;
+    course_take(c, leader); // with its key
+    leader->flight = 0;
     f->alone = alone;
     stop(c, f);
 }
 
 static void take_run(struct coord *c, const struct task *to, p2_handle run) {
     struct replica *r = p2_slab_get(&c->replicas, run);
-    r->task = to->self;
+    r->task = task_handle(c, to);
     if (r->state == REPLICA_WAITING) r->id = to->id; // its peer has not heard of it
+}
+
+static void hand_payload(struct cargo *from, struct cargo *to) {
+    if (!to) return; // of the same size: none
+    spool_clear(&to->payload);
+    to->payload = from->payload;
+    from->payload = (struct spool){.table = NULL};
 }
 
 // Equal payloads: what of it the peer has, and what is here, is the new leader's from now on.
 static void hand_over(struct coord *c, struct flight *f, struct task *from, struct task *to) {
-    unlink_member(f, to);
-    lead(f, to);
-    to->replica = from->replica;
-    to->hedge = from->hedge;
-    from->memo.flight = from->replica = from->hedge = P2_NO_HANDLE;
-    spool_clear(&to->payload);
-    to->payload = from->payload;
-    to->dropped = from->dropped;
-    from->payload = (struct spool){.table = NULL};
+    unlink_member(c, f, to);
+    lead(c, f, to);
+    struct course *out = course_of(c, from), *in = course_of(c, to);
+    in->replica = out->replica;
+    in->hedge = out->hedge;
+    from->flight = 0;
+    out->replica = out->hedge = P2_NO_HANDLE;
+    if (from->cargo) hand_payload(from->cargo, to->cargo);
+    in->dropped = out->dropped;
     to->attempt = from->attempt;
-    memcpy(to->tried, from->tried, sizeof to->tried);
-    to->tried_count = from->tried_count;
-    to->placed_ns = from->placed_ns;
-    take_run(c, to, to->replica);
-    if (to->hedge != P2_NO_HANDLE) take_run(c, to, to->hedge);
-    task_run_is(c, to, p2_slab_get(&c->replicas, to->replica));
+    memcpy(in->tried, out->tried, sizeof in->tried);
+    in->tried_count = out->tried_count;
+    in->placed_ns = out->placed_ns;
+    take_run(c, to, in->replica);
+    if (in->hedge != P2_NO_HANDLE) take_run(c, to, in->hedge);
+    task_run_is(c, to, task_replica(c, to));
     task_move_of(c, to, TASK_PLACED, WHY_TOOK_OVER, &from->id);
 }
 
 void flight_leave(struct coord *c, struct task *t, const struct task_end *e) {
-    struct flight *f = p2_slab_get(&c->flights, t->memo.flight);
+    struct flight *f = flight_of(c, t);
     if (!f) return;
     if (t->state == TASK_JOINED) {
-        unlink_member(f, t);
+        unlink_member(c, f, t);
         if (!f->count && p2_list_linked(&f->settling)) close_flight(c, f);
         return;
     }
     struct task *best = NULL;
-    P2_LIST_EACH (it, next, &f->members) {
-        if (!best || goes_before(member(it), best)) best = member(it);
+    struct p2_slots links = TASKS_IN_GROUP(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &f->members) {
+        if (!best || goes_before(task_at(c, it), best)) best = task_at(c, it);
     }
     bool useful = e->last != TASK_EXPIRED; // else its peer gives it up too
-    if (best && useful && t->state == TASK_PLACED && t->replica != P2_NO_HANDLE) {
+    if (best && useful && t->state == TASK_PLACED && task_replica(c, t)) {
         hand_over(c, f, t, best);
         return;
     }
@@ -141,9 +157,9 @@ static void let_go(struct coord *c, const struct flight *f, struct task *t) {
         task_fail(c, t, WHY_PEER_FAILED, f->code, p2_err_sentence(f->code));
         return;
     }
-    t->memo.alone = f->alone;
+    t->alone = f->alone;
     t->absent = resume_absent(c, t);
-    t->unready = !task_payload_ready(t);
+    t->unready = !task_payload_ready(c, t);
     task_move(c, t, TASK_QUEUED, WHY_RELEASED, P2_OK);
     sched_task_waits(c, t);
     memo_again(c, t);
@@ -153,22 +169,22 @@ void flight_tick(struct coord *c) {
     struct p2_list *first;
     while ((first = p2_list_first(&c->settling)) && !coord_step_full(c)) {
         struct flight *f = P2_CONTAINER_OF(first, struct flight, settling);
-        struct task *t = member(p2_list_first(&f->members));
-        unlink_member(f, t);
+        struct task *t = task_at(c, p2_slot_list_first(&f->members));
+        unlink_member(c, f, t);
         let_go(c, f, t);
         if (!f->count) close_flight(c, f);
     }
 }
 
 static void check_members(const struct coord *c, const struct flight *f) {
-    uint32_t count = 0;
-    P2_LIST_EACH (it, next, &f->members) {
-        const struct task *t = member(it);
-        P2_CHECK(t->state == TASK_JOINED && t->memo.flight == f->self && t->memo.keyed);
-        P2_CHECK(p2_digest_equal(&t->memo.key, &f->key) && p2_slab_get(&c->tasks, t->self) == t);
-        count++;
+    struct p2_slots links = TASKS_IN_GROUP(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &f->members) {
+        const struct task *t = coord_at(&c->tasks, it);
+        P2_CHECK(t && t->state == TASK_JOINED && t->flight == (uint32_t)f->self + 1);
+        const struct course *co = course_of(c, t);
+        P2_CHECK(!co || (co->memo.keyed && p2_digest_equal(&co->memo.key, &f->key)));
     }
-    P2_CHECK(count == f->count && count <= MEMBERS_MAX);
+    P2_CHECK(p2_slot_list_check(&links, &f->members) == f->count && f->count <= MEMBERS_MAX);
 }
 
 void flight_check(const struct coord *c) {
@@ -181,7 +197,7 @@ void flight_check(const struct coord *c) {
         bool settling = p2_list_linked(&f->settling);
         check_members(c, f);
         P2_CHECK(settling ? f->count > 0 && !leader : leader && p2_index_get(&c->by_flight, &half) == i);
-        P2_CHECK(!leader || (leader->memo.flight == f->self && leader->state != TASK_JOINED));
+        P2_CHECK(!leader || (leader->flight == i + 1 && leader->state != TASK_JOINED));
         open += !settling;
         members += f->count;
     }

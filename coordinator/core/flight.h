@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/slab.h"
+#include "base/slot_list.h"
 
 struct coord;
 struct task;
@@ -21,8 +22,8 @@ struct task_end;
 struct flight {
     p2_handle self, leader;
     struct p2_digest key;
-    struct p2_list members;  // JOINED tasks
-    struct p2_list settling; // in coord.settling when its members are being let go
+    struct p2_slot_list members; // JOINED tasks
+    struct p2_list settling;     // in coord.settling when its members are being let go
     uint32_t count;
     bool alone;       // they shall not join again: the result is too large to be kept for them
     enum p2_err code; // not P2_OK: they fail with it, as the leader did
@@ -32,6 +33,7 @@ void flight_enter(struct coord *c, struct task *t);                           //
 void flight_over(struct coord *c, struct task *leader, bool alone);           // its members go on by themselves
 void flight_leave(struct coord *c, struct task *t, const struct task_end *e); // t is about to end
 void flight_tick(struct coord *c);                                            // lets members go, a bounded number
+struct flight *flight_of(const struct coord *c, const struct task *t);        // NULL: none
 void flight_check(const struct coord *c);
 
 #endif

@@ -17,18 +17,19 @@ void hedge_watch(struct coord *c, const struct task *t, struct replica *r) {
 static bool worth_it(const struct coord *c, const struct type_state *ts, const struct task *t) {
     const struct queue *q = &ts->queue;
     if (queue_size(q) || !q->supply.free || !replica_room(c)) return false;
-    if (!share_may_take(q, &c->limits, t->class_)) return false;
+    if (!share_may_take(q, &c->limits, (enum p2_class)t->class_)) return false;
     return t->deadline_ns - c->now > estimate_p50(c, t->type, t->cost.size_class);
 }
 
 static bool try_one(struct coord *c, struct task *t) {
     struct type_state *ts = &c->types[t->type];
     if (!worth_it(c, ts, t)) return false;
-    struct offer *o = pick_spare(c, ts, t);
+    const struct pick_for f = pick_for(c, t);
+    struct offer *o = pick_spare(c, ts, &f);
     if (!o || !budget_take(&c->hedges, c->now, 0)) return false;
-    pick_chosen(c, t, o);
+    pick_chosen(c, &f, o);
     replica_hedge(c, t, o);
-    next_charge(c, t, p2_slab_get(&c->replicas, t->hedge));
+    next_charge(c, t, p2_slab_get(&c->replicas, course_of(c, t)->hedge));
     return true;
 }
 

@@ -11,8 +11,6 @@
 #include <stdint.h>
 
 #include "base/digest.h"
-#include "base/list.h"
-#include "base/slab.h"
 #include "coordinator/core/spool.h"
 #include "msg/task.h"
 
@@ -20,17 +18,14 @@
 
 struct coord;
 struct coord_event;
+struct course;
 struct task;
 
-struct memo {
+struct memo {            // of a course
     bool hashing, keyed; // its key is on its way; is known
     bool at_once;        // it was to be hashed at once
-    bool refresh, private_;
-    bool cached;      // its result comes from the cache
-    bool collecting;  // the pieces of its result are kept in `collected`
-    bool alone;       // it joins no flight
-    p2_handle flight; // which it leads or has joined
-    struct p2_list in_flight;
+    bool cached;         // its result comes from the cache
+    bool collecting;     // the pieces of its result are kept in `collected`
     struct p2_digest key;
     struct spool collected;
     uint64_t collected_bytes;
@@ -41,7 +36,7 @@ struct memo_counts { // of one type
 };
 
 void memo_begin(struct coord *c, struct task *t,
-                const struct p2_msg_task_submit *m);                     // accepted, its first piece is here
+                const struct p2_msg_task_submit *m); // accepted, has a course, its first piece is here
 void memo_piece(struct coord *c, struct task *t, const struct piece *p); // more of its payload
 void memo_again(struct coord *c, struct task *t);                        // what it waited for is known, or not to come
 void memo_hashed(struct coord *c, const struct coord_event *ev);
@@ -50,7 +45,7 @@ bool memo_awaits(struct coord *c); // is the answer of an at-once hash still to 
 void memo_result_begins(struct coord *c, struct task *t);
 void memo_result_piece(struct coord *c, struct task *t, const struct piece *p);
 void memo_result_whole(struct coord *c, struct task *t);
-void memo_run_lost(struct coord *c, struct task *t);       // its result will not come whole
+void memo_run_lost(struct coord *c, struct course *co);    // its result will not come whole
 void memo_rejected(struct coord *c, const struct task *t); // its result is not what it claims to be: forgotten
 void memo_payload_again(struct coord *c, struct task *t);  // it is asked for once more: no key from half of it
 void memo_end(struct coord *c, struct task *t);

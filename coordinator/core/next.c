@@ -23,10 +23,10 @@ static size_t account_count(const struct coord *c) { return (size_t)c->limits.cl
 static size_t flow_count(const struct coord *c) { return account_count(c) * (c->type_count ? c->type_count : 1); }
 
 bool next_init(struct coord *c) {
-    for (unsigned i = 0; i < P2_CLASSES; i++) p2_list_init(&c->queued[i]);
     p2_list_init(&c->full_clients);
     c->accounts = calloc(account_count(c), sizeof *c->accounts);
     c->flows = calloc(flow_count(c), sizeof *c->flows);
+    for (uint32_t i = 0; c->accounts && i < c->type_count; i++) queue_init(&c->types[i].queue, &c->tasks, c->accounts);
     return c->accounts && c->flows;
 }
 
@@ -147,7 +147,7 @@ struct choice {
 };
 
 static struct client *client_of_flow(const struct coord *c, const struct flow *f) {
-    return p2_slab_get(&c->clients, flow_first(f)->client);
+    return task_client(c, flow_first(f));
 }
 
 // The first below its share: those that have reached it meanwhile are put with the others.
@@ -213,19 +213,21 @@ static void unpark(struct coord *c, const struct parked *p) {
 }
 
 void next_place(struct coord *c, struct task *t, struct offer *o) {
-    bool charged = t->returned; // when it was placed before
-    pick_chosen(c, t, o);
+    struct course *co = course_take(c, t);
+    const struct pick_for f = pick_for(c, t);
+    bool charged = co->returned; // when it was placed before
+    pick_chosen(c, &f, o);
     replica_place(c, t, o);
-    t->returned = false;
-    if (!charged) next_charge(c, t, p2_slab_get(&c->replicas, t->replica));
+    co->returned = false;
+    if (!charged) next_charge(c, t, task_replica(c, t));
 }
 
 void next_charge(struct coord *c, const struct task *t, const struct replica *r) {
     const struct peer *p = p2_slab_get(&c->peers, r->peer);
-    account_charge(t->flow->account, r->estimate_ns);
+    account_charge(queue_flow(&c->types[t->type].queue, t)->account, r->estimate_ns);
     P2_LIST_EACH (it, next, &p->offers) {
         const struct offer *other = P2_CONTAINER_OF(it, struct offer, in_peer);
-        if (other->device == r->device) share_placed(&c->types[other->type].queue, &c->limits, t->class_);
+        if (other->device == r->device) share_placed(&c->types[other->type].queue, &c->limits, r->class_);
     }
 }
 
@@ -240,8 +242,9 @@ static void decide(struct coord *c, const struct choice *choice, struct parked *
     } else if (!ts->pick.free) {
         ts->blocked = true;
     } else {
-        struct offer *o = pick_best(c, ts, t);
-        if (o && t->blobs.count) o = prefer_holder(c, t, o);
+        const struct pick_for f = pick_for(c, t);
+        struct offer *o = pick_best(c, ts, &f);
+        if (o && cargo_blob_count(t->cargo)) o = prefer_holder(c, &f, o);
         if (!o) {
             park(parked, ts, t);
             return;
@@ -270,7 +273,7 @@ void next_tick(struct coord *c) {
     for (uint32_t i = 0; i < c->type_count; i++) {
         struct type_state *ts = &c->types[i];
         struct task *t;
-        while ((t = queue_first_stranded(&ts->queue)) && t->stranded_ns + c->limits.no_peer_grace_ns <= c->now) {
+        while ((t = queue_first_stranded(&ts->queue)) && t->stranded.since_ns + c->limits.no_peer_grace_ns <= c->now) {
             if (coord_step_full(c)) return;
             const char *text = p2_arena_printf(&c->out->texts, "no peer offers %s any more", ts->type->name);
             task_fail(c, t, WHY_NO_PEER, P2_ERR_NO_CAPABLE_PEER, text);
@@ -282,7 +285,7 @@ p2_ns next_due_ns(const struct coord *c) {
     p2_ns next = P2_NEVER;
     for (uint32_t i = 0; i < c->type_count; i++) {
         const struct task *t = queue_first_stranded(&c->types[i].queue);
-        if (t) next = p2_ns_min(next, t->stranded_ns + c->limits.no_peer_grace_ns);
+        if (t) next = p2_ns_min(next, t->stranded.since_ns + c->limits.no_peer_grace_ns);
     }
     return next;
 }
@@ -353,9 +356,10 @@ static void check_waiting(const struct coord *c, uint32_t type, enum p2_class cl
         flows += f && f->count;
         count += f ? f->count : 0;
     }
-    P2_LIST_EACH (it, next, &c->queued[class_]) {
-        const struct task *t = P2_CONTAINER_OF(it, struct task, in_class);
-        if (t->type == type) work_ns += t->work_ns;
+    struct p2_slots links = TASKS_IN_GROUP(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &c->queued[class_]) {
+        const struct task *t = task_at(c, it);
+        if (t->type == type) work_ns += (p2_ns)t->work_us * P2_US;
     }
     P2_CHECK(flows == q->flows[class_] && count == q->count[class_] && work_ns == q->work_ns[class_]);
 }
@@ -372,14 +376,13 @@ void next_check(const struct coord *c) {
         check_client(c, cl);
         check_jobs(c, cl);
     }
+    struct p2_slots links = TASKS_IN_GROUP(c);
     for (unsigned k = 0; k < P2_CLASSES; k++) {
-        uint32_t listed = 0;
-        P2_LIST_EACH (it, next, &c->queued[k]) {
-            const struct task *t = P2_CONTAINER_OF(it, struct task, in_class);
-            P2_CHECK(t->state == TASK_QUEUED && t->class_ == (enum p2_class)k);
+        P2_SLOT_LIST_EACH (it, next, &links, &c->queued[k]) {
+            const struct task *t = coord_at(&c->tasks, it);
+            P2_CHECK(t && t->state == TASK_QUEUED && t->class_ == k);
             queue_check_task(&c->types[t->type].queue, t);
-            listed++;
         }
-        P2_CHECK(listed == c->queued_in_class[k]);
+        P2_CHECK(p2_slot_list_check(&links, &c->queued[k]) == c->queued_in_class[k]);
     }
 }

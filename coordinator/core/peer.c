@@ -187,8 +187,9 @@ void peer_learn_result(struct coord *c, struct peer *p, const struct replica *r,
         struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
         if (o->type == t->type && o->device == r->device) pace_add(&o->pace, sample, PACE_STEPS);
     }
-    if (times->transfer_ns > 0 && times->transfer_ns <= seen && t->in.size >= MEASURED_BYTES)
-        pace_add(&p->byte_pace, (double)times->transfer_ns / (double)t->in.size, BYTE_PACE_STEPS);
+    uint64_t bytes = cargo_payload_bytes(t->cargo);
+    if (times->transfer_ns > 0 && times->transfer_ns <= seen && bytes >= MEASURED_BYTES)
+        pace_add(&p->byte_pace, (double)times->transfer_ns / (double)bytes, BYTE_PACE_STEPS);
     p->success += (1 - p->success) / 16;
 }
 

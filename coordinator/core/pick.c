@@ -23,6 +23,19 @@ void pick_config_settle(struct pick_config *p) {
     p->affinity = 0.1;
 }
 
+struct pick_for pick_for(const struct coord *c, const struct task *t) {
+    const struct course *co = course_of(c, t);
+    return (struct pick_for){.type = t->type,
+                             .cost = &t->cost,
+                             .payload_bytes = cargo_payload_bytes(t->cargo),
+                             .tried = co ? co->tried : NULL,
+                             .tried_count = co ? co->tried_count : 0,
+                             .runs_on = co ? co->peer_handle : P2_NO_HANDLE,
+                             .cargo = t->cargo,
+                             .id = t->id,
+                             .attempt = t->attempt};
+}
+
 // ---- what an offer is like ----------------------------------------------------------------------------------------
 
 static const struct peer_device *device_of(const struct offer *o) { return &o->peer->devices[o->device]; }
@@ -65,25 +78,27 @@ static uint64_t name_of(const struct coord *c, const struct offer *o) {
 
 static int64_t whole(double ns) { return ns >= (double)COST_NS_MAX ? COST_NS_MAX : (int64_t)ns; }
 
-static double bytes_of(const struct task *t) { return (double)t->in.size + (double)t->cost.result_bytes_max; }
+static double bytes_of(const struct pick_for *f) {
+    return (double)f->payload_bytes + (double)f->cost->result_bytes_max;
+}
 
 // The part that depends on the task; the same for all of a shelf.
-static p2_ns transfer_part(const struct task *t, double ns_per_byte) { return whole(bytes_of(t) * ns_per_byte); }
+static p2_ns transfer_part(const struct pick_for *f, double ns_per_byte) { return whole(bytes_of(f) * ns_per_byte); }
 
-static p2_ns run_part(const struct task *t, double ns_per_unit) {
-    if (ns_per_unit <= 0) return p2_ns_min(t->cost.timeout_prior_ns, COST_NS_MAX);
-    return whole((double)t->cost.units * ns_per_unit);
+static p2_ns run_part(const struct pick_for *f, double ns_per_unit) {
+    if (ns_per_unit <= 0) return p2_ns_min(f->cost->timeout_prior_ns, COST_NS_MAX);
+    return whole((double)f->cost->units * ns_per_unit);
 }
 
-static int64_t warm_part(const struct coord *c, const struct task *t, uint8_t warm) {
-    return warm == (uint8_t)(t->cost.size_class + 1) ? -(int64_t)(c->pick.affinity * SCORE_ONE) : 0;
+static int64_t warm_part(const struct coord *c, const struct pick_for *f, uint8_t warm) {
+    return warm == (uint8_t)(f->cost->size_class + 1) ? -(int64_t)(c->pick.affinity * SCORE_ONE) : 0;
 }
 
-static int64_t shelf_part(const struct coord *c, const struct task *t, const struct shelf *s) {
+static int64_t shelf_part(const struct coord *c, const struct pick_for *f, const struct shelf *s) {
     if (c->pick.strategy == PICK_SCORE)
-        return s->mixed ? -(int64_t)(c->pick.affinity * SCORE_ONE) : warm_part(c, t, s->warm);
+        return s->mixed ? -(int64_t)(c->pick.affinity * SCORE_ONE) : warm_part(c, f, s->warm);
     if (c->pick.strategy != PICK_FINISH_TIME || s->mixed) return 0;
-    return transfer_part(t, s->rate) + run_part(t, s->own);
+    return transfer_part(f, s->rate) + run_part(f, s->own);
 }
 
 static double history(const struct coord *c, const struct offer *o) {
@@ -119,19 +134,19 @@ static uint64_t tie_of(const struct coord *c, const struct offer *o) {
     return load_ms << 48 | jobs << 40 | idle_since_us;
 }
 
-struct pick_terms pick_finish(const struct coord *c, const struct task *t, const struct offer *o) {
+struct pick_terms pick_finish(const struct coord *c, const struct pick_for *f, const struct offer *o) {
     struct pick_terms terms = {.rtt_ns = o->rtt_ns,
                                .wait_ns = busy(o) ? p2_ns_max(0, device_of(o)->free_at_ns - c->now) : 0,
-                               .transfer_ns = transfer_part(t, o->peer->byte_pace.rounded),
-                               .run_ns = run_part(t, o->pace.rounded)};
+                               .transfer_ns = transfer_part(f, o->peer->byte_pace.rounded),
+                               .run_ns = run_part(f, o->pace.rounded)};
     terms.cost = terms.rtt_ns + terms.wait_ns + terms.transfer_ns + terms.run_ns;
     return terms;
 }
 
-struct pick_terms pick_cost(const struct coord *c, const struct task *t, const struct offer *o) {
-    if (c->pick.strategy == PICK_FINISH_TIME) return pick_finish(c, t, o);
+struct pick_terms pick_cost(const struct coord *c, const struct pick_for *f, const struct offer *o) {
+    if (c->pick.strategy == PICK_FINISH_TIME) return pick_finish(c, f, o);
     struct pick_terms terms = {.cost = o->free.key};
-    if (c->pick.strategy == PICK_SCORE) terms.cost += warm_part(c, t, warm_of(o));
+    if (c->pick.strategy == PICK_SCORE) terms.cost += warm_part(c, f, warm_of(o));
     return terms;
 }
 
@@ -236,28 +251,28 @@ bool pick_capable(const struct pick_index *x, uint32_t kinds, uint64_t device_by
     return false;
 }
 
-static bool was_tried(const struct task *t, const struct peer *p) {
-    for (uint32_t i = 0; i < t->tried_count && !P2_CANARY(tried_forgotten); i++) {
-        if (t->tried[i] == p->self) return true;
+static bool was_tried(const struct pick_for *f, const struct peer *p) {
+    for (uint32_t i = 0; i < f->tried_count && !P2_CANARY(tried_forgotten); i++) {
+        if (f->tried[i] == p->self) return true;
     }
     return false;
 }
 
-bool pick_suits(const struct task *t, const struct offer *o, bool untried_only) {
-    return device_of(o)->memory_bytes >= t->cost.device_bytes && kind_suits(t->cost.device_kinds, kind_of(o)) &&
-           !(untried_only && was_tried(t, o->peer));
+bool pick_suits(const struct pick_for *f, const struct offer *o, bool untried_only) {
+    return device_of(o)->memory_bytes >= f->cost->device_bytes && kind_suits(f->cost->device_kinds, kind_of(o)) &&
+           !(untried_only && was_tried(f, o->peer));
 }
 
 // Is there somebody let work, busy or not, whom this task has not tried? The walk ends below what has too little memory,
 // so it meets at most the offers of tried peers and of those held off before the answer.
-static bool has_untried(const struct coord *c, const struct pick_index *x, const struct task *t) {
+static bool has_untried(const struct coord *c, const struct pick_index *x, const struct pick_for *f) {
     for (uint32_t kind = 0; kind < PICK_KINDS; kind++) {
         const struct p2_meld_node *n =
-            kind_suits(t->cost.device_kinds, kind) ? p2_meld_peek(&x->by_memory[kind]) : NULL;
+            kind_suits(f->cost->device_kinds, kind) ? p2_meld_peek(&x->by_memory[kind]) : NULL;
         while (n) {
             const struct offer *o = P2_CONTAINER_OF(n, struct offer, by_memory.node);
-            if (pick_suits(t, o, true) && health_lets(c, o)) return true;
-            n = p2_meld_after(n, pick_suits(t, o, false));
+            if (pick_suits(f, o, true) && health_lets(c, o)) return true;
+            n = p2_meld_after(n, pick_suits(f, o, false));
         }
     }
     return false;
@@ -267,7 +282,7 @@ static bool has_untried(const struct coord *c, const struct pick_index *x, const
 
 struct search {
     const struct coord *c;
-    const struct task *t;
+    const struct pick_for *f;
     bool untried_only, idle_only;
     bool elsewhere;             // not where it runs
     const struct offer *except; // passed over; NULL: nobody
@@ -285,18 +300,18 @@ static int64_t bound(const struct search *s, const struct shelf *shelf, int64_t 
 }
 
 static void search_shelf(struct search *s, const struct shelf *shelf) {
-    int64_t part = shelf_part(s->c, s->t, shelf);
+    int64_t part = shelf_part(s->c, s->f, shelf);
     uint32_t looked = 0;
     const struct p2_meld_node *n = p2_meld_peek(&shelf->offers);
     while (n) {
         struct offer *o = P2_CONTAINER_OF(n, struct offer, free.node);
         int64_t least = bound(s, shelf, o->free.key, part);
         bool below = !beaten(s, least, o->free.tie);
-        bool suits = o != s->except && pick_suits(s->t, o, s->untried_only);
+        bool suits = o != s->except && pick_suits(s->f, o, s->untried_only);
         if (s->idle_only && looked++ == IDLE_LOOKED_AT) return;
-        if (s->elsewhere && o->peer->self == s->t->peer_handle) suits = false;
+        if (s->elsewhere && o->peer->self == s->f->runs_on) suits = false;
         if (below && suits && (!s->idle_only || pick_is_idle(o))) {
-            int64_t cost = pick_cost(s->c, s->t, o).cost;
+            int64_t cost = pick_cost(s->c, s->f, o).cost;
             if (!beaten(s, cost, o->free.tie)) {
                 s->best = o;
                 s->cost = cost;
@@ -309,43 +324,43 @@ static void search_shelf(struct search *s, const struct shelf *shelf) {
 }
 
 static struct offer *search(struct search *s, const struct pick_index *x) {
-    uint8_t memory = log2_of(s->t->cost.device_bytes);
+    uint8_t memory = log2_of(s->f->cost->device_bytes);
     for (uint32_t i = 0; i < x->used; i++) {
         const struct shelf *shelf = &x->shelves[i];
         if (!shelf->count || (s->idle_only && shelf->busy)) continue;
-        if (!shelf->mixed && (shelf->memory < memory || !kind_suits(s->t->cost.device_kinds, shelf->kind))) continue;
+        if (!shelf->mixed && (shelf->memory < memory || !kind_suits(s->f->cost->device_kinds, shelf->kind))) continue;
         search_shelf(s, shelf);
     }
     return s->best;
 }
 
-static struct offer *best(struct coord *c, const struct pick_index *x, const struct task *t,
+static struct offer *best(struct coord *c, const struct pick_index *x, const struct pick_for *f,
                           const struct offer *except) {
-    struct search s = {.c = c, .t = t, .untried_only = true, .except = except};
+    struct search s = {.c = c, .f = f, .untried_only = true, .except = except};
     struct offer *o = search(&s, x);
-    if (o || !t->tried_count || has_untried(c, x, t)) return o;
-    s = (struct search){.c = c, .t = t, .except = except};
+    if (o || !f->tried_count || has_untried(c, x, f)) return o;
+    s = (struct search){.c = c, .f = f, .except = except};
     return search(&s, x);
 }
 
-struct offer *pick_best(struct coord *c, struct type_state *ts, const struct task *t) {
-    return best(c, &ts->pick, t, NULL);
+struct offer *pick_best(struct coord *c, struct type_state *ts, const struct pick_for *f) {
+    return best(c, &ts->pick, f, NULL);
 }
 
-struct offer *pick_idle(struct coord *c, struct type_state *ts, const struct task *t) {
-    struct search s = {.c = c, .t = t, .untried_only = true, .idle_only = true};
+struct offer *pick_idle(struct coord *c, struct type_state *ts, const struct pick_for *f) {
+    struct search s = {.c = c, .f = f, .untried_only = true, .idle_only = true};
     return search(&s, &ts->pick);
 }
 
-struct offer *pick_spare(struct coord *c, struct type_state *ts, const struct task *t) {
-    struct search s = {.c = c, .t = t, .untried_only = true, .idle_only = true, .elsewhere = true};
+struct offer *pick_spare(struct coord *c, struct type_state *ts, const struct pick_for *f) {
+    struct search s = {.c = c, .f = f, .untried_only = true, .idle_only = true, .elsewhere = true};
     return search(&s, &ts->pick);
 }
 
 // ---- why ----------------------------------------------------------------------------------------------------------
 
-static void describe(struct coord *c, struct p2_strbuf *out, const struct task *t, const struct offer *o) {
-    const struct pick_terms p = pick_cost(c, t, o);
+static void describe(struct coord *c, struct p2_strbuf *out, const struct pick_for *f, const struct offer *o) {
+    const struct pick_terms p = pick_cost(c, f, o);
     char id[P2_ID_TEXT];
     p2_id_text(&o->peer->id, id);
     if (c->pick.strategy == PICK_FINISH_TIME) {
@@ -359,38 +374,38 @@ static void describe(struct coord *c, struct p2_strbuf *out, const struct task *
                          o->device, (double)-p.cost / SCORE_ONE, history(c, o),
                          d->jobs_max ? (double)(d->jobs_max - d->jobs) / d->jobs_max : 0.0,
                          (double)LATENCY_HALF_NS / (double)(LATENCY_HALF_NS + o->rtt_ns),
-                         warm_part(c, t, warm_of(o)) != 0);
+                         warm_part(c, f, warm_of(o)) != 0);
     } else {
         p2_strbuf_printf(out, "%.8s device %u cost %lld", id, o->device, (long long)p.cost);
     }
 }
 
-static void explain(struct coord *c, const struct task *t, struct offer *o) {
+static void explain(struct coord *c, const struct pick_for *f, struct offer *o) {
     char line[P2_TEXT_MAX];
     struct p2_strbuf text;
     p2_strbuf_init(&text, line, sizeof line);
     p2_strbuf_printf(&text, "%s: ", pick_strategy_name(c->pick.strategy));
-    describe(c, &text, t, o);
-    const struct offer *second = best(c, &c->types[t->type].pick, t, o);
+    describe(c, &text, f, o);
+    const struct offer *second = best(c, &c->types[f->type].pick, f, o);
     p2_strbuf_printf(&text, "; next ");
     if (second)
-        describe(c, &text, t, second);
+        describe(c, &text, f, second);
     else
         p2_strbuf_printf(&text, "nobody");
     struct coord_note *n = coord_note_add(c, NOTE_PICKED);
-    n->task = t->id;
+    n->task = f->id;
     n->peer = o->peer->id;
-    n->attempt = t->attempt + 1;
+    n->attempt = f->attempt + 1;
     n->text = p2_str(p2_arena_printf(&c->out->texts, "%s", line));
 }
 
-void pick_chosen(struct coord *c, const struct task *t, struct offer *o) {
-    if (c->pick.explain) explain(c, t, o);
+void pick_chosen(struct coord *c, const struct pick_for *f, struct offer *o) {
+    if (c->pick.explain) explain(c, f, o);
     if (c->pick.strategy == PICK_RANDOM) c->random_time = o->free.key;
     o->turn = ++c->turns;
     struct peer_device *d = &o->peer->devices[o->device];
     d->last_type = o->type + 1;
-    d->last_class = t->cost.size_class;
+    d->last_class = f->cost->size_class;
 }
 
 // ---- invariants ---------------------------------------------------------------------------------------------------

@@ -23,10 +23,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/id.h"
 #include "base/meld.h"
 #include "base/ns.h"
+#include "base/slab.h"
 
+struct cargo;
 struct coord;
+struct p2_task_cost;
 struct task;
 struct offer;
 struct type_state;
@@ -76,6 +80,19 @@ struct pick_index {
     uint32_t offers;
 };
 
+// What is picked for.
+struct pick_for {
+    uint32_t type;                   // index into coord.types
+    const struct p2_task_cost *cost; // lent by the task
+    uint64_t payload_bytes;
+    const p2_handle *tried; // peers, lent by its course
+    uint32_t tried_count;
+    p2_handle runs_on;         // peer; none: it does not run
+    const struct cargo *cargo; // lent by the task; NULL: nothing
+    struct p2_id id;           // for notes, as the next
+    uint32_t attempt;          // runs so far
+};
+
 struct pick_terms { // why: in ns for finish-time, else only cost
     int64_t cost;
     p2_ns rtt_ns, wait_ns, transfer_ns, run_ns;
@@ -91,23 +108,25 @@ void pick_update(struct coord *c, struct offer *o);
 bool pick_capable(const struct pick_index *x, uint32_t kinds, uint64_t device_bytes); // does anybody present suit?
 uint64_t pick_memory_max(const struct pick_index *x, uint32_t kinds);                 // 0: nobody of those kinds
 
+struct pick_for pick_for(const struct coord *c, const struct task *t);
+
 // NULL: nobody suitable is free. A peer that has failed the task gets it again only when there is nobody else.
-struct offer *pick_best(struct coord *c, struct type_state *ts, const struct task *t);
+struct offer *pick_best(struct coord *c, struct type_state *ts, const struct pick_for *f);
 // Of peers with an idle slot that have not tried it and do not run it. NULL: there is none.
-struct offer *pick_spare(struct coord *c, struct type_state *ts, const struct task *t);
-void pick_chosen(struct coord *c, const struct task *t, struct offer *o); // before it is placed: turns, notes
+struct offer *pick_spare(struct coord *c, struct type_state *ts, const struct pick_for *f);
+void pick_chosen(struct coord *c, const struct pick_for *f, struct offer *o); // before it is placed: turns, notes
 
 // The best by the strategy whose device has a slot that is idle and nothing is recalled for, and that the task has not
 // tried. Strategies that do not tell idle ones apart may miss one behind many busy ones. NULL: nobody.
-struct offer *pick_idle(struct coord *c, struct type_state *ts, const struct task *t);
+struct offer *pick_idle(struct coord *c, struct type_state *ts, const struct pick_for *f);
 bool pick_is_idle(const struct offer *o);
 
 // What finish-time predicts, whatever the strategy.
-struct pick_terms pick_finish(const struct coord *c, const struct task *t, const struct offer *o);
+struct pick_terms pick_finish(const struct coord *c, const struct pick_for *f, const struct offer *o);
 
 // The cost of one offer for one task, by the definition above; what pick_best minimises.
-struct pick_terms pick_cost(const struct coord *c, const struct task *t, const struct offer *o);
-bool pick_suits(const struct task *t, const struct offer *o, bool untried_only);
+struct pick_terms pick_cost(const struct coord *c, const struct pick_for *f, const struct offer *o);
+bool pick_suits(const struct pick_for *f, const struct offer *o, bool untried_only);
 
 void pick_check(const struct coord *c, const struct pick_index *x);
 

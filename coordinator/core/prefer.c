@@ -12,8 +12,8 @@ static bool counts_time(const struct coord *c) {
     return c->pick.strategy == PICK_FINISH_TIME || c->pick.strategy == PICK_LEAST_LOADED;
 }
 
-static struct preference preference(const struct coord *c, const struct task *t, struct offer *o) {
-    return (struct preference){o, pick_cost(c, t, o).cost, blob_transfer_ns(c, o->peer, t)};
+static struct preference preference(const struct coord *c, const struct pick_for *f, struct offer *o) {
+    return (struct preference){o, pick_cost(c, f, o).cost, blob_transfer_ns(c, o->peer, f->cargo)};
 }
 
 static bool better(const struct coord *c, const struct preference *a, const struct preference *b) {
@@ -21,27 +21,27 @@ static bool better(const struct coord *c, const struct preference *a, const stru
     return a->missing_ns != b->missing_ns ? a->missing_ns < b->missing_ns : a->cost < b->cost;
 }
 
-static bool tried(const struct task *t, const struct offer *o) { return !pick_suits(t, o, true); }
+static bool tried(const struct pick_for *f, const struct offer *o) { return !pick_suits(f, o, true); }
 
-static void look_at(const struct coord *c, const struct task *t, const struct peer *p, struct preference *best) {
+static void look_at(const struct coord *c, const struct pick_for *f, const struct peer *p, struct preference *best) {
     P2_LIST_EACH (it, next, &p->offers) {
         struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
-        if (o->type != t->type || !p2_meld_in(&o->free.node)) continue; // busy, or not let work now
-        if (!pick_suits(t, o, !tried(t, best->offer))) continue;
-        const struct preference other = preference(c, t, o);
+        if (o->type != f->type || !p2_meld_in(&o->free.node)) continue; // busy, or not let work now
+        if (!pick_suits(f, o, !tried(f, best->offer))) continue;
+        const struct preference other = preference(c, f, o);
         if (better(c, &other, best)) *best = other;
     }
 }
 
-struct offer *prefer_holder(const struct coord *c, const struct task *t, struct offer *best) {
-    struct preference p = preference(c, t, best);
-    for (uint32_t i = 0; i < t->blobs.count && p.missing_ns > 0; i++) {
-        const struct blob *b = blob_refs_at(c, &t->blobs, i);
+struct offer *prefer_holder(const struct coord *c, const struct pick_for *f, struct offer *best) {
+    struct preference p = preference(c, f, best);
+    for (uint32_t i = 0; i < cargo_blob_count(f->cargo) && p.missing_ns > 0; i++) {
+        const struct blob *b = cargo_blob(c, f->cargo, i);
         uint32_t seen = 0;
         for (struct p2_list *it = b ? b->holders.next : NULL; it && it != &b->holders && seen < PREFER_HOLDERS_MAX;
              it = it->next, seen++) {
             const struct holding *h = P2_CONTAINER_OF(it, struct holding, in_blob);
-            look_at(c, t, p2_slab_get(&c->peers, h->peer), &p);
+            look_at(c, f, p2_slab_get(&c->peers, h->peer), &p);
         }
     }
     return p.offer;

@@ -10,9 +10,9 @@
 
 struct coord;
 struct offer;
-struct task;
+struct pick_for;
 
 // `best` is pick_best's, the result an offer no worse for this task.
-struct offer *prefer_holder(const struct coord *c, const struct task *t, struct offer *best);
+struct offer *prefer_holder(const struct coord *c, const struct pick_for *f, struct offer *best);
 
 #endif

@@ -3,19 +3,34 @@
 #include "base/check.h"
 #include "coordinator/core/task.h"
 
-static const struct task *task_of(const struct p2_meld_node *n) { return P2_CONTAINER_OF(n, struct task, queued); }
+static const struct task *task_of(const struct p2_slot_meld_node *n) { return P2_CONTAINER_OF(n, struct task, queued); }
 
 static bool task_before(const struct task *a, const struct task *b) {
     return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->arrival < b->arrival;
 }
 
-static bool tasks_in_order(const struct p2_meld_node *a, const struct p2_meld_node *b) {
+static bool tasks_in_order(const struct p2_slot_meld_node *a, const struct p2_slot_meld_node *b) {
     return task_before(task_of(a), task_of(b));
 }
 
+static struct task *task_in(const struct queue *q, uint32_t slot) {
+    return slot == P2_NO_SLOT ? NULL : p2_slab_in(q->tasks, slot);
+}
+
+static uint32_t slot_of(const struct queue *q, const struct task *t) { return (uint32_t)p2_slab_handle(q->tasks, t); }
+
+static struct p2_slots queued_in(const struct queue *q) { return p2_slots_of(q->tasks, offsetof(struct task, queued)); }
+
+static struct p2_slots stranded_in(const struct queue *q) {
+    return p2_slots_of(q->tasks, offsetof(struct task, stranded.link));
+}
+
+struct flow *queue_flow(const struct queue *q, const struct task *t) {
+    return &q->accounts[(size_t)t->client * P2_CLASSES + t->class_].flows[t->type];
+}
+
 struct task *flow_first(const struct flow *f) {
-    struct p2_meld_node *n = p2_meld_peek(&f->waiting);
-    return n ? P2_CONTAINER_OF(n, struct task, queued) : NULL;
+    return task_in(f->queue, p2_slot_meld_peek(&f->waiting));
 }
 
 bool flow_before(const struct flow *a, const struct flow *b) {
@@ -67,69 +82,87 @@ void account_charge(struct account *a, p2_ns device_ns) {
 
 // ---- tasks ----------------------------------------------------------------------------------------------------------
 
-void queue_init(struct queue *q) {
-    *q = (struct queue){.count = {0}};
-    p2_list_init(&q->stranded);
+void queue_init(struct queue *q, const struct p2_slab *tasks, struct account *accounts) {
+    *q = (struct queue){.tasks = tasks, .accounts = accounts};
 }
 
+static bool is_waiting(const struct task *t) { return !t->is_stranded && p2_slot_meld_in(&t->queued); }
+
 void queue_wait_again(struct queue *q, struct task *t) {
-    P2_CHECK(t->flow->queue == q && !p2_list_linked(&t->stranded));
-    turn_out(t->flow);
-    p2_meld_push(&t->flow->waiting, &t->queued, tasks_in_order);
-    turn_in(t->flow);
+    struct flow *f = queue_flow(q, t);
+    struct p2_slots links = queued_in(q);
+    P2_CHECK(f->queue == q && !t->is_stranded);
+    turn_out(f);
+    p2_slot_meld_push(&links, &f->waiting, slot_of(q, t), tasks_in_order);
+    turn_in(f);
+}
+
+static void drop_stranded(struct queue *q, struct task *t) {
+    struct p2_slots links = stranded_in(q);
+    p2_slot_list_remove(&links, &q->stranded, slot_of(q, t));
+    t->is_stranded = false;
+    t->queued = (struct p2_slot_meld_node){.rank = 0};
 }
 
 void queue_set_aside(struct queue *q, struct task *t) {
-    P2_CHECK(t->flow->queue == q);
-    if (!p2_meld_in(&t->queued)) return;
-    turn_out(t->flow);
-    p2_meld_remove(&t->flow->waiting, &t->queued, tasks_in_order);
-    turn_in(t->flow);
+    struct flow *f = queue_flow(q, t);
+    struct p2_slots links = queued_in(q);
+    P2_CHECK(f->queue == q);
+    if (t->is_stranded) drop_stranded(q, t);
+    if (!is_waiting(t)) return;
+    turn_out(f);
+    p2_slot_meld_remove(&links, &f->waiting, slot_of(q, t), tasks_in_order);
+    turn_in(f);
 }
 
+static p2_ns work_ns(const struct task *t) { return (p2_ns)t->work_us * P2_US; }
+
 void queue_push(struct queue *q, struct task *t) {
-    struct account *a = t->flow->account;
+    struct flow *f = queue_flow(q, t);
+    struct account *a = f->account;
     // Nothing of it waits, so no order depends on its account: it joins where the class is.
     if (a->tasks++ == 0) a->served_ns = p2_ns_max(a->served_ns, *a->clock);
     if (!t->unready) queue_wait_again(q, t);
-    struct flow *f = t->flow;
     if (f->count++ == 0) {
         f->last_deadline_ns = 0;
         q->flows[t->class_]++;
     }
     f->last_deadline_ns = p2_ns_max(f->last_deadline_ns, t->deadline_ns);
-    q->work_ns[t->class_] += t->work_ns;
+    q->work_ns[t->class_] += work_ns(t);
     q->count[t->class_]++;
 }
 
 void queue_remove(struct queue *q, struct task *t) {
-    P2_CHECK(p2_meld_in(&t->queued) + p2_list_linked(&t->stranded) + t->unready == 1);
+    struct flow *f = queue_flow(q, t);
+    P2_CHECK(is_waiting(t) + t->is_stranded + t->unready == 1);
     queue_set_aside(q, t);
-    p2_list_remove(&t->stranded);
-    t->flow->account->tasks--;
-    if (--t->flow->count == 0) q->flows[t->class_]--;
-    q->work_ns[t->class_] -= t->work_ns;
+    f->account->tasks--;
+    if (--f->count == 0) q->flows[t->class_]--;
+    q->work_ns[t->class_] -= work_ns(t);
     if (--q->count[t->class_] == 0) q->debt[t->class_] = 0; // nobody waits: nothing is owed
 }
 
 void queue_strand(struct queue *q, struct task *t, p2_ns now) {
-    P2_CHECK(p2_meld_in(&t->queued) && !p2_list_linked(&t->stranded));
+    struct p2_slots links = stranded_in(q);
+    P2_CHECK(is_waiting(t));
     queue_set_aside(q, t);
-    p2_list_push_back(&q->stranded, &t->stranded);
-    t->stranded_ns = now;
+    t->is_stranded = true;
+    t->stranded = (struct task_stranded){.since_ns = now};
+    p2_slot_list_push_back(&links, &q->stranded, slot_of(q, t));
 }
 
 void queue_rescue(struct queue *q, uint64_t device_bytes) {
-    P2_LIST_EACH (it, next, &q->stranded) {
-        struct task *t = P2_CONTAINER_OF(it, struct task, stranded);
+    struct p2_slots links = stranded_in(q);
+    P2_SLOT_LIST_EACH (it, next, &links, &q->stranded) {
+        struct task *t = task_in(q, it);
         if (t->cost.device_bytes > device_bytes) continue;
-        p2_list_remove(it);
+        drop_stranded(q, t);
         queue_wait_again(q, t);
     }
 }
 
 struct task *queue_first_stranded(const struct queue *q) {
-    return p2_list_empty(&q->stranded) ? NULL : P2_CONTAINER_OF(q->stranded.next, struct task, stranded);
+    return task_in(q, p2_slot_list_first(&q->stranded));
 }
 
 uint32_t queue_size(const struct queue *q) {
@@ -147,8 +180,10 @@ void flow_check(const struct flow *f) {
 }
 
 void queue_check_task(const struct queue *q, const struct task *t) {
-    P2_CHECK(t->flow->queue == q && t->flow->class_ == t->class_ && q->count[t->class_] > 0);
-    P2_CHECK(t->flow->count > 0 && t->deadline_ns <= t->flow->last_deadline_ns);
-    P2_CHECK(p2_meld_in(&t->queued) + p2_list_linked(&t->stranded) + t->unready == 1);
-    if (p2_meld_in(&t->queued)) p2_meld_check(&t->flow->waiting, &t->queued, tasks_in_order);
+    const struct flow *f = queue_flow(q, t);
+    struct p2_slots links = queued_in(q);
+    P2_CHECK(f->queue == q && f->class_ == (enum p2_class)t->class_ && q->count[t->class_] > 0);
+    P2_CHECK(f->count > 0 && t->deadline_ns <= f->last_deadline_ns);
+    P2_CHECK(is_waiting(t) + t->is_stranded + t->unready == 1);
+    if (is_waiting(t)) p2_slot_meld_check(&links, &f->waiting, slot_of(q, t), tasks_in_order);
 }

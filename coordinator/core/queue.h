@@ -19,10 +19,13 @@
 #include "base/list.h"
 #include "base/meld.h"
 #include "base/ns.h"
+#include "base/slot_list.h"
+#include "base/slot_meld.h"
 #include "msg/msg.h"
 
 #define FLOW_QUANTUM_NS (100 * P2_MS)
 
+struct account;
 struct task;
 
 // Slots of the devices behind a type's offers that are let work.
@@ -35,7 +38,9 @@ struct supply {
 struct queue {
     struct p2_meld turns[P2_CLASSES]; // flows with a task to place
     struct p2_meld over[P2_CLASSES];  // those whose client holds its share of slots already: after all others
-    struct p2_list stranded;          // tasks nobody present can do; longest first
+    struct p2_slot_list stranded;     // tasks nobody present can do; longest first
+    const struct p2_slab *tasks;      // lent; links are slots of it
+    struct account *accounts;         // lent; of client slot x P2_CLASSES + class
     uint32_t count[P2_CLASSES];
     uint32_t debt[P2_CLASSES];  // share.h
     uint32_t flows[P2_CLASSES]; // with a task that waits, placeable or not
@@ -53,7 +58,7 @@ struct account {
 };
 
 struct flow {
-    struct p2_meld waiting; // tasks, but not those stranded or set aside
+    struct p2_slot_meld waiting; // tasks, but not those stranded or set aside
     struct p2_meld_node turn;
     struct queue *queue;
     struct account *account;
@@ -63,9 +68,10 @@ struct flow {
     p2_ns last_deadline_ns; // the latest since it was empty
 };
 
-void queue_init(struct queue *q);
+void queue_init(struct queue *q, const struct p2_slab *tasks, struct account *accounts);
+struct flow *queue_flow(const struct queue *q, const struct task *t); // by its client, class and type
 
-void queue_push(struct queue *q, struct task *t);              // by t->flow
+void queue_push(struct queue *q, struct task *t);              // into its flow
 void queue_remove(struct queue *q, struct task *t);            // from wherever it waits
 void queue_set_aside(struct queue *q, struct task *t);         // still counted here, but not to be placed for a while
 void queue_wait_again(struct queue *q, struct task *t);        // that while is over

@@ -29,15 +29,16 @@ static bool payload_ready(const struct coord *c, const struct replica *r, const 
     *piece = NULL;
     if (r->state == REPLICA_RECALLING) return false; // until it is known whether it stays
     if (!t || p2_outflow_done(&r->out)) return t && r->state == REPLICA_WAITING;
-    *piece = sendable(&t->payload, r->next_piece, &r->out);
+    *piece = sendable(cargo_payload(t->cargo), r->next_piece, &r->out);
     return *piece != NULL;
 }
 
-static bool result_ready(const struct task *t, const struct piece **piece) {
+static bool result_ready(const struct coord *c, const struct task *t, const struct piece **piece) {
     *piece = NULL;
     if (t->state != TASK_RETURNING) return false;
-    if (p2_outflow_done(&t->result_out)) return !t->delivery_begun;
-    *piece = sendable(&t->result, t->result_next, &t->result_out);
+    const struct course *co = course_of(c, t);
+    if (p2_outflow_done(&co->result_out)) return !co->delivery_begun;
+    *piece = sendable(&co->result, co->result_next, &co->result_out);
     return *piece != NULL;
 }
 
@@ -56,7 +57,7 @@ void relay_wake_payload(struct coord *c, struct replica *r) {
 void relay_wake_result(struct coord *c, struct task *t) {
     const struct piece *piece;
     struct session *s = task_session(c, t);
-    if (s && result_ready(t, &piece)) wake(c, s, &t->outlet, t->class_);
+    if (s && result_ready(c, t, &piece)) wake(c, s, &course_of(c, t)->outlet, (enum p2_class)t->class_);
 }
 
 void relay_wake_fetch(struct coord *c, struct session *s, struct fetch *f) { wake(c, s, &f->outlet, FETCH_CLASS); }
@@ -72,18 +73,20 @@ static void send_window(struct coord *c, const struct session *s, uint32_t strea
 }
 
 void relay_grant_payload(struct coord *c, struct task *t) {
-    uint64_t limit = p2_inflow_grant(&t->in, t->dropped, c->limits.stream_window_bytes);
+    struct course *co = course_of(c, t);
+    uint64_t limit = co ? p2_inflow_grant(&co->in, co->dropped, c->limits.stream_window_bytes) : 0;
     if (!limit || P2_CANARY(window_payload)) return;
-    send_window(c, task_session(c, t), t->stream, &t->in, limit);
+    send_window(c, task_session(c, t), t->stream, &co->in, limit);
     task_await(c, t);
 }
 
 void relay_grant_result(struct coord *c, struct task *t) {
-    struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    struct replica *r = task_replica(c, t);
     if (!r) return; // all of it is here
-    uint64_t limit = p2_inflow_grant(&t->result_in, t->result_out.sent, c->limits.stream_window_bytes);
+    struct course *co = course_of(c, t);
+    uint64_t limit = p2_inflow_grant(&co->result_in, co->result_out.sent, c->limits.stream_window_bytes);
     struct peer *p = p2_slab_get(&c->peers, r->peer);
-    if (limit) send_window(c, peer_session(c, p), r->stream, &t->result_in, limit);
+    if (limit) send_window(c, peer_session(c, p), r->stream, &co->result_in, limit);
 }
 
 // ---- sending ------------------------------------------------------------------------------------------------------
@@ -106,29 +109,29 @@ static void fill_assign(const struct coord *c, struct p2_msg *m, const struct ta
                                               .type = p2_str(type->name),
                                               .version = type->version,
                                               .device = r->device,
-                                              .class_ = t->class_,
+                                              .class_ = r->class_,
                                               .deadline_ns = p2_ns_max(t->deadline_ns - c->now, 1),
-                                              .payload_size = t->in.size,
-                                              .params = t->params,
-                                              .blobs = blob_refs_digests(&t->blobs),
-                                              .blob_count = t->blobs.count};
+                                              .payload_size = cargo_payload_bytes(t->cargo),
+                                              .params = cargo_params(t->cargo),
+                                              .blobs = t->cargo ? t->cargo->digests : NULL,
+                                              .blob_count = cargo_blob_count(t->cargo)};
     if (!piece) return;
     m->u.assign.raw_size = piece->raw_size;
     m->u.assign.payload_zstd = piece->zstd;
     m->u.assign.payload = piece->slice;
 }
 
-static void fill_delivery(struct p2_msg *m, const struct task *t, const struct piece *piece) {
+static void fill_delivery(struct p2_msg *m, const struct task *t, const struct course *co, const struct piece *piece) {
     m->kind = P2_MSG_RESULT_DELIVERY;
     m->u.delivery = (struct p2_msg_result_delivery){.id = t->id,
-                                                    .attempt = t->result_out.attempt,
-                                                    .peer = t->peer,
-                                                    .cached = t->memo.cached,
-                                                    .queue_ns = t->placed_ns - t->accepted_ns,
-                                                    .latency_ns = t->latency_ns,
-                                                    .peer_rtt_ns = t->peer_rtt_ns,
-                                                    .times = t->times,
-                                                    .payload_size = t->result_in.size};
+                                                    .attempt = co->result_out.attempt,
+                                                    .peer = co->peer,
+                                                    .cached = co->memo.cached,
+                                                    .queue_ns = co->placed_ns - t->accepted_ns,
+                                                    .latency_ns = co->latency_ns,
+                                                    .peer_rtt_ns = co->peer_rtt_ns,
+                                                    .times = co->times,
+                                                    .payload_size = co->result_in.size};
     if (!piece) return;
     m->u.delivery.raw_size = piece->raw_size;
     m->u.delivery.payload_zstd = piece->zstd;
@@ -149,8 +152,7 @@ static void send_payload(struct coord *c, struct session *s, struct replica *r, 
         fill_chunk(&m, piece, r->attempt);
     session_send(c, s, 1 + (unsigned)r->class_, &m);
     struct coord_action *a = &c->out->items[c->out->count - 1];
-    if (first && t->params_blob) a->params_held = p2_blob_ref(t->params_blob);
-    if (first && t->blobs.memory) a->blobs_held = p2_blob_ref(t->blobs.memory);
+    if (first && t->cargo) a->cargo_held = p2_blob_ref(t->cargo->memory);
     if (first) replica_move(c, r, REPLICA_SENT);
     count_room(s, piece);
     if (!piece) return;
@@ -159,30 +161,31 @@ static void send_payload(struct coord *c, struct session *s, struct replica *r, 
         r->next_piece++;
         return;
     }
-    t->dropped += piece->raw_size;
-    spool_drop_first(&t->payload);
+    course_of(c, t)->dropped += piece->raw_size;
+    spool_drop_first(&t->cargo->payload);
     relay_grant_payload(c, t);
 }
 
 static void send_result(struct coord *c, struct session *s, struct task *t, const struct piece *piece) {
     struct p2_msg m = {.stream = t->stream};
-    if (t->delivery_begun)
-        fill_chunk(&m, piece, t->result_out.attempt);
+    struct course *co = course_of(c, t);
+    if (co->delivery_begun)
+        fill_chunk(&m, piece, co->result_out.attempt);
     else
-        fill_delivery(&m, t, piece);
-    t->delivery_begun = true;
+        fill_delivery(&m, t, co, piece);
+    co->delivery_begun = true;
     session_send(c, s, 1 + (unsigned)t->class_, &m);
     count_room(s, piece);
     if (piece) {
-        t->result_out.sent += piece->raw_size;
-        if (t->result_keep)
-            t->result_next++;
+        co->result_out.sent += piece->raw_size;
+        if (co->result_keep)
+            co->result_next++;
         else
-            spool_drop_first(&t->result);
+            spool_drop_first(&co->result);
         relay_grant_result(c, t);
     }
-    bool early = P2_CANARY(delivered_early) && t->result_out.sent > P2_RECORD_PAYLOAD_MAX;
-    if (!p2_outflow_done(&t->result_out) && !early) return;
+    bool early = P2_CANARY(delivered_early) && co->result_out.sent > P2_RECORD_PAYLOAD_MAX;
+    if (!p2_outflow_done(&co->result_out) && !early) return;
     if (s->features & P2_FEATURE_SESSIONS) {
         task_move(c, t, TASK_KEPT, WHY_DELIVERED, P2_OK);
     } else {
@@ -219,12 +222,13 @@ static bool pump_payload(struct coord *c, struct session *s, struct replica *r) 
     return true;
 }
 
-static bool pump_result(struct coord *c, struct session *s, struct task *t) {
+static bool pump_result(struct coord *c, struct session *s, struct course *co) {
     const struct piece *piece;
-    p2_handle self = t->self;
-    bool ready = result_ready(t, &piece);
+    p2_handle self = co->task;
+    struct task *t = p2_slab_get(&c->tasks, self);
+    bool ready = result_ready(c, t, &piece);
     if (ready && !has_room(c, s, piece)) return false;
-    outlet_close(&t->outlet);
+    outlet_close(&co->outlet);
     if (!ready) return true;
     send_result(c, s, t, piece);
     t = p2_slab_get(&c->tasks, self);
@@ -247,7 +251,7 @@ static bool pump_blob(struct coord *c, struct session *s, struct fetch *f) {
 static bool pump_one(struct coord *c, struct session *s, struct outlet *o) {
     switch (o->kind) {
     case OUTLET_PAYLOAD: return pump_payload(c, s, P2_CONTAINER_OF(o, struct replica, outlet));
-    case OUTLET_RESULT: return pump_result(c, s, P2_CONTAINER_OF(o, struct task, outlet));
+    case OUTLET_RESULT: return pump_result(c, s, P2_CONTAINER_OF(o, struct course, outlet));
     case OUTLET_BLOB: return pump_blob(c, s, P2_CONTAINER_OF(o, struct fetch, outlet));
     }
     P2_UNREACHABLE();

@@ -17,7 +17,7 @@ struct task;
 struct replica;
 struct fetch;
 
-enum outlet_kind { OUTLET_PAYLOAD, OUTLET_RESULT, OUTLET_BLOB }; // of a replica; of a task; of a fetch
+enum outlet_kind { OUTLET_PAYLOAD, OUTLET_RESULT, OUTLET_BLOB }; // of a replica; of a course; of a fetch
 
 struct outlet {
     struct p2_list link; // in session.lanes[class], or out

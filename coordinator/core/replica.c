@@ -42,37 +42,38 @@ static struct replica *start(struct coord *c, struct task *t, struct offer *o) {
     struct replica *r = p2_slab_alloc(&c->replicas, &h);
     P2_CHECK(r);
     r->self = h;
-    r->task = t->self;
+    r->task = task_handle(c, t);
     r->peer = p->self;
-    r->client = t->client;
+    r->client = task_client(c, t)->self;
     r->device = o->device;
     r->type = t->type;
     r->attempt = ++t->attempt;
     r->id = t->id;
-    r->class_ = t->class_;
-    r->estimate_ns = p2_ns_min(estimate(t, o) + blob_transfer_ns(c, p, t), ESTIMATE_NS_MAX);
+    r->class_ = (enum p2_class)t->class_;
+    r->estimate_ns = p2_ns_min(estimate(t, o) + blob_transfer_ns(c, p, t->cargo), ESTIMATE_NS_MAX);
     r->placed_ns = c->now;
     p2_heap_node_init(&r->straggler);
     p2_list_init(&r->lingering);
     p2_list_init(&r->in_peer);
     p2_list_init(&r->in_offer);
     outlet_init(&r->outlet, OUTLET_PAYLOAD);
-    p2_outflow_begin(&r->out, r->attempt, t->in.size, P2_STREAM_WINDOW);
+    p2_outflow_begin(&r->out, r->attempt, cargo_payload_bytes(t->cargo), P2_STREAM_WINDOW);
     do { // a stream is in use only after four thousand million jobs on one connection
         r->stream = peer_take_stream(p);
     } while (fetch_of(c, p, r->stream) || !p2_index_put(&c->by_job, (uint32_t)h));
     p2_list_push_back(&p->replicas, &r->in_peer);
     next_job_taken(c, p, r);
-    if (t->replica == P2_NO_HANDLE) steal_job_given(c, r, o); // of two runs none is recalled
+    if (!task_replica(c, t)) steal_job_given(c, r, o); // of two runs none is recalled
     health_job_given(c, r);
     peer_take_job(c, p, r->device, r->estimate_ns);
     return r;
 }
 
 void replica_place(struct coord *c, struct task *t, struct offer *o) {
+    struct course *co = course_take(c, t);
     struct replica *r = start(c, t, o);
-    t->replica = r->self;
-    t->placed_ns = c->now;
+    co->replica = r->self;
+    co->placed_ns = c->now;
     task_run_is(c, t, r);
     task_move(c, t, TASK_PLACED, WHY_PICKED, P2_OK);
     hedge_watch(c, t, r);
@@ -80,9 +81,9 @@ void replica_place(struct coord *c, struct task *t, struct offer *o) {
 }
 
 void replica_hedge(struct coord *c, struct task *t, struct offer *o) {
-    steal_job_left(c, p2_slab_get(&c->replicas, t->replica));
+    steal_job_left(c, task_replica(c, t));
     struct replica *r = start(c, t, o);
-    t->hedge = r->self;
+    course_of(c, t)->hedge = r->self;
     c->stats.attempts_hedged++;
     struct coord_note *n = coord_note_add(c, NOTE_HEDGED);
     n->task = t->id;
@@ -193,7 +194,8 @@ static struct replica *find_job(struct coord *c, struct session *s, const struct
 
 static void reject(struct coord *c, struct task *t, struct replica *r, enum coord_why why, enum p2_err code) {
     if (r) task_run_is(c, t, r);
-    struct peer *p = t->memo.cached ? NULL : p2_slab_get(&c->peers, t->peer_handle);
+    const struct course *co = course_of(c, t);
+    struct peer *p = co->memo.cached ? NULL : p2_slab_get(&c->peers, co->peer_handle);
     p2_handle tried = p ? p->self : P2_NO_HANDLE;
     if (p && why != WHY_MEMORY) {
         p->jobs_failed++;
@@ -207,14 +209,15 @@ static void reject(struct coord *c, struct task *t, struct replica *r, enum coor
 }
 
 void replica_reject_result(struct coord *c, struct task *t, enum coord_why why, enum p2_err code) {
-    reject(c, t, p2_slab_get(&c->replicas, t->replica), why, code);
+    reject(c, t, task_replica(c, t), why, code);
 }
 
 static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) {
-    if (!p2_inflow_whole(&t->result_in)) return;
+    const struct course *co = course_of(c, t);
+    if (!p2_inflow_whole(&co->result_in)) return;
     struct peer *p = p2_slab_get(&c->peers, r->peer);
     p->jobs_done++;
-    peer_learn_result(c, p, r, &t->times);
+    peer_learn_result(c, p, r, &co->times);
     health_job_succeeded(c, r);
     estimate_add(c, t->type, t->cost.size_class, c->now - r->placed_ns);
     task_drop_run(c, t, r, WHY_NONE, P2_OK);
@@ -224,12 +227,13 @@ static void finish_if_whole(struct coord *c, struct replica *r, struct task *t) 
 
 // Kept as it came; or unpacked, when the client takes no zstd and it still can be told whose fault it is if that fails.
 static enum p2_err keep_piece(struct coord *c, struct task *t, const struct piece *piece) {
-    const struct client *to = p2_slab_get(&c->clients, t->client);
-    if (!piece->zstd || !c->unpack || to->features & P2_FEATURE_ZSTD) return spool_push(&t->result, c->pool, piece);
+    struct spool *result = &course_of(c, t)->result;
+    if (!piece->zstd || !c->unpack || task_client(c, t)->features & P2_FEATURE_ZSTD)
+        return spool_push(result, c->pool, piece);
     struct piece plain = {.offset = piece->offset, .raw_size = piece->raw_size};
     plain.slice = (struct p2_slice){NULL, 0, piece->raw_size};
     enum p2_err e = c->unpack(&piece->slice, piece->raw_size, c->pool, &plain.slice.blob);
-    if (e == P2_OK) e = spool_push(&t->result, c->pool, &plain);
+    if (e == P2_OK) e = spool_push(result, c->pool, &plain);
     p2_blob_unref(plain.slice.blob);
     return e == P2_ERR_BAD_RECORD ? P2_ERR_BAD_PAYLOAD : e;
 }
@@ -237,7 +241,7 @@ static enum p2_err keep_piece(struct coord *c, struct task *t, const struct piec
 static void take_piece(struct coord *c, struct session *s, struct replica *r, const struct piece *piece) {
     struct task *t = p2_slab_get(&c->tasks, r->task);
     enum p2_err e = relay_piece_wrong(&piece->slice, piece->raw_size, piece->zstd);
-    if (e == P2_OK) e = p2_inflow_take(&t->result_in, r->attempt, piece->offset, piece->raw_size);
+    if (e == P2_OK) e = p2_inflow_take(&course_of(c, t)->result_in, r->attempt, piece->offset, piece->raw_size);
     if (e == P2_OK) e = keep_piece(c, t, piece);
     if (e == P2_ERR_NO_MEMORY) {
         replica_reject_result(c, t, WHY_MEMORY, P2_ERR_OVERLOADED);
@@ -254,9 +258,10 @@ static void take_piece(struct coord *c, struct session *s, struct replica *r, co
 
 // The result of r begins: the task is its own, and the other run is not wanted any more.
 static void win(struct coord *c, struct task *t, const struct replica *r) {
-    struct replica *other = p2_slab_get(&c->replicas, t->replica == r->self ? t->hedge : t->replica);
+    const struct course *co = course_of(c, t);
+    struct replica *other = p2_slab_get(&c->replicas, co->replica == r->self ? co->hedge : co->replica);
     if (other && !P2_CANARY(loser_kept)) {
-        if (r->self == t->hedge) estimate_add(c, t->type, t->cost.size_class, c->now - other->placed_ns);
+        if (r->self == co->hedge) estimate_add(c, t->type, t->cost.size_class, c->now - other->placed_ns);
         task_drop_run(c, t, other, WHY_RESULT, P2_OK);
         replica_cancel(c, other);
     }
@@ -265,21 +270,22 @@ static void win(struct coord *c, struct task *t, const struct replica *r) {
 
 static void begin_result(struct coord *c, struct session *s, struct replica *r, const struct p2_msg_task_result *m) {
     struct task *t = p2_slab_get(&c->tasks, r->task);
+    struct course *co = course_of(c, t);
     win(c, t, r);
-    p2_inflow_begin(&t->result_in, r->attempt, m->payload_size, P2_STREAM_WINDOW);
-    p2_outflow_begin(&t->result_out, r->attempt, m->payload_size, P2_STREAM_WINDOW);
-    const struct client *cl = p2_slab_get(&c->clients, t->client);
-    t->result_keep = cl->features & P2_FEATURE_SESSIONS && m->payload_size <= c->limits.stream_window_bytes;
-    t->result_next = 0;
-    t->latency_ns = c->now - t->accepted_ns;
-    t->peer_rtt_ns = s->rtt.mean;
-    t->times = m->times;
+    p2_inflow_begin(&co->result_in, r->attempt, m->payload_size, P2_STREAM_WINDOW);
+    p2_outflow_begin(&co->result_out, r->attempt, m->payload_size, P2_STREAM_WINDOW);
+    bool sessions = task_client(c, t)->features & P2_FEATURE_SESSIONS;
+    co->result_keep = sessions && m->payload_size <= c->limits.stream_window_bytes;
+    co->result_next = 0;
+    co->latency_ns = c->now - t->accepted_ns;
+    co->peer_rtt_ns = s->rtt.mean;
+    co->times = m->times;
     memo_result_begins(c, t);
     replica_move(c, r, REPLICA_RETURNING);
     task_move(c, t, TASK_RETURNING, WHY_RESULT, P2_OK);
     const struct piece first = {m->payload, 0, m->raw_size, m->payload_zstd};
     if (!resume_takes(c, t, m->payload_size)) return;
-    if (t->result_keep) relay_grant_result(c, t); // all of it, whether or not the client is there
+    if (co->result_keep) relay_grant_result(c, t); // all of it, whether or not the client is there
     if (m->raw_size) {
         take_piece(c, s, r, &first);
     } else {

@@ -22,15 +22,16 @@ static void end_kept(struct coord *c, struct task *t, enum coord_why why) {
 
 // The result so far is void: it will be computed again, when somebody is there for it.
 static void lose_result(struct coord *c, struct task *t) {
-    struct replica *r = p2_slab_get(&c->replicas, t->replica);
+    struct replica *r = task_replica(c, t);
     if (r) replica_cancel(c, r);
     task_retry(c, t, WHY_CLIENT_LOST, P2_ERR_CONNECTION_LOST, P2_NO_HANDLE);
 }
 
 // Part of it is neither here any more nor surely there.
-static bool is_broken(const struct task *t) {
-    bool begun = t->state == TASK_KEPT || (t->state == TASK_RETURNING && t->result_out.sent > 0);
-    return begun && (!t->result_keep || (P2_CANARY(result_rerun) && t->state == TASK_KEPT));
+static bool is_broken(const struct coord *c, const struct task *t) {
+    const struct course *co = course_of(c, t);
+    bool begun = t->state == TASK_KEPT || (t->state == TASK_RETURNING && co->result_out.sent > 0);
+    return begun && (!co->result_keep || (P2_CANARY(result_rerun) && t->state == TASK_KEPT));
 }
 
 static void set_aside(struct coord *c, struct task *t) {
@@ -39,13 +40,12 @@ static void set_aside(struct coord *c, struct task *t) {
     flight_over(c, t, false); // those that wait with it are not to wait for its client
     if (t->unready) return;
     queue_set_aside(&c->types[t->type].queue, t);
-    p2_list_remove(&t->stranded);
     t->unready = true;
 }
 
 static void park_task(struct coord *c, struct task *t) {
     task_unbind(c, t);
-    if (is_broken(t) && !P2_CANARY(result_gap))
+    if (is_broken(c, t) && !P2_CANARY(result_gap))
         lose_result(c, t);
     else
         set_aside(c, t);
@@ -80,7 +80,8 @@ void resume_park(struct coord *c, struct client *cl, enum p2_err code) {
     cl->stall_until_ns = p2_ns_add(c->now, c->limits.resume_grace_ns / STALL_PART);
     p2_list_push_back(&c->away, &cl->waiting);
     p2_list_push_back(&c->stalling, &cl->stalling);
-    P2_LIST_EACH (it, next, &cl->tasks) park_task(c, P2_CONTAINER_OF(it, struct task, in_client));
+    struct p2_slots links = TASKS_IN_CLIENT(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &cl->tasks) park_task(c, task_at(c, it));
 }
 
 bool resume_make_room(struct coord *c) {
@@ -92,14 +93,16 @@ bool resume_make_room(struct coord *c) {
 // A result that began before this client went away and does not end gives its slot back.
 static void stalled(struct coord *c, struct client *cl) {
     p2_list_remove(&cl->stalling);
-    P2_LIST_EACH (it, next, &cl->tasks) {
-        struct task *t = P2_CONTAINER_OF(it, struct task, in_client);
-        if (t->state == TASK_RETURNING && !t->result_keep && t->replica != P2_NO_HANDLE) lose_result(c, t);
+    struct p2_slots links = TASKS_IN_CLIENT(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &cl->tasks) {
+        struct task *t = task_at(c, it);
+        bool here = t->state != TASK_RETURNING || course_of(c, t)->result_keep || !task_replica(c, t);
+        if (!here) lose_result(c, t);
     }
 }
 
 bool resume_takes(struct coord *c, struct task *t, uint64_t size) {
-    const struct client *cl = p2_slab_get(&c->clients, t->client);
+    const struct client *cl = task_client(c, t);
     bool waits = !is_away(cl) || p2_list_linked(&cl->stalling);
     if (waits || size <= c->limits.stream_window_bytes) return true;
     lose_result(c, t);
@@ -131,8 +134,9 @@ void resume_back(struct coord *c, struct client *cl) {
 void resume_forget(struct coord *c, struct client *cl) {
     if (!cl->unbound) return;
     p2_list_remove(&cl->waiting);
-    P2_LIST_EACH (it, next, &cl->tasks) {
-        struct task *t = P2_CONTAINER_OF(it, struct task, in_client);
+    struct p2_slots links = TASKS_IN_CLIENT(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &cl->tasks) {
+        struct task *t = task_at(c, it);
         if (t->stream) continue;
         const struct task_end end = {.last = TASK_CANCELLED, .why = WHY_NOT_RESUMED, .code = P2_ERR_CANCELLED};
         if (t->state == TASK_KEPT)
@@ -164,28 +168,29 @@ static void tell_past(struct coord *c, struct session *s, const struct p2_msg *m
 }
 
 static void ask_for_rest(struct coord *c, const struct session *s, const struct task *t) {
-    if (p2_inflow_whole(&t->in)) return;
+    if (task_payload_whole(c, t)) return;
+    const struct p2_inflow *in = &course_of(c, t)->in;
     struct p2_msg m = {.kind = P2_MSG_RESEND, .stream = t->stream};
-    m.u.resend =
-        (struct p2_msg_resend){.id = t->id, .attempt = t->in.attempt, .limit = t->in.granted, .offset = t->in.have};
+    m.u.resend = (struct p2_msg_resend){.id = t->id, .attempt = in->attempt, .limit = in->granted, .offset = in->have};
     session_send(c, s, 0, &m);
 }
 
 // As a task like it would be told now; it is not ahead of itself.
 static void tell_accepted(struct coord *c, const struct task *t) {
-    const struct forecast_of of = {t->type, t->class_, t->deadline_ns, &t->cost};
+    const struct forecast_of of = {t->type, (enum p2_class)t->class_, t->deadline_ns, &t->cost};
     struct forecast f = {.ahead = 0};
-    if (t->state == TASK_QUEUED) f = forecast(c, p2_slab_get(&c->clients, t->client), &of);
+    if (t->state == TASK_QUEUED) f = forecast(c, task_client(c, t), &of);
     task_tell_accepted(c, t, f.ahead ? f.ahead - 1 : 0, f.p50_ns);
 }
 
 static void go_on(struct coord *c, struct session *s, struct task *t) {
+    struct course *co = course_of(c, t);
     t->absent = false;
     if (t->state == TASK_KEPT) task_move(c, t, TASK_RETURNING, WHY_RESUMED, P2_OK);
     if (t->state == TASK_RETURNING) {
-        p2_outflow_begin(&t->result_out, t->result_in.attempt, t->result_in.size, P2_STREAM_WINDOW);
-        t->result_next = 0;
-        t->delivery_begun = false;
+        p2_outflow_begin(&co->result_out, co->result_in.attempt, co->result_in.size, P2_STREAM_WINDOW);
+        co->result_next = 0;
+        co->delivery_begun = false;
     }
     struct coord_note *n = coord_note_add(c, NOTE_TASK_RESUMED);
     n->conn = s->conn;
@@ -193,7 +198,8 @@ static void go_on(struct coord *c, struct session *s, struct task *t) {
     tell_accepted(c, t);
     ask_for_rest(c, s, t);
     task_ready(c, t);
-    if (t->state == TASK_QUEUED && t->memo.keyed && t->memo.flight == P2_NO_HANDLE) memo_again(c, t);
+    course_look(c, t);
+    if (t->state == TASK_QUEUED && co && co->memo.keyed && !t->flight) memo_again(c, t);
     relay_wake_result(c, t);
 }
 
@@ -207,7 +213,7 @@ void resume_on_task(struct coord *c, struct session *s, const struct p2_msg *m) 
     if (m->stream > cl->stream_max) cl->stream_max = m->stream;
     struct task *t = task_by_id(c, cl, &m->u.resume.id);
     if (t && t->stream) task_unbind(c, t);
-    if (t && is_broken(t)) {
+    if (t && is_broken(c, t)) {
         lose_result(c, t);
         t = task_by_id(c, cl, &m->u.resume.id); // unless that was its last attempt
     }
@@ -242,13 +248,13 @@ static struct client *first_stalling(const struct coord *c) {
     return p2_list_empty(&c->stalling) ? NULL : P2_CONTAINER_OF(c->stalling.next, struct client, stalling);
 }
 
-static struct task *first_kept(const struct coord *c) {
-    return p2_list_empty(&c->kept) ? NULL : P2_CONTAINER_OF(c->kept.next, struct task, kept);
+static const struct course *first_kept(const struct coord *c) {
+    return p2_list_empty(&c->kept) ? NULL : P2_CONTAINER_OF(c->kept.next, struct course, kept);
 }
 
 void resume_tick(struct coord *c) {
     struct client *cl;
-    struct task *t;
+    const struct course *co;
     while ((cl = first_of(&c->away)) && (cl->until_ns <= c->now || c->draining)) {
         if (coord_step_full(c)) return;
         client_gone(c, cl, P2_ERR_CONNECTION_LOST);
@@ -261,35 +267,37 @@ void resume_tick(struct coord *c) {
         if (coord_step_full(c)) return;
         resume_forget(c, cl);
     }
-    while ((t = first_kept(c)) && t->kept_until_ns <= c->now) {
+    while ((co = first_kept(c)) && co->kept_until_ns <= c->now) {
         if (coord_step_full(c)) return;
-        end_kept(c, t, WHY_DELIVERED);
+        end_kept(c, p2_slab_get(&c->tasks, co->task), WHY_DELIVERED);
     }
 }
 
 p2_ns resume_next_ns(const struct coord *c) {
     p2_ns next = P2_NEVER;
     const struct client *away = first_of(&c->away), *back = first_of(&c->reclaiming), *stall = first_stalling(c);
-    const struct task *t = first_kept(c);
+    const struct course *kept = first_kept(c);
     if (away) next = p2_ns_min(next, c->draining ? c->now : away->until_ns);
     if (back) next = p2_ns_min(next, back->until_ns);
     if (stall) next = p2_ns_min(next, stall->stall_until_ns);
-    return t ? p2_ns_min(next, t->kept_until_ns) : next;
+    return kept ? p2_ns_min(next, kept->kept_until_ns) : next;
 }
 
 // ---- invariants ------------------------------------------------------------------------------------------------------
 
 static void check_client(const struct coord *c, const struct client *cl) {
     uint32_t unbound = 0;
-    P2_LIST_EACH (it, next, &cl->tasks) {
-        const struct task *t = P2_CONTAINER_OF(it, struct task, in_client);
+    struct p2_slots links = TASKS_IN_CLIENT(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &cl->tasks) {
+        const struct task *t = task_at(c, it);
+        const struct course *co = course_of(c, t);
         unbound += !t->stream;
         P2_CHECK(!is_away(cl) || !t->stream);
-        P2_CHECK(t->stream || !p2_list_linked(&t->outlet.link));
+        P2_CHECK(t->stream || !co || !p2_list_linked(&co->outlet.link));
         P2_CHECK(!t->absent || (!t->stream && may_be_long(c, t)));
         P2_CHECK(t->state != TASK_QUEUED || t->absent || t->stream || !may_be_long(c, t));
-        P2_CHECK(t->stream || !is_broken(t));
-        P2_CHECK(p2_list_linked(&t->kept) == (t->state == TASK_KEPT && t->stream));
+        P2_CHECK(t->stream || !is_broken(c, t));
+        P2_CHECK((co && p2_list_linked(&co->kept)) == (t->state == TASK_KEPT && t->stream));
     }
     P2_CHECK(unbound == cl->unbound);
     P2_CHECK(p2_list_linked(&cl->waiting) == (is_away(cl) || unbound));

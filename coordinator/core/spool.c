@@ -42,7 +42,7 @@ enum p2_err spool_push(struct spool *s, struct p2_blob_pool *pool, const struct 
 }
 
 const struct piece *spool_at(const struct spool *s, uint32_t index) {
-    return index < s->count ? place(s, index) : NULL;
+    return s && index < s->count ? place(s, index) : NULL;
 }
 
 void spool_drop_first(struct spool *s) {
@@ -62,6 +62,7 @@ void spool_clear(struct spool *s) {
 
 void spool_check(const struct spool *s) {
     uint64_t bytes = 0;
+    if (!s) return;
     P2_CHECK(s->count <= table_capacity(s));
     for (uint32_t i = 0; i < s->count; i++) {
         const struct piece *p = place(s, i);

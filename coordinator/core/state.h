@@ -13,8 +13,10 @@
 #include "coordinator/core/blob.h"
 #include "coordinator/core/budget.h"
 #include "coordinator/core/cache.h"
+#include "coordinator/core/cargo.h"
 #include "coordinator/core/client.h"
 #include "coordinator/core/coord.h"
+#include "coordinator/core/course.h"
 #include "coordinator/core/estimate.h"
 #include "coordinator/core/fetch.h"
 #include "coordinator/core/flap.h"
@@ -60,7 +62,7 @@ struct coord {
     uint32_t type_count;
     struct estimate *estimates; // ESTIMATE_CLASSES for each type
 
-    struct p2_slab sessions, clients, peers, offers, tasks, replicas;
+    struct p2_slab sessions, clients, peers, offers, tasks, courses, replicas;
     uint32_t strangers;           // sessions without a role
     struct p2_map by_conn;        // conn -> session
     struct p2_index by_id;        // client's salt ^ task id -> task
@@ -71,12 +73,13 @@ struct coord {
     uint32_t recent_next;
 
     struct p2_heap timers;                     // sessions
-    struct p2_heap deadlines;                  // tasks
+    struct p2_slot_heap deadlines;             // tasks
+    struct p2_list looked_at;                  // courses that may not be needed any more
     struct p2_list pumping;                    // sessions whose outlets are to be looked at
-    struct p2_list awaited;                    // tasks whose client owes bytes, longest since it brought some first
+    struct p2_list awaited;                    // courses whose client owes bytes, longest since it brought some first
     struct p2_map by_session;                  // token -> client
     struct p2_list away, reclaiming, stalling; // clients, by until_ns or stall_until_ns
-    struct p2_list kept;                       // tasks on a connection, by kept_until_ns
+    struct p2_list kept;                       // courses of tasks on a connection, by kept_until_ns
     uint32_t clients_away;
     struct p2_list lingering; // cancelled replicas, in order of linger_until_ns
     uint64_t arrivals, timer_ties;
@@ -92,7 +95,7 @@ struct coord {
     uint64_t collected_bytes;  // of results on their way that may be remembered
     uint32_t hashes_awaited;   // to be answered before any other event
     uint32_t queued_in_class[P2_CLASSES];
-    struct p2_list queued[P2_CLASSES]; // tasks, newest last
+    struct p2_slot_list queued[P2_CLASSES]; // tasks, newest last
     // Who has been served how much: for each client slot, class and (flows) type. next.h
     struct account *accounts;
     struct flow *flows;

@@ -38,8 +38,9 @@ void steal_offer_update(struct coord *c, struct offer *o) {
 static bool may_be_asked(const struct coord *c, const struct replica *r, const struct task *t) {
     const struct peer *p = p2_slab_get(&c->peers, r->peer);
     bool open = r->state == REPLICA_WAITING || r->state == REPLICA_SENT;
-    bool one = t && t->hedge == P2_NO_HANDLE && t->attempt == r->attempt; // the only run, and the last
-    return c->limits.steal && t && t->keep && t->recalls < STEAL_RECALLS_MAX && one && open && !r->kept &&
+    const struct course *co = t ? course_of(c, t) : NULL;
+    bool one = t && co->hedge == P2_NO_HANDLE && t->attempt == r->attempt; // the only run, and the last
+    return c->limits.steal && t && t->keep && co->recalls < STEAL_RECALLS_MAX && one && open && !r->kept &&
            peer_session(c, p)->features & P2_FEATURE_RECALL;
 }
 
@@ -100,7 +101,8 @@ static struct replica *last_waiting(const struct coord *c, const struct offer *o
 static bool sooner(const struct coord *c, const struct replica *r, const struct offer *from, const struct offer *to,
                    p2_ns ends_ns) {
     const struct task *t = p2_slab_get(&c->tasks, r->task);
-    p2_ns moved = pick_finish(c, t, to).cost + (r->state == REPLICA_WAITING ? 0 : from->rtt_ns);
+    const struct pick_for f = pick_for(c, t);
+    p2_ns moved = pick_finish(c, &f, to).cost + (r->state == REPLICA_WAITING ? 0 : from->rtt_ns);
     return p2_ns_add(moved, moved / 4 + STEAL_MARGIN_NS) < ends_ns;
 }
 
@@ -109,7 +111,7 @@ static bool sooner(const struct coord *c, const struct replica *r, const struct 
 static void note_recall(struct coord *c, const struct replica *r, const struct task *t) {
     struct coord_note *n = coord_note_add(c, NOTE_TASK_RECALL);
     n->task = t->id;
-    n->peer = t->peer;
+    n->peer = course_of(c, t)->peer;
     n->attempt = r->attempt;
 }
 
@@ -117,7 +119,7 @@ static void ask(struct coord *c, struct replica *r, struct offer *to) {
     struct task *t = p2_slab_get(&c->tasks, r->task);
     bool told = r->state != REPLICA_WAITING;
     note_recall(c, r, t);
-    t->recalls++;
+    course_of(c, t)->recalls++;
     c->stats.recalls_asked++;
     r->thief = to->peer->self;
     r->thief_device = to->device;
@@ -155,8 +157,9 @@ static bool steal_one(struct coord *c, struct type_state *ts) {
         struct replica *r = last_waiting(c, from, &ends_ns);
         if (!r) continue;
         const struct task *t = p2_slab_get(&c->tasks, r->task);
-        if (!share_may_take(&ts->queue, &c->limits, t->class_)) continue;
-        struct offer *to = pick_idle(c, ts, t);
+        if (!share_may_take(&ts->queue, &c->limits, r->class_)) continue;
+        const struct pick_for f = pick_for(c, t);
+        struct offer *to = pick_idle(c, ts, &f);
         if (!to || !sooner(c, r, from, to, ends_ns)) continue;
         ask(c, r, to);
         return true;
@@ -197,12 +200,13 @@ p2_ns steal_next_ns(const struct coord *c) { return c->steal_look_ns; }
 static struct offer *thief_of(struct coord *c, const struct task *t, p2_handle peer, uint32_t device) {
     const struct peer *p = p2_slab_get(&c->peers, peer);
     struct type_state *ts = &c->types[t->type];
-    if (!p || !share_may_take(&ts->queue, &c->limits, t->class_)) return NULL;
+    const struct pick_for f = pick_for(c, t);
+    if (!p || !share_may_take(&ts->queue, &c->limits, (enum p2_class)t->class_)) return NULL;
     P2_LIST_EACH (it, next, &p->offers) {
         struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
         bool idle = o->type == t->type && o->device == device && pick_is_idle(o);
         // On a shelf: its device takes a job, and nothing has turned it off since it was chosen.
-        if (idle && p2_meld_in(&o->free.node) && pick_suits(t, o, true)) return o;
+        if (idle && p2_meld_in(&o->free.node) && pick_suits(&f, o, true)) return o;
     }
     return NULL;
 }
@@ -213,9 +217,10 @@ void steal_take_back(struct coord *c, struct replica *r, bool by_us) {
     uint32_t device = r->thief_device;
     c->stats.recalls_returned++;
     replica_end(c, r, by_us);
-    t->replica = P2_NO_HANDLE;
-    t->run_attempt = --t->attempt; // that one did not take place
-    t->returned = true;
+    struct course *co = course_of(c, t);
+    co->replica = P2_NO_HANDLE;
+    co->run_attempt = --t->attempt; // that one did not take place
+    co->returned = true;
     t->unready = false;
     task_move(c, t, TASK_QUEUED, WHY_RECALLED, P2_OK);
     sched_task_waits(c, t);

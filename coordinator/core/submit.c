@@ -126,12 +126,12 @@ static bool check(struct coord *c, struct client *cl, const struct p2_msg_task_s
 
 static void take_payload(struct coord *c, struct task *t, const struct p2_msg_task_submit *m,
                          const struct p2_slice *payload) {
+    struct course *co = course_take(c, t);
     t->keep = m->payload_size <= P2_STREAM_WINDOW;
-    p2_inflow_begin(&t->in, 1, m->payload_size, P2_STREAM_WINDOW);
     if (!m->raw_size) return;
     const struct piece first = {*payload, 0, m->raw_size, m->payload_zstd};
-    P2_CHECK(p2_inflow_take(&t->in, 1, 0, m->raw_size) == P2_OK);
-    P2_CHECK(spool_push(&t->payload, c->pool, &first) == P2_OK); // the first lies inside: it needs no memory
+    P2_CHECK(p2_inflow_take(&co->in, 1, 0, m->raw_size) == P2_OK);
+    P2_CHECK(spool_push(&t->cargo->payload, c->pool, &first) == P2_OK); // the first lies inside: it needs no memory
 }
 
 // A slice of a batch's bytes would hold all of them for as long as this task lives: its part is copied out. Gives one
@@ -158,55 +158,39 @@ p2_ns submit_deadline(const struct coord *c, const struct p2_msg_task_submit *m,
 
 static struct task *create(struct coord *c, struct client *cl, uint32_t stream, const struct p2_msg_task_submit *m,
                            const struct admission *a) {
-    struct p2_params params;
     struct p2_slice payload;
+    struct cargo *cargo;
     if (!own_payload(c, &m->payload, &payload)) return NULL;
-    struct p2_blob *blob = p2_params_keep(c->pool, &m->params, &params);
-    struct blob_refs blobs = {.count = 0};
-    if ((!blob && m->params.count) || !blob_refs_take(c, &blobs, m)) {
+    if (!cargo_take(c, m, &cargo)) {
         p2_blob_unref(payload.blob);
-        p2_blob_unref(blob);
         return NULL;
     }
     p2_handle h;
     struct task *t = p2_slab_alloc(&c->tasks, &h);
     P2_CHECK(t); // there was room
-    t->self = h;
-    t->client = cl->self;
+    t->client = (uint32_t)cl->self;
     t->id = m->id;
     t->stream = stream;
-    t->type = a->type;
-    t->class_ = m->class_;
+    t->type = (uint8_t)a->type;
+    t->class_ = (uint8_t)m->class_;
     t->series = m->series;
-    t->params_blob = blob;
-    t->params = params;
-    t->blobs = blobs;
+    t->cargo = cargo;
     t->cost = a->cost;
-    t->reserved_bytes = a->demand.reserved_bytes;
-    t->work_ns = a->work_ns;
+    t->reserved_bytes = (uint32_t)a->demand.reserved_bytes;
+    t->work_us = (uint32_t)((a->work_ns + P2_US - 1) / P2_US);
     t->accepted_ns = c->now;
     t->deadline_ns = submit_deadline(c, m, a);
     t->arrival = c->arrivals++;
-    p2_list_init(&t->in_client);
-    p2_list_init(&t->stranded);
-    p2_list_init(&t->awaited);
-    p2_list_init(&t->memo.in_flight);
-    p2_list_init(&t->kept);
-    p2_heap_node_init(&t->deadline);
-    p2_list_init(&t->in_class);
-    t->flow = next_flow(c, cl, t->type, t->class_);
-    outlet_init(&t->outlet, OUTLET_RESULT);
     P2_CHECK(task_link(c, cl, t)); // the id and the stream were free
     take_payload(c, t, m, &payload);
-    cl->bytes += t->in.size;
     p2_blob_unref(payload.blob); // the spool holds its own reference
     return t;
 }
 
 static void accept(struct coord *c, struct session *s, struct task *t, const struct p2_msg_task_submit *submit) {
-    const struct forecast_of of = {t->type, t->class_, t->deadline_ns, &t->cost};
+    const struct forecast_of of = {t->type, submit->class_, t->deadline_ns, &t->cost};
     const struct forecast f = forecast(c, client_of(c, s), &of);
-    t->unready = !task_payload_ready(t);
+    t->unready = !task_payload_ready(c, t);
     task_await(c, t);
     task_move(c, t, TASK_QUEUED, WHY_SUBMITTED, P2_OK);
     budget_earn(&c->retries);

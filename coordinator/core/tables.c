@@ -19,7 +19,7 @@ struct p2_id table_own_key(const struct client *cl, const struct p2_id *id) {
 
 // ---- keys of what is in -----------------------------------------------------------------------------------------
 
-static const struct task *task_at(const struct coord *c, uint32_t slot) {
+static const struct task *live_task(const struct coord *c, uint32_t slot) {
     const struct task *t = coord_at(&c->tasks, slot);
     P2_CHECK(t);
     return t;
@@ -27,14 +27,12 @@ static const struct task *task_at(const struct coord *c, uint32_t slot) {
 
 static void id_of(const void *context, uint32_t slot, struct p2_id *out) {
     const struct coord *c = context;
-    const struct task *t = task_at(c, slot);
-    const struct client *cl = p2_slab_get(&c->clients, t->client);
-    P2_CHECK(cl);
-    *out = table_own_key(cl, &t->id);
+    const struct task *t = live_task(c, slot);
+    *out = table_own_key(task_client(c, t), &t->id);
 }
 
 static void stream_of(const void *context, uint32_t slot, struct p2_id *out) {
-    const struct task *t = task_at(context, slot);
+    const struct task *t = live_task(context, slot);
     *out = table_pair_key(t->client, t->stream);
 }
 
@@ -50,7 +48,7 @@ static void recent_of(const void *context, uint32_t slot, struct p2_id *out) {
     *out = c->recent[slot].key;
 }
 
-static void flight_of(const void *context, uint32_t slot, struct p2_id *out) {
+static void half_of(const void *context, uint32_t slot, struct p2_id *out) {
     const struct coord *c = context;
     const struct flight *f = coord_at(&c->flights, slot);
     P2_CHECK(f);
@@ -68,7 +66,7 @@ bool tables_init(struct coord *c) {
     uint32_t tasks = c->limits.tasks_max;
     return init(c, &c->by_id, tasks, id_of) && init(c, &c->by_stream, tasks, stream_of) &&
            init(c, &c->by_job, tasks, job_of) && init(c, &c->recent_by_id, c->limits.recent_max, recent_of) &&
-           init(c, &c->by_flight, tasks, flight_of);
+           init(c, &c->by_flight, tasks, half_of);
 }
 
 #define ALL(c)                                                                                                         \

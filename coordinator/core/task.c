@@ -16,24 +16,52 @@ static const uint16_t legal[TASK_STATES] = {
     [TASK_KEPT] = TO(TASK_DONE) | TO(TASK_RETURNING) | TO(TASK_QUEUED) | TO(TASK_FAILED) | TO(TASK_CANCELLED),
 };
 
+struct task *task_at(const struct coord *c, uint32_t slot) {
+    return p2_slab_in(&c->tasks, slot);
+}
+
+p2_handle task_handle(const struct coord *c, const struct task *t) { return p2_slab_handle(&c->tasks, t); }
+
+uint32_t task_slot(const struct coord *c, const struct task *t) { return (uint32_t)task_handle(c, t); }
+
+struct client *task_client(const struct coord *c, const struct task *t) {
+    return p2_slab_in(&c->clients, t->client);
+}
+
 struct session *task_session(const struct coord *c, const struct task *t) {
-    struct client *cl = t->stream ? p2_slab_get(&c->clients, t->client) : NULL;
-    return cl ? p2_slab_get(&c->sessions, cl->session) : NULL;
+    return t->stream ? p2_slab_get(&c->sessions, task_client(c, t)->session) : NULL;
 }
 
 static struct coord_note *note_move(struct coord *c, const struct task *t, enum coord_why why, enum p2_err code,
                                     struct p2_str text) {
     struct coord_note *n = coord_note_add(c, NOTE_TASK);
-    n->to = t->state;
+    const struct course *co = course_of(c, t);
+    n->to = (enum task_state)t->state;
     n->why = why;
     n->code = code;
-    n->class_ = t->class_;
+    n->class_ = (enum p2_class)t->class_;
     n->task = t->id;
-    n->attempt = t->run_attempt;
+    n->attempt = co ? co->run_attempt : 0;
     n->span_ns = c->now - t->accepted_ns;
     n->text = text;
-    if (t->attempt) n->peer = t->peer;
+    if (t->attempt) n->peer = co->peer;
     return n;
+}
+
+// Newest last; one that comes back is never newer than one that has not been tried.
+static void wait_in_class(struct coord *c, struct task *t) {
+    struct p2_slots links = TASKS_IN_GROUP(c);
+    if (t->state == TASK_NEW)
+        p2_slot_list_push_back(&links, &c->queued[t->class_], task_slot(c, t));
+    else
+        p2_slot_list_push_front(&links, &c->queued[t->class_], task_slot(c, t));
+    c->queued_in_class[t->class_]++;
+}
+
+static void leave_class(struct coord *c, struct task *t) {
+    struct p2_slots links = TASKS_IN_GROUP(c);
+    p2_slot_list_remove(&links, &c->queued[t->class_], task_slot(c, t));
+    c->queued_in_class[t->class_]--;
 }
 
 static void state_move(struct coord *c, struct task *t, enum task_state to) {
@@ -41,29 +69,25 @@ static void state_move(struct coord *c, struct task *t, enum task_state to) {
     struct queue *q = &c->types[t->type].queue;
     if (t->state == TASK_QUEUED) {
         queue_remove(q, t);
-        p2_list_remove(&t->in_class);
-        c->queued_in_class[t->class_]--;
+        leave_class(c, t);
     }
     if (to == TASK_QUEUED) {
         queue_push(q, t);
-        struct p2_list *all = &c->queued[t->class_];
-        if (t->state == TASK_NEW)
-            p2_list_push_back(all, &t->in_class);
-        else
-            p2_list_push_front(all, &t->in_class); // never newer than one that has not been tried
-        c->queued_in_class[t->class_]++;
+        wait_in_class(c, t);
     }
+    struct course *co = course_of(c, t);
     if (t->state == TASK_KEPT) {
-        p2_list_remove(&t->kept);
-        if (to < TASK_DONE) p2_heap_push(&c->deadlines, &t->deadline, t->deadline_ns, t->arrival);
+        p2_list_remove(&co->kept);
+        if (to < TASK_DONE) p2_slot_heap_push(&c->deadlines, task_slot(c, t), t->deadline_ns);
     }
     if (to == TASK_KEPT) {
-        p2_heap_remove(&c->deadlines, &t->deadline); // its result is in time
-        t->kept_until_ns = p2_ns_add(c->now, c->limits.resume_grace_ns);
-        p2_list_push_back(&c->kept, &t->kept);
+        p2_slot_heap_remove(&c->deadlines, task_slot(c, t)); // its result is in time
+        co->kept_until_ns = p2_ns_add(c->now, c->limits.resume_grace_ns);
+        p2_list_push_back(&c->kept, &co->kept);
     }
-    stats_task_moved(&c->stats, t->state, to);
-    t->state = to;
+    stats_task_moved(&c->stats, (enum task_state)t->state, to);
+    t->state = (uint8_t)to;
+    course_look(c, t);
 }
 
 void task_move(struct coord *c, struct task *t, enum task_state to, enum coord_why why, enum p2_err code) {
@@ -79,7 +103,7 @@ void task_move_of(struct coord *c, struct task *t, enum task_state to, enum coor
 // ---- tables ----------------------------------------------------------------------------------------------------
 
 struct task *task_by_stream(const struct coord *c, const struct client *cl, uint32_t stream) {
-    struct p2_id key = table_pair_key(cl->self, stream);
+    struct p2_id key = table_pair_key((uint32_t)cl->self, stream);
     return coord_at(&c->tasks, p2_index_get(&c->by_stream, &key));
 }
 
@@ -103,60 +127,58 @@ static void remember(struct coord *c, const struct p2_id *key, enum p2_err code,
 }
 
 bool task_link(struct coord *c, struct client *cl, struct task *t) {
-    uint32_t slot = (uint32_t)t->self;
+    uint32_t slot = task_slot(c, t);
+    struct p2_slots links = TASKS_IN_CLIENT(c);
     if (!p2_index_put(&c->by_id, slot)) return false;
     if (!p2_index_put(&c->by_stream, slot)) {
         p2_index_remove(&c->by_id, slot);
         return false;
     }
-    p2_list_push_back(&cl->tasks, &t->in_client);
+    p2_slot_list_push_back(&links, &cl->tasks, slot);
     cl->task_count++;
-    p2_heap_push(&c->deadlines, &t->deadline, t->deadline_ns, t->arrival);
+    cl->bytes += cargo_payload_bytes(t->cargo);
+    p2_slot_heap_push(&c->deadlines, slot, t->deadline_ns);
     c->reserved_bytes += t->reserved_bytes;
     return true;
 }
 
 void task_bind(struct coord *c, struct task *t, uint32_t stream) {
-    struct client *cl = p2_slab_get(&c->clients, t->client);
     P2_CHECK(t->stream == 0);
     t->stream = stream;
-    P2_CHECK(p2_index_put(&c->by_stream, (uint32_t)t->self));
-    resume_claimed(cl);
+    P2_CHECK(p2_index_put(&c->by_stream, task_slot(c, t)));
+    resume_claimed(task_client(c, t));
 }
 
 void task_unbind(struct coord *c, struct task *t) {
-    struct client *cl = p2_slab_get(&c->clients, t->client);
+    struct course *co = course_of(c, t);
     if (!t->stream) return;
-    P2_CHECK(p2_index_remove(&c->by_stream, (uint32_t)t->self));
+    P2_CHECK(p2_index_remove(&c->by_stream, task_slot(c, t)));
     t->stream = 0;
-    cl->unbound++;
-    outlet_close(&t->outlet);
-    p2_list_remove(&t->kept);
+    task_client(c, t)->unbound++;
+    if (!co) return;
+    outlet_close(&co->outlet);
+    p2_list_remove(&co->kept);
 }
 
 static void let_go(struct coord *c, struct task *t, enum p2_err code) {
-    struct client *cl = p2_slab_get(&c->clients, t->client);
+    struct client *cl = task_client(c, t);
     struct p2_id key = table_own_key(cl, &t->id);
-    uint32_t slot = (uint32_t)t->self;
+    struct p2_slots links = TASKS_IN_CLIENT(c);
+    uint32_t slot = task_slot(c, t);
     P2_CHECK(p2_index_remove(&c->by_id, slot));
     if (!t->stream)
         resume_claimed(cl);
     else if (!P2_CANARY(map_entry_leaked))
         P2_CHECK(p2_index_remove(&c->by_stream, slot));
     if (!P2_CANARY(recent_forgotten)) remember(c, &key, code, t->attempt);
-    p2_list_remove(&t->in_client);
+    p2_slot_list_remove(&links, &cl->tasks, slot);
     cl->task_count--;
-    cl->bytes -= t->in.size;
-    p2_heap_remove(&c->deadlines, &t->deadline);
-    p2_list_remove(&t->awaited);
-    outlet_close(&t->outlet);
-    memo_end(c, t);
-    spool_clear(&t->payload);
-    spool_clear(&t->result);
-    p2_blob_unref(t->params_blob);
-    blob_refs_drop(c, &t->blobs);
+    cl->bytes -= cargo_payload_bytes(t->cargo);
+    p2_slot_heap_remove(&c->deadlines, slot);
+    course_end(c, t);
+    cargo_drop(c, t->cargo);
     if (!(P2_CANARY(reservation_leaked) && t->state == TASK_EXPIRED)) c->reserved_bytes -= t->reserved_bytes;
-    p2_slab_free(&c->tasks, t->self);
+    p2_slab_free(&c->tasks, task_handle(c, t));
 }
 
 // ---- ends ------------------------------------------------------------------------------------------------------
@@ -169,7 +191,7 @@ static void tell_end(struct coord *c, const struct task *t, const struct task_en
         m.kind = P2_MSG_TASK_TIMEOUT;
         m.u.timeout.id = t->id;
         m.u.timeout.attempt = t->attempt;
-        m.u.timeout.queue_ns = (t->attempt ? t->placed_ns : c->now) - t->accepted_ns;
+        m.u.timeout.queue_ns = (t->attempt ? course_of(c, t)->placed_ns : c->now) - t->accepted_ns;
     } else {
         m.kind = P2_MSG_TASK_ENDED;
         m.u.ended.id = t->id;
@@ -184,7 +206,7 @@ static void tell_end(struct coord *c, const struct task *t, const struct task_en
 
 void task_end(struct coord *c, struct task *t, const struct task_end *e) {
     flight_leave(c, t, e);
-    P2_CHECK(t->replica == P2_NO_HANDLE || e->last != TASK_DONE);
+    P2_CHECK(!task_replica(c, t) || e->last != TASK_DONE);
     task_call_off(c, t);
     state_move(c, t, e->last);
     note_move(c, t, e->why, e->code, e->text);
@@ -202,17 +224,19 @@ void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err 
 // ---- its runs ---------------------------------------------------------------------------------------------------
 
 void task_run_is(struct coord *c, struct task *t, const struct replica *r) {
-    t->peer_handle = r->peer;
-    t->peer = ((const struct peer *)p2_slab_get(&c->peers, r->peer))->id;
-    t->run_attempt = r->attempt;
+    struct course *co = course_of(c, t);
+    co->peer_handle = r->peer;
+    co->peer = ((const struct peer *)p2_slab_get(&c->peers, r->peer))->id;
+    co->run_attempt = r->attempt;
 }
 
 void task_drop_run(struct coord *c, struct task *t, const struct replica *r, enum coord_why why, enum p2_err code) {
-    bool second = t->hedge == r->self;
-    if (!second && t->replica != r->self) return;
-    const struct replica *other = p2_slab_get(&c->replicas, second ? t->replica : t->hedge);
-    t->replica = other ? other->self : P2_NO_HANDLE;
-    t->hedge = P2_NO_HANDLE;
+    struct course *co = course_of(c, t);
+    bool second = co->hedge == r->self;
+    if (!second && co->replica != r->self) return;
+    const struct replica *other = p2_slab_get(&c->replicas, second ? co->replica : co->hedge);
+    co->replica = other ? other->self : P2_NO_HANDLE;
+    co->hedge = P2_NO_HANDLE;
     if (!other) return;
     task_run_is(c, t, other);
     if (why == WHY_NONE) return;
@@ -227,25 +251,26 @@ void task_drop_run(struct coord *c, struct task *t, const struct replica *r, enu
 
 void task_call_off(struct coord *c, struct task *t) {
     struct replica *r;
-    while ((r = p2_slab_get(&c->replicas, t->replica))) replica_cancel(c, r);
+    while ((r = task_replica(c, t))) replica_cancel(c, r);
 }
 
 // ---- another attempt -------------------------------------------------------------------------------------------
 
 static void ask_again(struct coord *c, struct task *t) {
+    struct course *co = course_take(c, t);
     memo_payload_again(c, t);
-    spool_clear(&t->payload);
-    t->dropped = 0;
-    p2_inflow_begin(&t->in, t->attempt + 1, t->in.size, c->limits.stream_window_bytes);
+    spool_clear(&t->cargo->payload);
+    co->dropped = 0;
+    p2_inflow_begin(&co->in, t->attempt + 1u, co->in.size, c->limits.stream_window_bytes);
     struct p2_msg m = {.kind = P2_MSG_RESEND, .stream = t->stream};
     m.u.resend.id = t->id;
-    m.u.resend.attempt = t->in.attempt;
-    m.u.resend.limit = t->in.granted;
+    m.u.resend.attempt = co->in.attempt;
+    m.u.resend.limit = co->in.granted;
     session_send(c, task_session(c, t), 0, &m);
     task_await(c, t);
     struct coord_note *n = coord_note_add(c, NOTE_TASK_RESEND);
     n->task = t->id;
-    n->attempt = t->in.attempt;
+    n->attempt = co->in.attempt;
 }
 
 // A lost peer's tasks are tried again whatever the budget says: nothing accepted is lost because a process was killed,
@@ -262,12 +287,13 @@ static bool may_retry(struct coord *c, enum coord_why why) {
 }
 
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried) {
-    if (tried != P2_NO_HANDLE && t->tried_count < COORD_ATTEMPTS_CEILING) t->tried[t->tried_count++] = tried;
-    if (t->replica != P2_NO_HANDLE) return; // its other run goes on
-    t->delivery_begun = false;
-    outlet_close(&t->outlet);
-    spool_clear(&t->result);
-    memo_run_lost(c, t);
+    struct course *co = course_take(c, t);
+    if (tried != P2_NO_HANDLE && co->tried_count < COORD_ATTEMPTS_CEILING) co->tried[co->tried_count++] = tried;
+    if (co->replica != P2_NO_HANDLE) return; // its other run goes on
+    co->delivery_begun = false;
+    outlet_close(&co->outlet);
+    spool_clear(&co->result);
+    memo_run_lost(c, co);
     uint32_t most = c->limits.attempts_max;
     if (P2_CANARY(attempts_off_by_one)) most++;
     if (P2_CANARY(attempts_too_few)) most--;
@@ -283,10 +309,10 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
         task_fail(c, t, WHY_BUDGET, P2_ERR_ATTEMPTS_EXHAUSTED, text);
         return;
     }
-    bool again = t->dropped > 0;
+    bool again = co->dropped > 0;
     t->absent = resume_absent(c, t);
     if (t->absent) flight_over(c, t, false); // those that wait with it are not to wait for its client
-    t->unready = again || !task_payload_ready(t);
+    t->unready = again || !task_payload_ready(c, t);
     c->stats.attempts_retried++;
     task_move(c, t, TASK_QUEUED, why, code);
     sched_task_waits(c, t);
@@ -295,12 +321,12 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
 
 // ---- bytes the client owes ------------------------------------------------------------------------------------------
 
-bool task_payload_ready(const struct task *t) {
-    return !t->absent && (p2_inflow_whole(&t->in) || (!t->keep && t->payload.count > 0));
+bool task_payload_ready(const struct coord *c, const struct task *t) {
+    return !t->absent && (task_payload_whole(c, t) || (!t->keep && cargo_bytes_here(t->cargo) > 0));
 }
 
 void task_ready(struct coord *c, struct task *t) {
-    if (t->state != TASK_QUEUED || !t->unready || !task_payload_ready(t)) return;
+    if (t->state != TASK_QUEUED || !t->unready || !task_payload_ready(c, t)) return;
     t->unready = false;
     queue_wait_again(&c->types[t->type].queue, t);
     sched_task_waits(c, t);
@@ -315,38 +341,47 @@ void task_tell_accepted(struct coord *c, const struct task *t, uint32_t queue_po
 }
 
 void task_await(struct coord *c, struct task *t) {
-    bool listed = p2_list_linked(&t->awaited);
+    struct course *co = course_of(c, t);
+    if (!co) return;
+    bool listed = p2_list_linked(&co->awaited);
     uint64_t enough = (uint64_t)(c->limits.payload_stall_ns / P2_SEC) * PAYLOAD_BYTES_PER_SECOND;
-    if (t->in.have >= t->in.granted) {
-        p2_list_remove(&t->awaited);
-    } else if (!listed || t->in.have < t->awaited_have || t->in.have - t->awaited_have >= enough) {
-        p2_list_remove(&t->awaited);
-        p2_list_push_back(&c->awaited, &t->awaited);
-        t->awaited_ns = c->now;
-        t->awaited_have = t->in.have;
+    if (co->in.have >= co->in.granted) {
+        p2_list_remove(&co->awaited);
+    } else if (!listed || co->in.have < co->awaited_have || co->in.have - co->awaited_have >= enough) {
+        p2_list_remove(&co->awaited);
+        p2_list_push_back(&c->awaited, &co->awaited);
+        co->awaited_ns = c->now;
+        co->awaited_have = co->in.have;
     }
 }
 
+static const struct course *longest_awaited(const struct coord *c) {
+    return p2_list_empty(&c->awaited) ? NULL : P2_CONTAINER_OF(c->awaited.next, struct course, awaited);
+}
+
 p2_ns task_stalled_next_ns(const struct coord *c) {
-    if (p2_list_empty(&c->awaited)) return P2_NEVER;
-    const struct task *t = P2_CONTAINER_OF(c->awaited.next, struct task, awaited);
-    return p2_ns_add(t->awaited_ns, c->limits.payload_stall_ns);
+    const struct course *co = longest_awaited(c);
+    return co ? p2_ns_add(co->awaited_ns, c->limits.payload_stall_ns) : P2_NEVER;
 }
 
 void task_stalled_due(struct coord *c) {
     while (task_stalled_next_ns(c) <= c->now) {
         if (coord_step_full(c)) return;
-        struct task *t = P2_CONTAINER_OF(c->awaited.next, struct task, awaited);
+        struct task *t = p2_slab_get(&c->tasks, longest_awaited(c)->task);
         task_fail(c, t, WHY_SILENT, P2_ERR_IDLE_TIMEOUT, "its payload stopped arriving");
     }
 }
 
+p2_ns task_expire_next_ns(const struct coord *c) {
+    uint32_t first = p2_slot_heap_peek(&c->deadlines);
+    return first == P2_NO_SLOT ? P2_NEVER : p2_slot_heap_key(&c->deadlines, first);
+}
+
 void task_expire_due(struct coord *c) {
-    struct p2_heap_node *first;
     if (P2_CANARY(deadline_ignored)) return;
-    while ((first = p2_heap_peek(&c->deadlines)) && first->key <= c->now) {
+    while (task_expire_next_ns(c) <= c->now) {
         if (coord_step_full(c)) return;
         const struct task_end end = {.last = TASK_EXPIRED, .why = WHY_DEADLINE, .code = P2_ERR_DEADLINE_EXCEEDED};
-        task_end(c, P2_CONTAINER_OF(first, struct task, deadline), &end);
+        task_end(c, task_at(c, p2_slot_heap_peek(&c->deadlines)), &end);
     }
 }

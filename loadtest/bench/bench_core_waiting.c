@@ -44,58 +44,69 @@ static void part(struct bench *b, double *rest, const char *measure, double byte
 static void tell_struct(struct bench *b) {
     double rest = sizeof(struct task);
     bench_tell(b, "  struct task", rest, "bytes", "all of it, of which:");
-    part(b, &rest, "    who and what",
-         SIZE(self) + SIZE(client) + SIZE(replica) + SIZE(state) + SIZE(id) + SIZE(stream) + SIZE(type) + SIZE(class_) +
-             SIZE(series) + SIZE(cost) + SIZE(params) + SIZE(params_blob),
-         "handles, id, type, cost, parameters");
-    part(b, &rest, "    its place",
-         SIZE(in_client) + SIZE(deadline) + SIZE(flow) + SIZE(queued) + SIZE(in_class) + SIZE(stranded) + SIZE(awaited),
-         "links: client, deadlines, queue, class, stranded, awaited");
-    part(b, &rest, "    attempts", SIZE(attempt) + SIZE(tried) + SIZE(tried_count), "peers not to be asked again");
-    part(b, &rest, "    the payload", SIZE(in) + SIZE(payload), "flow control, first piece");
-    part(b, &rest, "    the result, before there is one",
-         SIZE(result_in) + SIZE(result_out) + SIZE(result) + SIZE(times) + SIZE(peer) + SIZE(outlet),
-         "flow control, first piece, times, outlet");
-    part(b, &rest, "    known results", SIZE(memo), "key, flight, pieces to remember");
-    bench_tell(b, "    times, counts, padding", rest, "bytes", "the rest");
+    part(b, &rest, "    who and what", SIZE(id) + SIZE(client) + SIZE(stream) + SIZE(series) + SIZE(cargo) + SIZE(cost),
+         "id, client, stream, what it brought, cost");
+    part(b, &rest, "    its place", SIZE(queued) + SIZE(in_client) + SIZE(in_group) + SIZE(deadline),
+         "links: queue, client, class, deadlines");
+    part(b, &rest, "    times", SIZE(accepted_ns) + SIZE(deadline_ns) + SIZE(arrival) + SIZE(work_us),
+         "accepted, deadline, order, device time");
+    bench_tell(b, "    the rest", rest, "bytes", "course, flight, state, attempt, padding");
+}
+
+// Of each place, also those that no task has.
+static double tables(const struct coord *c) {
+    return (double)(p2_index_bytes(&c->by_id) + p2_index_bytes(&c->by_stream)) / BENCH_CORE_WAITING;
+}
+
+static double free_list(const struct coord *c) {
+    return (double)c->tasks.capacity * sizeof *c->tasks.next_free / BENCH_CORE_WAITING;
 }
 
 static void tell_tables(struct bench *b, const struct stand *s, double measured) {
     const struct coord *c = s->c;
-    double slab = (double)(c->tasks.object_size - sizeof(struct task) + sizeof *c->tasks.generation);
-    double tables = (double)(p2_index_bytes(&c->by_id) + p2_index_bytes(&c->by_stream)) / BENCH_CORE_WAITING;
-    bench_tell(b, "  its place in the slab", slab, "bytes",
-               "generation, rounding; the list of free places is there before");
-    bench_tell(b, "  found by id, by stream", tables, "bytes", "two tables of slots, at most three quarters full");
-    bench_tell(b, "  in the heap of deadlines", sizeof(void *), "bytes", "one pointer");
-    double named = sizeof(struct task) + slab + tables + sizeof(void *);
-    bench_tell(b, "  not named above", measured - named, "bytes", "pages there before, pages begun");
+    double slab = (double)(c->tasks.object_size - sizeof(struct task) + sizeof *c->tasks.generation) + free_list(c);
+    bench_tell(b, "  its place in the slab", slab, "bytes", "generation, list of free places");
+    bench_tell(b, "  found by id, by stream", tables(c), "bytes", "two tables of slots, at most three quarters full");
+    double heap = sizeof *c->deadlines.keys + sizeof *c->deadlines.slots;
+    bench_tell(b, "  in the heap of deadlines", heap, "bytes", "key and slot");
+    double named = sizeof(struct task) + slab + tables(c) + heap;
+    bench_tell(b, "  not named above", measured - named, "bytes", "pages begun");
     bench_tell(b, "reserved for a task that may come", (double)coord_memory_bytes(c) / TASKS_MAX, "bytes",
-               "all tables / tasks_max, with its replica (%zu) and flight (%zu)", sizeof(struct replica),
-               sizeof(struct flight));
+               "all tables / tasks_max, with its course (%zu), replica (%zu) and flight (%zu)", sizeof(struct course),
+               sizeof(struct replica), sizeof(struct flight));
 }
 
-static void tell_params(struct bench *b, struct stand *s) {
+// Of the pool: in powers of two, with room for a transport's framing.
+static double pooled(const struct p2_blob *blob) { return (double)blob->capacity + P2_BLOB_HEADROOM + sizeof *blob; }
+
+static void tell_cargo(struct bench *b, struct stand *s) {
     struct p2_param one = {.name = p2_str("scale"), .kind = P2_PARAM_INT, .count = 1};
-    struct p2_params kept;
-    struct p2_blob *blob = p2_params_keep(&s->pool, &(struct p2_params){&one, 1}, &kept);
-    P2_CHECK(blob);
-    double bytes = (double)blob->capacity + P2_BLOB_HEADROOM + sizeof *blob;
-    p2_blob_unref(blob);
-    bench_tell(b, "on top, with parameters", bytes, "bytes", "the blob of one; these tasks have none");
+    struct p2_msg_task_submit m = {.payload_size = 1};
+    struct cargo *cargo;
+    P2_CHECK(cargo_take(s->c, &m, &cargo));
+    bench_tell(b, "on top, with a payload", pooled(cargo->memory), "bytes", "its cargo, besides the payload itself");
+    cargo_drop(s->c, cargo);
+    m.params = (struct p2_params){&one, 1};
+    P2_CHECK(cargo_take(s->c, &m, &cargo));
+    bench_tell(b, "on top, with a parameter too", pooled(cargo->memory), "bytes", "its cargo");
+    cargo_drop(s->c, cargo);
+    double flight = (double)(s->c->flights.object_size + sizeof *s->c->flights.generation) +
+                    (double)p2_index_bytes(&s->c->by_flight) / TASKS_MAX;
+    bench_tell(b, "on top, when its result may be remembered", flight, "bytes", "its flight, which has its key");
 }
 
 static void memory(struct bench *b, struct stand *s, double bytes) {
-    struct bench_row row = {.measure = "memory of a waiting task without payload",
-                            .value = bytes,
-                            .unit = "bytes",
-                            .bar = 200,
-                            .kind = BENCH_AT_MOST,
-                            .against = "resident, 1,000,000 waiting less none; where they are:"};
+    struct bench_row row = {
+        .measure = "memory of a waiting task without payload",
+        .value = bytes,
+        .unit = "bytes",
+        .bar = 200,
+        .kind = BENCH_AT_MOST,
+        .against = "resident, 1,000,000 waiting less none, and tables that are there before; where they are:"};
     bench_row(b, &row);
     tell_struct(b);
     tell_tables(b, s, bytes);
-    tell_params(b, s);
+    tell_cargo(b, s);
 }
 
 // ---- whole steps ------------------------------------------------------------------------------------------------------
@@ -125,7 +136,7 @@ void bench_core_waiting(struct bench *b) {
     double before = resident_bytes();
     for (uint32_t i = 0; i < PEERS * JOBS; i++) submit(&s, &rng); // at once with peers
     for (uint32_t i = 0; i < BENCH_CORE_WAITING; i++) submit(&s, &rng);
-    double bytes = (resident_bytes() - before) / BENCH_CORE_WAITING;
+    double bytes = (resident_bytes() - before) / BENCH_CORE_WAITING + tables(s.c) + free_list(s.c);
     P2_CHECK(s.accepted == s.submitted && s.c->stats.tasks_queued == BENCH_CORE_WAITING);
     memory(b, &s, bytes);
     steps(b, &s, &rng);

@@ -345,15 +345,15 @@ p2_ns cluster_decide(struct cluster *k, p2_ns (*clock)(void)) {
         peer_drop_job(k->c, j->peer, 0, j->estimate);
         k->job_count--;
     }
-    struct task t = {.type = 1};
-    t.cost.units = 500 + p2_rng_below(&k->rng, 1000);
-    t.cost.result_bytes_max = p2_rng_below(&k->rng, 1000000);
+    struct p2_task_cost cost = {.units = 500 + p2_rng_below(&k->rng, 1000)};
+    cost.result_bytes_max = p2_rng_below(&k->rng, 1000000);
+    const struct pick_for t = {.type = 1, .cost = &cost};
     p2_ns begin = clock();
     struct offer *o = pick_best(k->c, &k->c->types[1], &t);
     P2_CHECK(o);
     pick_chosen(k->c, &t, o);
     struct job *j = &k->jobs[(k->job_first + k->job_count++) % k->config.peers];
-    *j = (struct job){o->peer, (p2_ns)((double)t.cost.units * o->pace.value)};
+    *j = (struct job){o->peer, (p2_ns)((double)cost.units * o->pace.value)};
     peer_take_job(k->c, j->peer, 0, j->estimate);
     return clock() - begin;
 }

@@ -139,7 +139,8 @@ static void tell_keys(struct rig *r, bool all) {
     for (unsigned i = 0; i < RIG_HASHES; i++) {
         struct rig_hash *h = &r->hashes[i];
         const struct task *t = p2_slab_get(&r->c->tasks, h->task);
-        if (!h->ready || !(all || !t || t->memo.at_once)) continue;
+        const struct course *co = t ? course_of(r->c, t) : NULL;
+        if (!h->ready || !(all || !co || co->memo.at_once)) continue;
         struct coord_event ev = {.kind = COORD_HASHED, .task = h->task, .key = h->key};
         *h = (struct rig_hash){.task = P2_NO_HANDLE};
         step_once(r, &ev);

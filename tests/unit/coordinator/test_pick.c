@@ -65,19 +65,26 @@ static void stir(struct p2_rng *rng, struct job *jobs, unsigned count) {
     rig.c->now += (p2_ns)p2_rng_below(rng, 20 * P2_MS);
 }
 
-static struct task random_task(struct p2_rng *rng) {
-    struct task t = {.tried_count = (uint32_t)p2_rng_below(rng, 4)};
-    t.cost = (struct p2_task_cost){.units = 1 + p2_rng_below(rng, 100000),
-                                   .size_class = (uint32_t)p2_rng_below(rng, 3),
-                                   .device_bytes = p2_rng_below(rng, 3) ? 0 : p2_rng_below(rng, 20000),
-                                   .device_kinds = p2_rng_below(rng, 4) ? 0 : 1u << P2_DEVICE_GPU,
-                                   .timeout_prior_ns = 50 * P2_MS};
-    t.in.size = p2_rng_below(rng, 2) ? p2_rng_below(rng, 4000000) : 100;
-    for (uint32_t i = 0; i < t.tried_count; i++) t.tried[i] = any_peer(rng)->self;
-    return t;
+struct random_task {
+    struct pick_for f;
+    struct p2_task_cost cost;
+    p2_handle tried[4];
+};
+
+static void random_task(struct p2_rng *rng, struct random_task *t) {
+    t->cost = (struct p2_task_cost){.units = 1 + p2_rng_below(rng, 100000),
+                                    .size_class = (uint32_t)p2_rng_below(rng, 3),
+                                    .device_bytes = p2_rng_below(rng, 3) ? 0 : p2_rng_below(rng, 20000),
+                                    .device_kinds = p2_rng_below(rng, 4) ? 0 : 1u << P2_DEVICE_GPU,
+                                    .timeout_prior_ns = 50 * P2_MS};
+    t->f = (struct pick_for){.cost = &t->cost,
+                             .tried = t->tried,
+                             .tried_count = (uint32_t)p2_rng_below(rng, 4),
+                             .payload_bytes = p2_rng_below(rng, 2) ? p2_rng_below(rng, 4000000) : 100};
+    for (uint32_t i = 0; i < t->f.tried_count; i++) t->tried[i] = any_peer(rng)->self;
 }
 
-static const struct offer *naive(const struct task *t, bool untried_only, bool *anybody) {
+static const struct offer *naive(const struct pick_for *t, bool untried_only, bool *anybody) {
     const struct offer *best = NULL;
     int64_t least = INT64_MAX;
     *anybody = false;
@@ -94,7 +101,7 @@ static const struct offer *naive(const struct task *t, bool untried_only, bool *
     return best;
 }
 
-static void compare(const struct task *t) {
+static void compare(const struct pick_for *t) {
     bool untried, anybody;
     const struct offer *expected = naive(t, true, &untried);
     if (!untried) expected = naive(t, false, &anybody);
@@ -120,8 +127,9 @@ static void test_the_best_of_all(void **state) {
         }
         for (unsigned i = 0; i < 3000; i++) {
             stir(&rng, jobs, 100);
-            struct task t = random_task(&rng);
-            compare(&t);
+            struct random_task t;
+            random_task(&rng, &t);
+            compare(&t.f);
         }
         pick_check(rig.c, &rig.c->types[0].pick);
         for (unsigned i = 0; i < 100; i++) {
@@ -133,8 +141,8 @@ static void test_the_best_of_all(void **state) {
 }
 
 static struct peer *chosen(uint64_t units, uint64_t bytes) {
-    struct task t = {.cost = {.units = units}};
-    t.in.size = bytes;
+    const struct p2_task_cost cost = {.units = units};
+    const struct pick_for t = {.cost = &cost, .payload_bytes = bytes};
     struct offer *o = pick_best(rig.c, &rig.c->types[0], &t);
     assert_non_null(o);
     return o->peer;
@@ -203,7 +211,8 @@ static void test_random_is_fair(void **state) {
     const struct peer *last = NULL;
     for (unsigned i = 0; i < 4; i++) peers[i] = join(&rng, 0, 1000 * (i + 1), P2_DEVICE_CPU);
     for (unsigned i = 0; i < 4000; i++) {
-        struct task t = {.cost = {.units = 1}};
+        const struct p2_task_cost cost = {.units = 1};
+        const struct pick_for t = {.cost = &cost};
         struct offer *o = pick_best(rig.c, &rig.c->types[0], &t);
         pick_chosen(rig.c, &t, o);
         again += o->peer == last;

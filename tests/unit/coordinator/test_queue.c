@@ -9,20 +9,22 @@
 #define CLIENTS 5
 #define TYPES 2
 
-static struct task tasks[TASKS];
-static struct account accounts[CLIENTS];
+static struct p2_slab slab;
+static struct task *tasks; // in it, taken for good
+static struct account all_accounts[CLIENTS * P2_CLASSES];
 static struct flow flows[CLIENTS][TYPES]; // all of one class
 static struct queue queues[TYPES];
 static p2_ns class_clock;
 
+static struct account *account(unsigned client) { return &all_accounts[client * P2_CLASSES + P2_CLASS_BATCH]; }
+
 static int setup(void **state) {
-    memset(tasks, 0, sizeof tasks);
     class_clock = 0;
-    for (unsigned t = 0; t < TYPES; t++) queue_init(&queues[t]);
+    for (unsigned t = 0; t < TYPES; t++) queue_init(&queues[t], &slab, all_accounts);
     for (unsigned i = 0; i < CLIENTS; i++) {
-        accounts[i] = (struct account){.clock = &class_clock, .flows = flows[i], .flow_count = TYPES, .weight = 1};
+        *account(i) = (struct account){.clock = &class_clock, .flows = flows[i], .flow_count = TYPES, .weight = 1};
         for (unsigned t = 0; t < TYPES; t++) {
-            flows[i][t] = (struct flow){.queue = &queues[t], .account = &accounts[i], .class_ = P2_CLASS_BATCH};
+            flows[i][t] = (struct flow){.queue = &queues[t], .account = account(i), .class_ = P2_CLASS_BATCH};
         }
     }
     (void)state;
@@ -31,9 +33,8 @@ static int setup(void **state) {
 
 static struct task *make(unsigned i, unsigned client, unsigned type, p2_ns deadline_ns) {
     struct task *t = &tasks[i];
-    *t = (struct task){.class_ = P2_CLASS_BATCH, .type = type, .arrival = i, .deadline_ns = deadline_ns};
-    t->flow = &flows[client][type];
-    p2_list_init(&t->stranded);
+    *t = (struct task){
+        .class_ = P2_CLASS_BATCH, .type = (uint8_t)type, .client = client, .arrival = i, .deadline_ns = deadline_ns};
     return t;
 }
 
@@ -66,9 +67,9 @@ static void test_beyond_a_quantum_who_has_had_less(void **state) {
     (void)state;
     struct task *greedy = push(0, 0, 0, 100), *modest = push(1, 1, 0, 900);
     assert_ptr_equal(first(0), greedy);
-    account_charge(&accounts[0], FLOW_QUANTUM_NS - 1);
+    account_charge(account(0), FLOW_QUANTUM_NS - 1);
     assert_ptr_equal(first(0), greedy); // still the same quantum: the earlier deadline
-    account_charge(&accounts[0], 1);
+    account_charge(account(0), 1);
     assert_ptr_equal(first(0), modest);
     push(2, 0, 1, 50); // what it has had counts in all types
     push(3, 1, 1, 950);
@@ -77,14 +78,14 @@ static void test_beyond_a_quantum_who_has_had_less(void **state) {
 
 static void test_weights(void **state) {
     (void)state;
-    accounts[0].weight = 3;
+    account(0)->weight = 3;
     unsigned served[2] = {0, 0};
     push(0, 0, 0, 100);
     push(1, 1, 0, 100);
     for (unsigned i = 0; i < 400; i++) { // both always have something to do
         unsigned who = first(0) == &tasks[0] ? 0 : 1;
         served[who]++;
-        account_charge(&accounts[who], FLOW_QUANTUM_NS);
+        account_charge(account(who), FLOW_QUANTUM_NS);
     }
     assert_in_range(served[0], 297, 303);
 }
@@ -92,10 +93,10 @@ static void test_weights(void **state) {
 static void test_unused_share_is_not_saved_up(void **state) {
     (void)state;
     push(0, 0, 0, 100);
-    for (unsigned i = 0; i < 50; i++) account_charge(&accounts[0], P2_SEC);
+    for (unsigned i = 0; i < 50; i++) account_charge(account(0), P2_SEC);
     push(1, 1, 0, 900); // comes now: behind by nothing
-    assert_true(accounts[1].served_ns >= 49 * P2_SEC);
-    account_charge(&accounts[1], 2 * P2_SEC);
+    assert_true(account(1)->served_ns >= 49 * P2_SEC);
+    account_charge(account(1), 2 * P2_SEC);
     assert_ptr_equal(first(0), &tasks[0]);
 }
 
@@ -198,7 +199,7 @@ static void act(struct model *m, struct p2_rng *rng) {
         p2_ns cost = (p2_ns)p2_rng_below(rng, 250) * P2_MS;
         m->clock = p2_ns_max(m->clock, m->served[client]);
         m->served[client] += cost;
-        account_charge(&accounts[client], cost);
+        account_charge(account(client), cost);
         break;
     }
     case 1:
@@ -292,10 +293,26 @@ static void test_the_share_of_a_client(void **state) {
     assert_int_equal(share_of_client(10, &l), UINT32_MAX);
 }
 
+static int take_tasks(void **state) {
+    (void)state;
+    if (!p2_slab_init(&slab, sizeof(struct task), TASKS)) return -1;
+    _Static_assert(sizeof(struct task) % 16 == 0, "a slab of tasks is an array of them");
+    tasks = (struct task *)(void *)slab.objects;
+    p2_handle h;
+    for (unsigned i = 0; i < TASKS; i++) assert_ptr_equal(p2_slab_alloc(&slab, &h), &tasks[i]);
+    return 0;
+}
+
+static int drop_tasks(void **state) {
+    (void)state;
+    p2_slab_deinit(&slab);
+    return 0;
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest cases[] = {
         TEST(test_earliest_deadline_then_arrival),
         TEST(test_beyond_a_quantum_who_has_had_less),
         TEST(test_weights),
@@ -307,5 +324,5 @@ int main(void) {
         TEST(test_the_reserve),
         TEST(test_the_share_of_a_client),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(cases, take_tasks, drop_tasks);
 }
