@@ -138,7 +138,7 @@ void resume_forget(struct coord *c, struct client *cl) {
     P2_SLOT_LIST_EACH (it, next, &links, &cl->tasks) {
         struct task *t = task_at(c, it);
         if (t->stream) continue;
-        const struct task_end end = {.last = TASK_CANCELLED, .why = WHY_NOT_RESUMED, .code = P2_ERR_CANCELLED};
+        const struct task_end end = {.last = TASK_CANCELLED, .why = WHY_NOT_RESUMED, .code = P2_ERR_CONNECTION_LOST};
         if (t->state == TASK_KEPT)
             end_kept(c, t, WHY_NOT_RESUMED);
         else

@@ -233,7 +233,7 @@ static void noted_hedged(const struct coord_note *note) {
               "task %u got a second run, the %" PRIu64 "th of %" PRIu64 " tasks", n, coord.hedged, coord.accepted);
 }
 
-// A client whose session is over submits the same task in its next one.
+// A client whose session is over submits the same task in its next one, or is told that nobody knows it any more.
 static void begin_anew(uint32_t n, struct deed *d) {
     SIM_CHECK(sim.plan->sessions && d->ended, "task %u was accepted twice", n);
     d->accepted = d->ended = d->done = d->refused = d->safe = d->unpaid = false;
@@ -257,6 +257,7 @@ static void noted_task(const struct coord_note *note) {
     struct deed *d = deed_of(n);
     set_waits(d, note->to == TASK_QUEUED);
     if (note->to == TASK_REFUSED) {
+        if (d->accepted && note->code != P2_ERR_DUPLICATE_TASK) begin_anew(n, d); // and forgotten
         d->refused = true;
         return;
     }

@@ -435,6 +435,9 @@ static void test_what_is_not_resumed_for_a_grace_is_let_go(void **state) {
     assert_int_equal(tasks(r), 0);
     resume(r, 1, 1);
     rig_expect_ended(r, client, 1, P2_ERR_CONNECTION_LOST); // it is done, and no longer kept
+    rig_forget(r);
+    resume(r, 2, 2);
+    rig_expect_ended(r, client, 2, P2_ERR_CONNECTION_LOST); // cancelled, but not by its client
 }
 
 static void test_a_result_is_kept_for_a_grace_on_one_connection(void **state) {
