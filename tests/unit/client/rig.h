@@ -22,6 +22,7 @@ struct rig {
     p2_ns now;
     uint64_t room;
     uint32_t generation;
+    struct p2_msg said; // the latest of rig_msg: actions may borrow from it
 };
 
 static inline void rig_open(struct rig *r, uint64_t seed) {
@@ -59,7 +60,8 @@ static inline void rig_tick(struct rig *r, p2_ns later) {
 }
 
 static inline void rig_msg(struct rig *r, struct p2_msg m) {
-    rig_step(r, (struct session_event){.kind = SESSION_MSG, .u.msg = &m});
+    r->said = m;
+    rig_step(r, (struct session_event){.kind = SESSION_MSG, .u.msg = &r->said});
 }
 
 static inline void rig_closed(struct rig *r) {
