@@ -61,16 +61,23 @@ static uint64_t word_at(uint64_t seed, uint64_t index) {
                     : (seed + index * UINT64_C(0x9e3779b97f4a7c15)) ^ (seed >> 29) * (index + 1);
 }
 
+static void fill_part(uint8_t *out, uint64_t seed, uint64_t offset, uint32_t size) { // within one word
+    uint64_t word = word_at(seed, offset / 8);
+    memcpy(out, (const uint8_t *)&word + offset % 8, size);
+}
+
 void bytes_fill(uint8_t *out, uint64_t seed, uint64_t offset, uint32_t size) {
-    uint64_t word, end = offset + size;
-    while (offset < end) {
-        uint32_t skip = (uint32_t)(offset % 8), n = 8 - skip;
-        if (n > end - offset) n = (uint32_t)(end - offset);
-        word = word_at(seed, offset / 8);
-        memcpy(out, (const uint8_t *)&word + skip, n);
-        out += n;
-        offset += n;
+    uint32_t head = (uint32_t)(-offset % 8);
+    if (head > size) head = size;
+    if (head) fill_part(out, seed, offset, head);
+    uint8_t *words = out + head;
+    uint64_t first = (offset + head) / 8, count = (size - head) / 8;
+    for (uint64_t i = 0; i < count; i++) { // half of what a run costs, so nothing else is done in here
+        uint64_t word = word_at(seed, first + i);
+        memcpy(words + 8 * i, &word, 8);
     }
+    uint32_t tail = (size - head) % 8;
+    if (tail) fill_part(words + 8 * count, seed, 8 * (first + count), tail);
 }
 
 bool bytes_right(const uint8_t *bytes, uint64_t seed, uint64_t offset, uint32_t size) {
@@ -86,15 +93,19 @@ bool bytes_right(const uint8_t *bytes, uint64_t seed, uint64_t offset, uint32_t 
     return true;
 }
 
+#define LANES 4u // sums side by side: one would wait for itself at every word
+
 uint64_t result_seed_of(const uint8_t *payload, uint32_t size, uint32_t type) {
-    uint64_t h = mix(size + ((uint64_t)type << 32) + 1), word;
+    uint64_t lanes[LANES] = {mix(size + ((uint64_t)type << 32) + 1), 1, 2, 3}, word;
     for (uint32_t at = 0; at < size; at += 8) {
+        uint64_t *h = &lanes[at / 8 % LANES];
         word = 0;
         memcpy(&word, payload + at, size - at < 8 ? size - at : 8);
-        h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        h ^= h >> 32;
+        *h = (*h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        *h ^= *h >> 32;
     }
-    return mix(h);
+    for (uint32_t i = 1; i < LANES; i++) lanes[0] = mix(lanes[0] ^ lanes[i]);
+    return mix(lanes[0]);
 }
 
 // ---- the book -------------------------------------------------------------------------------------------------------
