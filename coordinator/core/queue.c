@@ -151,11 +151,12 @@ void queue_strand(struct queue *q, struct task *t, p2_ns now) {
     p2_slot_list_push_back(&links, &q->stranded, slot_of(q, t));
 }
 
-void queue_rescue(struct queue *q, uint64_t device_bytes) {
+void queue_rescue(struct queue *q, uint32_t kind, uint64_t device_bytes) {
     struct p2_slots links = stranded_in(q);
     P2_SLOT_LIST_EACH (it, next, &links, &q->stranded) {
         struct task *t = task_in(q, it);
-        if (t->cost.device_bytes > device_bytes) continue;
+        bool suits = !t->cost.device_kinds || t->cost.device_kinds >> kind & 1;
+        if (!suits || t->cost.device_bytes > device_bytes) continue;
         drop_stranded(q, t);
         queue_wait_again(q, t);
     }

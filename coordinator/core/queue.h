@@ -76,7 +76,8 @@ void queue_remove(struct queue *q, struct task *t);            // from wherever 
 void queue_set_aside(struct queue *q, struct task *t);         // still counted here, but not to be placed for a while
 void queue_wait_again(struct queue *q, struct task *t);        // that while is over
 void queue_strand(struct queue *q, struct task *t, p2_ns now); // t waits
-void queue_rescue(struct queue *q, uint64_t device_bytes);     // stranded ones that need no more wait again
+// A device came: the stranded tasks that it can do wait again.
+void queue_rescue(struct queue *q, uint32_t kind, uint64_t device_bytes);
 struct task *queue_first_stranded(const struct queue *q);
 
 // Whose turn it is in a class, among those below their share of slots or over it. NULL: nobody's.

@@ -14,9 +14,10 @@ void sched_offer_update(struct coord *c, struct offer *o) {
 void sched_offer_added(struct coord *c, struct offer *o) {
     struct type_state *ts = &c->types[o->type];
     p2_list_push_back(&ts->offers, &o->in_type);
-    o->slots = o->peer->devices[o->device].slots;
+    const struct peer_device *d = &o->peer->devices[o->device];
+    o->slots = d->slots;
     ts->slots += o->slots;
-    queue_rescue(&ts->queue, o->peer->devices[o->device].memory_bytes);
+    queue_rescue(&ts->queue, d->kind, d->memory_bytes);
     next_offer_added(c, o);
     pick_added(c, o);
     steal_offer_added(c, o);

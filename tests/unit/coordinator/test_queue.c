@@ -108,13 +108,30 @@ static void test_stranded_ones_count_but_do_not_wait(void **state) {
     assert_ptr_equal(first(0), b);
     assert_ptr_equal(queue_first_stranded(q), a);
     assert_int_equal(queue_size(q), 2);
-    queue_rescue(q, UINT64_MAX);
+    queue_rescue(q, P2_DEVICE_CPU, UINT64_MAX);
     assert_ptr_equal(first(0), a); // its place is its own
     assert_null(queue_first_stranded(q));
     queue_strand(q, b, 60);
     queue_remove(q, b);
     queue_remove(q, a);
     assert_int_equal(queue_size(q), 0);
+}
+
+static void test_only_who_can_do_them_rescues_stranded_ones(void **state) {
+    (void)state;
+    struct queue *q = &queues[0];
+    struct task *anywhere = push(0, 0, 0, 100), *gpu = push(1, 0, 0, 200), *large = push(2, 0, 0, 300);
+    gpu->cost.device_kinds = 1u << P2_DEVICE_GPU;
+    large->cost.device_bytes = 1000;
+    queue_strand(q, anywhere, 50);
+    queue_strand(q, gpu, 51);
+    queue_strand(q, large, 52);
+    queue_rescue(q, P2_DEVICE_CPU, 999);
+    assert_ptr_equal(first(0), anywhere);
+    assert_ptr_equal(queue_first_stranded(q), gpu);
+    assert_int_equal(gpu->stranded.since_ns, 51); // its grace goes on
+    queue_rescue(q, P2_DEVICE_GPU, 1000);
+    assert_null(queue_first_stranded(q));
 }
 
 static void test_those_over_their_share_have_their_own_turns(void **state) {
@@ -208,7 +225,7 @@ static void act(struct model *m, struct p2_rng *rng) {
         break;
     case 2: {
         unsigned type = (unsigned)p2_rng_below(rng, TYPES);
-        queue_rescue(&queues[type], UINT64_MAX);
+        queue_rescue(&queues[type], P2_DEVICE_CPU, UINT64_MAX);
         for (unsigned i = 0; i < TASKS; i++) {
             if (m->where[i] == STRANDED && m->type[i] == type) m->where[i] = WAITING;
         }
@@ -318,6 +335,7 @@ int main(void) {
         TEST(test_weights),
         TEST(test_unused_share_is_not_saved_up),
         TEST(test_stranded_ones_count_but_do_not_wait),
+        TEST(test_only_who_can_do_them_rescues_stranded_ones),
         TEST(test_those_over_their_share_have_their_own_turns),
         TEST(test_against_a_model),
         TEST(test_the_floor_is_one_in_twenty),
