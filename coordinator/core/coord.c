@@ -202,7 +202,10 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     c->now = ev->now_ns;
     c->out = out;
     c->again = false;
-    if (ev->kind != COORD_HASHED) c->hashes_awaited = 0; // the shell has gone on without them
+    if (ev->kind != COORD_HASHED && c->hashes_awaited) { // the shell has gone on without them
+        c->hashes_awaited = 0;
+        c->hash_round++;
+    }
     cache_tick(&c->cache, c->now);
     notice_stall(c);
     dispatch(c, ev);

@@ -53,6 +53,7 @@ void memo_begin(struct coord *c, struct task *t, const struct p2_msg_task_submit
     else if (at_once)
         c->hashes_awaited++;
     memo->at_once = at_once;
+    memo->hash_round = c->hash_round;
 }
 
 void memo_piece(struct coord *c, struct task *t, const struct piece *p) {
@@ -89,7 +90,7 @@ static bool copy(struct coord *c, const struct spool *from, struct spool *to) {
 
 static bool answer(struct coord *c, struct task *t, const struct cache_entry *e) {
     struct course *co = course_take(c, t);
-    if (!reserve(c, t, co->in.have + e->size) || !copy(c, &e->result, &co->result)) return false;
+    if (!reserve(c, t, cargo_bytes_here(t->cargo) + e->size) || !copy(c, &e->result, &co->result)) return false;
     task_call_off(c, t);
     if (t->state == TASK_QUEUED) {
         t->attempt++; // a number of its own: an earlier attempt may have delivered half a result
@@ -122,7 +123,7 @@ void memo_hashed(struct coord *c, const struct coord_event *ev) {
     struct course *co = t ? course_of(c, t) : NULL;
     if (!co || !co->memo.hashing) return;
     course_look(c, t);
-    if (co->memo.at_once && c->hashes_awaited) c->hashes_awaited--;
+    if (co->memo.at_once && co->memo.hash_round == c->hash_round && c->hashes_awaited) c->hashes_awaited--;
     co->memo.hashing = false;
     co->memo.keyed = true;
     co->memo.key = ev->key;

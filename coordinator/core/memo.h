@@ -23,9 +23,10 @@ struct task;
 
 struct memo {            // of a course
     bool hashing, keyed; // its key is on its way; is known
-    bool at_once;        // it was to be hashed at once
-    bool cached;         // its result comes from the cache
-    bool collecting;     // the pieces of its result are kept in `collected`
+    bool at_once;        // it was to be hashed at once, and is awaited while coord.hash_round is this:
+    uint64_t hash_round;
+    bool cached;     // its result comes from the cache
+    bool collecting; // the pieces of its result are kept in `collected`
     struct p2_digest key;
     struct spool collected;
     uint64_t collected_bytes;

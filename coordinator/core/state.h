@@ -94,6 +94,7 @@ struct coord {
     struct p2_list settling;   // flights
     uint64_t collected_bytes;  // of results on their way that may be remembered
     uint32_t hashes_awaited;   // to be answered before any other event
+    uint64_t hash_round;       // of those: the shell may go on without them
     uint32_t queued_in_class[P2_CLASSES];
     struct p2_slot_list queued[P2_CLASSES]; // tasks, newest last
     // Who has been served how much: for each client slot, class and (flows) type. next.h

@@ -83,6 +83,51 @@ static void an_unreadable_result_is_forgotten(void **state) {
     assert_int_equal(again->u.delivery.attempt, 2);
 }
 
+static void step_alone(struct coord_event *ev) { // the bench gives no digest after it
+    ev->now_ns = rig.now;
+    coord_step(rig.c, ev, &rig.out);
+    coord_check(rig.c);
+}
+
+static p2_handle submit_alone(uint32_t n) {
+    const struct p2_msg m = same(n, 0);
+    struct coord_event ev = {.kind = COORD_MSG, .conn = client, .msg = &m};
+    step_alone(&ev);
+    return task_handle(rig.c, task_by_stream(rig.c, client_of(rig.c, session_find(rig.c, client)), n));
+}
+
+static void a_digest_of_before_is_not_taken_for_another(void **state) {
+    (void)state;
+    p2_handle before = submit_alone(1), now = submit_alone(2); // the first has been given up meanwhile
+    assert_int_equal(rig_count(&rig, peer, P2_MSG_TASK_ASSIGN), 0);
+    struct coord_event ev = {.kind = COORD_HASHED, .task = before, .key = {{1}}};
+    step_alone(&ev);
+    assert_int_equal(rig_count(&rig, peer, P2_MSG_TASK_ASSIGN), 0); // the other is still to come
+    ev = (struct coord_event){.kind = COORD_HASHED, .task = now, .key = {{2}}};
+    step_alone(&ev);
+    assert_int_equal(rig_count(&rig, peer, P2_MSG_TASK_ASSIGN), 2);
+}
+
+// Of a payload that was forwarded only the window was ever reserved for, and nothing of it is here any more.
+static void an_answer_needs_no_room_for_what_has_gone(void **state) {
+    (void)state;
+    struct rig *r = &rig;
+    uint64_t size = 48 * P2_RECORD_PAYLOAD_MAX;
+    r->c->limits.payload_budget_bytes = 2 * r->c->limits.stream_window_bytes;
+    for (uint32_t n = 1; n <= 2; n++) {
+        submit(n, size);
+        const struct p2_msg job = *rig_only(r, peer, P2_MSG_TASK_ASSIGN);
+        rig_window(r, peer, job.stream, job.u.assign.attempt, size);
+        rig_writable(r, peer, 2 * size);
+        for (uint64_t at = P2_RECORD_PAYLOAD_MAX; at < size; at += P2_RECORD_PAYLOAD_MAX) {
+            rig_chunk(r, client, n, 1, at, P2_RECORD_PAYLOAD_MAX);
+        }
+        if (n == 1) rig_result(r, peer, &job, 100);
+        assert_int_equal(rig_only(r, client, P2_MSG_RESULT_DELIVERY)->u.delivery.cached, n == 2);
+        rig_forget(r);
+    }
+}
+
 static void known_is_answered_without_a_peer(void **state) {
     (void)state;
     run_one(1, 100);
@@ -247,6 +292,8 @@ static void large_results_are_relayed_only(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(an_unreadable_result_is_forgotten),
+        TEST(a_digest_of_before_is_not_taken_for_another),
+        TEST(an_answer_needs_no_room_for_what_has_gone),
         TEST(known_is_answered_without_a_peer),
         TEST(other_bytes_or_types_are_not_known),
         TEST(empty_payloads_and_results),
