@@ -60,7 +60,7 @@ static void check_runs(const struct coord *c, const struct task *t, const struct
 static void check_course(const struct coord *c, const struct task *t, const struct course *co) {
     const struct replica *r = p2_slab_get(&c->replicas, co->replica);
     P2_CHECK(co->task == task_handle(c, t) && p2_slab_get(&c->courses, co->self) == co);
-    P2_CHECK(p2_list_linked(&co->looked_at) || course_needed(c, t));
+    P2_CHECK(course_needed(c, t));
     check_runs(c, t, co, r);
     check_result(t, co, r);
     P2_CHECK(cargo_bytes_here(t->cargo) + co->result.bytes <= t->reserved_bytes);
@@ -78,8 +78,10 @@ static void check_task(const struct coord *c, const struct task *t) {
     P2_CHECK((t->is_stranded || p2_slot_meld_in(&t->queued)) == (queued && !t->unready));
     P2_CHECK(!queued || t->unready == !task_payload_ready(c, t));
     P2_CHECK(p2_slot_list_linked(&t->in_group) == (queued || joined));
-    P2_CHECK(p2_slot_heap_in(&t->deadline) == !kept);
-    P2_CHECK(kept || p2_slot_heap_key(&c->deadlines, task_slot(c, t)) == t->deadline_ns);
+    bool timed = p2_slot_heap_in(&t->deadline); // not what is in time: kept, and sent again
+    P2_CHECK(kept ? !timed : timed || t->state == TASK_RETURNING);
+    P2_CHECK(timed || (p2_inflow_whole(&co->result_in) && co->replica == P2_NO_HANDLE));
+    P2_CHECK(!timed || p2_slot_heap_key(&c->deadlines, task_slot(c, t)) == t->deadline_ns);
     P2_CHECK(task_by_id(c, cl, &t->id) == t && t->stream <= cl->stream_max);
     P2_CHECK(!t->stream || task_by_stream(c, cl, t->stream) == t);
     P2_CHECK(!task_recent(c, cl, &t->id));
@@ -92,7 +94,7 @@ static void check_task(const struct coord *c, const struct task *t) {
 
 static void check_tasks(const struct coord *c) {
     uint64_t reserved = 0, collected = 0;
-    uint32_t in_class[P2_CLASSES] = {0}, queued = 0, kept = 0, unbound = 0, courses = 0;
+    uint32_t in_class[P2_CLASSES] = {0}, queued = 0, kept = 0, unbound = 0, courses = 0, timed = 0;
     for (uint32_t i = 0; i < c->tasks.capacity; i++) {
         const struct task *t = coord_at(&c->tasks, i);
         if (!t) continue;
@@ -102,6 +104,7 @@ static void check_tasks(const struct coord *c) {
         courses += co != NULL;
         if (co) collected += co->memo.collected_bytes;
         kept += t->state == TASK_KEPT;
+        timed += p2_slot_heap_in(&t->deadline);
         unbound += t->stream == 0;
         if (t->state != TASK_QUEUED) continue;
         in_class[t->class_]++;
@@ -114,8 +117,8 @@ static void check_tasks(const struct coord *c) {
     P2_CHECK(s->tasks_queued == queued && s->tasks_kept == kept);
     P2_CHECK(s->tasks_running + queued + s->tasks_joined + kept == c->tasks.live);
     P2_CHECK(c->by_stream.count == c->tasks.live - unbound);
-    P2_CHECK(c->deadlines.count == c->tasks.live - kept && c->courses.live == courses);
-    P2_CHECK(c->again || p2_list_empty(&c->looked_at));
+    P2_CHECK(c->deadlines.count == timed && c->courses.live == courses && p2_list_empty(&c->looked_at));
+    p2_slot_heap_check(&c->deadlines);
     P2_CHECK(s->tasks_accepted ==
              s->tasks_completed + s->tasks_failed + s->tasks_expired + s->tasks_cancelled + c->tasks.live);
 }

@@ -99,6 +99,7 @@ void flight_over(struct coord *c, struct task *leader, bool alone) {
 static void take_run(struct coord *c, const struct task *to, p2_handle run) {
     struct replica *r = p2_slab_get(&c->replicas, run);
     r->task = task_handle(c, to);
+    next_job_passed(c, r, task_client(c, to));
     if (r->state == REPLICA_WAITING) r->id = to->id; // its peer has not heard of it
 }
 
@@ -121,13 +122,32 @@ static void hand_over(struct coord *c, struct flight *f, struct task *from, stru
     if (from->cargo) hand_payload(from->cargo, to->cargo);
     in->dropped = out->dropped;
     to->attempt = from->attempt;
-    memcpy(in->tried, out->tried, sizeof in->tried);
-    in->tried_count = out->tried_count;
+    in->recalls = out->recalls;
+    for (uint32_t i = 0; i < out->tried_count && in->tried_count < COORD_ATTEMPTS_CEILING; i++) {
+        in->tried[in->tried_count++] = out->tried[i];
+    }
     in->placed_ns = out->placed_ns;
     take_run(c, to, in->replica);
     if (in->hedge != P2_NO_HANDLE) take_run(c, to, in->hedge);
     task_run_is(c, to, task_replica(c, to));
     task_move_of(c, to, TASK_PLACED, WHY_TOOK_OVER, &from->id);
+}
+
+// Its client may have seen part of a result under each number up to `attempt`: a run of such a number is not for it.
+static bool may_take(const struct coord *c, const struct task *t, const struct course *from) {
+    const struct replica *r = p2_slab_get(&c->replicas, from->replica),
+                         *second = p2_slab_get(&c->replicas, from->hedge);
+    return t->attempt < r->attempt && (!second || t->attempt < second->attempt);
+}
+
+static struct task *best_member(const struct coord *c, const struct flight *f, const struct course *from) {
+    struct task *best = NULL;
+    struct p2_slots links = TASKS_IN_GROUP(c);
+    P2_SLOT_LIST_EACH (it, next, &links, &f->members) {
+        struct task *t = task_at(c, it);
+        if (may_take(c, t, from) && (!best || goes_before(t, best))) best = t;
+    }
+    return best;
 }
 
 void flight_leave(struct coord *c, struct task *t, const struct task_end *e) {
@@ -138,13 +158,10 @@ void flight_leave(struct coord *c, struct task *t, const struct task_end *e) {
         if (!f->count && p2_list_linked(&f->settling)) close_flight(c, f);
         return;
     }
-    struct task *best = NULL;
-    struct p2_slots links = TASKS_IN_GROUP(c);
-    P2_SLOT_LIST_EACH (it, next, &links, &f->members) {
-        if (!best || goes_before(task_at(c, it), best)) best = task_at(c, it);
-    }
     bool useful = e->last != TASK_EXPIRED; // else its peer gives it up too
-    if (best && useful && t->state == TASK_PLACED && task_replica(c, t)) {
+    bool runs = t->state == TASK_PLACED && task_replica(c, t);
+    struct task *best = useful && runs ? best_member(c, f, course_of(c, t)) : NULL;
+    if (best) {
         hand_over(c, f, t, best);
         return;
     }

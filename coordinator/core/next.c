@@ -129,12 +129,23 @@ void next_job_taken(struct coord *c, struct peer *p, const struct replica *r) {
     cl->jobs++;
 }
 
-void next_job_dropped(struct coord *c, struct peer *p, const struct replica *r) {
-    struct client *cl = p2_slab_get(&c->clients, r->client);
-    if (share_lower(r->class_)) p->devices[r->device].jobs_lower--;
+static void give_back(struct coord *c, p2_handle client) {
+    struct client *cl = p2_slab_get(&c->clients, client);
     if (!cl) return; // it left while its cancelled job lingered
     cl->jobs--;
     release(c, cl);
+}
+
+void next_job_passed(struct coord *c, struct replica *r, struct client *to) {
+    p2_handle from = r->client;
+    r->client = to->self;
+    to->jobs++;
+    give_back(c, from);
+}
+
+void next_job_dropped(struct coord *c, struct peer *p, const struct replica *r) {
+    if (share_lower(r->class_)) p->devices[r->device].jobs_lower--;
+    give_back(c, r->client);
 }
 
 // ---- choosing -------------------------------------------------------------------------------------------------------

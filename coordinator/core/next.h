@@ -42,6 +42,7 @@ void next_offer_removed(struct coord *c, struct offer *o);
 void next_supply_update(struct coord *c, struct offer *o);
 // Before the device counts it (peer_take_job, peer_drop_job).
 void next_job_taken(struct coord *c, struct peer *p, const struct replica *r);
+void next_job_passed(struct coord *c, struct replica *r, struct client *to); // its run is another client's now
 void next_job_dropped(struct coord *c, struct peer *p, const struct replica *r);
 
 bool next_init(struct coord *c); // false: memory is short

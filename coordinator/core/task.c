@@ -76,12 +76,12 @@ static void state_move(struct coord *c, struct task *t, enum task_state to) {
         wait_in_class(c, t);
     }
     struct course *co = course_of(c, t);
-    if (t->state == TASK_KEPT) {
-        p2_list_remove(&co->kept);
-        if (to < TASK_DONE) p2_slot_heap_push(&c->deadlines, task_slot(c, t), t->deadline_ns);
-    }
+    bool timed = p2_slot_heap_in(&t->deadline);
+    if (t->state == TASK_KEPT) p2_list_remove(&co->kept);
+    if (to == TASK_QUEUED && !timed && t->state != TASK_NEW) // its result is lost after all
+        p2_slot_heap_push(&c->deadlines, task_slot(c, t), t->deadline_ns);
     if (to == TASK_KEPT) {
-        p2_slot_heap_remove(&c->deadlines, task_slot(c, t)); // its result is in time
+        p2_slot_heap_remove(&c->deadlines, task_slot(c, t)); // its result is in time, whenever it is asked for again
         co->kept_until_ns = p2_ns_add(c->now, c->limits.resume_grace_ns);
         p2_list_push_back(&c->kept, &co->kept);
     }

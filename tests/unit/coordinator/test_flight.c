@@ -65,6 +65,9 @@ static void the_run_outlives_who_asked_first(void **state) {
     rig_cancel(&rig, one, 1, 1);
     rig_expect_ended(&rig, one, 1, P2_ERR_CANCELLED);
     assert_int_equal(rig_count(&rig, peer, P2_MSG_TASK_CANCEL), 0);
+    // Whose share of slots it takes: who wants it now.
+    assert_int_equal(client_of(rig.c, session_find(rig.c, one))->jobs, 0);
+    assert_int_equal(client_of(rig.c, session_find(rig.c, two))->jobs, 1);
     rig_result(&rig, peer, &job, 100);
     expect_result(two, 2, false);
     assert_int_equal(rig_count(&rig, one, P2_MSG_RESULT_DELIVERY), 0);
