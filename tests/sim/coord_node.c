@@ -281,6 +281,8 @@ static void noted_task(const struct coord_note *note) {
               task_state_name(note->to));
     if (note->to < TASK_DONE) return;
     SIM_CHECK(d->accepted && !d->ended, "task %u ended twice", n);
+    bool heard = note->why != WHY_DELIVERED || !sim.plan->sessions || sim.plan->mode != PLAN_CALM;
+    SIM_CHECK(heard, "task %u was acknowledged, and its result kept on", n);
     d->ended = true;
     d->done = note->to == TASK_DONE;
     coord.open--;

@@ -60,6 +60,20 @@ static void expect_done(struct rig *r, uint32_t attempt, p2_handle by) {
     assert_int_equal(rig_count(r, client, P2_MSG_TASK_ENDED), 0);
 }
 
+// The first run brings the result after the second has begun: its number is not the newest.
+static void test_a_result_is_acknowledged_by_its_own_number(void **state) {
+    struct rig *r = *state;
+    r->features |= P2_FEATURE_SESSIONS;
+    client = rig_client(r);
+    hedge(r);
+    rig_result(r, first, &job1, 100);
+    assert_int_equal(rig_only(r, client, P2_MSG_RESULT_DELIVERY)->u.delivery.attempt, 1);
+    struct p2_msg ack = {.kind = P2_MSG_RESULT_ACK, .stream = 1, .u.ack.attempt = 1};
+    rig_msg(r, client, &ack);
+    assert_int_equal(r->c->stats.tasks_completed, 1);
+    assert_int_equal(r->c->tasks.live, 0);
+}
+
 static void test_the_second_is_quicker(void **state) {
     struct rig *r = *state;
     hedge(r);
@@ -330,6 +344,7 @@ static void test_one_in_twenty(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        RIG_TEST(test_a_result_is_acknowledged_by_its_own_number),
         RIG_TEST(test_the_second_is_quicker),
         RIG_TEST(test_the_first_is_quicker),
         RIG_TEST(test_a_long_result_is_one_peers),
