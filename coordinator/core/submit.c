@@ -177,7 +177,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     t->cargo = cargo;
     t->cost = a->cost;
     t->reserved_bytes = (uint32_t)a->demand.reserved_bytes;
-    t->work_us = (uint32_t)((a->work_ns + P2_US - 1) / P2_US);
+    t->work_us = (uint32_t)p2_ns_min((a->work_ns + P2_US - 1) / P2_US, UINT32_MAX);
     t->accepted_ns = c->now;
     t->deadline_ns = submit_deadline(c, m, a);
     t->arrival = c->arrivals++;

@@ -87,6 +87,7 @@ size_t tables_bytes(const struct coord *c) {
 
 void tables_check(const struct coord *c) {
     const struct p2_index *const all[COUNT] = ALL(c);
-    p2_index_check(all[c->arrivals % COUNT]); // by turns: all of them are half of what a check costs
+    p2_index_check(
+        all[(c->arrivals + c->turns + c->timer_ties) % COUNT]); // by turns: all of them are half of what a check costs
     P2_CHECK(c->by_id.count == c->tasks.live && c->by_job.count == c->replicas.live);
 }

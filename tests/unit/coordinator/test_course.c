@@ -95,6 +95,15 @@ static void a_chunk_nobody_owes_ends_its_sender(void **state) {
     rig_expect_error(&rig, client, P2_ERR_BAD_MESSAGE);
 }
 
+static void work_of_hours_is_counted_as_an_hour_and_more(void **state) {
+    (void)state;
+    rig.c->limits.deadline_ns_max = 24 * 3600 * P2_SEC;
+    for (unsigned i = 0; i < 100; i++) estimate_add_run(rig.c, 0, 0, 2 * 3600 * P2_SEC);
+    rig_submit(&rig, client, 2, 2, 10);
+    assert_int_equal(task(2)->work_us, UINT32_MAX); // what it has room for
+    assert_int_equal(rig.c->types[0].queue.work_ns[task(2)->class_], (p2_ns)UINT32_MAX * P2_US);
+}
+
 // ---- cargo ----------------------------------------------------------------------------------------------------------
 
 static void what_brings_nothing_takes_no_memory(void **state) {
@@ -137,6 +146,7 @@ int main(void) {
         TEST(one_that_was_tried_keeps_whom_it_tried),
         TEST(a_key_waits_in_its_flight),
         TEST(a_chunk_nobody_owes_ends_its_sender),
+        TEST(work_of_hours_is_counted_as_an_hour_and_more),
         TEST(what_brings_nothing_takes_no_memory),
         TEST(all_of_it_lies_in_one_piece),
     };
