@@ -24,8 +24,8 @@ struct pixels picture_decode(const uint8_t *bytes, size_t size, const struct p2_
     return out;
 }
 
-// The same picture, upright, as a file that loses nothing more: PNG, or raw when PNG would be so small that decoders take
-// it for a bomb. Takes the pixels' memory in any case.
+// The same picture, upright, as a file that loses nothing more: PNG, or raw when PNG would be so small that decoders
+// take it for a bomb. Takes the pixels' memory in any case.
 static struct pixels encode_upright(struct pixels from, uint32_t orientation, struct p2_image_info *is) {
     struct pixels turned = {malloc(from.size), from.size}, file = {0};
     if (turned.p) p2_image_upright(is, orientation, from.p, turned.p);

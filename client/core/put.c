@@ -1,5 +1,5 @@
-// A blob on its way to the coordinator: offered on a stream, sent from where the coordinator wants it, offered again on the
-// next connection when this one ends.
+// A blob on its way to the coordinator: offered on a stream, sent from where the coordinator wants it, offered again
+// on the next connection when this one ends.
 #include "base/check.h"
 #include "client/core/session_in.h"
 

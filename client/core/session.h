@@ -13,8 +13,9 @@
 //     CLOSING <---- UP <-------+                       SENT may skip ACCEPTED; a higher attempt begins ARRIVING anew.
 //       fault, bad news, silence
 //
-// Sessions. When a link that was UP is lost and the coordinator keeps our tasks (PROTOCOL.md, "Come back"), what was sent
-// is QUEUED once more, to be resumed under its id on the next connection, or sent anew when the session is another.
+// Sessions. When a link that was UP is lost and the coordinator keeps our tasks (PROTOCOL.md, "Come back"), what was
+// sent is QUEUED once more, to be resumed under its id on the next connection, or sent anew when the session is
+// another.
 #ifndef CLIENT_CORE_SESSION_H
 #define CLIENT_CORE_SESSION_H
 

@@ -7,8 +7,8 @@
 #include "strbuf.h"
 
 // [+-]digits[.digits][e[+-]digits], at least one digit beside the point, and nothing else. False for other text and for
-// what a double cannot hold; too small a number is 0. Up to 15 significant digits with a power of ten within 22 come out
-// as the nearest double; anything else within one unit in the last place of it.
+// what a double cannot hold; too small a number is 0. Up to 15 significant digits with a power of ten within 22 come
+// out as the nearest double; anything else within one unit in the last place of it.
 bool p2_decimal_parse(const char *text, double *out);
 
 // Appends one number by a printf format of its own ("%g", "%.2f") with a point wherever the locale has another sign.

@@ -27,8 +27,8 @@ static inline struct p2_meld_node *p2_meld_peek(const struct p2_meld *m) { retur
 void p2_meld_push(struct p2_meld *m, struct p2_meld_node *n, p2_meld_before *before);
 void p2_meld_remove(struct p2_meld *m, struct p2_meld_node *n, p2_meld_before *before); // harmless when in none
 
-// The next of a walk from the root over all, or over all but what lies below n. NULL at the end. Nothing below a node goes
-// before it: so the best that satisfies something is found by skipping what lies below whatever does.
+// The next of a walk from the root over all, or over all but what lies below n. NULL at the end. Nothing below a node
+// goes before it: so the best that satisfies something is found by skipping what lies below whatever does.
 struct p2_meld_node *p2_meld_after(const struct p2_meld_node *n, bool below);
 
 // Asserts links, ranks and order below one node; a walk over all of them is the caller's.

@@ -1,5 +1,6 @@
-// A table of content-addressed blobs: which are here, how large they are, who uses them, and which go first when room is
-// short. It knows neither files nor connections: its owner tells it what happened and carries out what it asks for.
+// A table of content-addressed blobs: which are here, how large they are, who uses them, and which go first when room
+// is short. It knows neither files nor connections: its owner tells it what happened and carries out what it asks
+// for.
 //
 //   COMING <-> HERE --> LOST        COMING: being received; its whole size is counted from the start. Again from HERE
 //    ^  |                                   when its bytes turned out wrong and can be had anew

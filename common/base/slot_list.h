@@ -17,7 +17,7 @@ struct p2_slot_list {
 static inline bool p2_slot_list_empty(const struct p2_slot_list *l) { return l->first == 0; }
 static inline bool p2_slot_list_linked(const struct p2_slot_node *n) { return n->next != 0; }
 static inline uint32_t p2_slot_list_first(const struct p2_slot_list *l) { return l->first - 1; } // P2_NO_SLOT: empty
-static inline uint32_t p2_slot_list_last(const struct p2_slot_list *l) { return l->last - 1; }
+static inline uint32_t p2_slot_list_last(const struct p2_slot_list *l) { return l->last - 1; }   // the same
 
 static inline struct p2_slot_node *p2_slot_list_node(const struct p2_slots *s, uint32_t slot) {
     return (struct p2_slot_node *)p2_slots_at(s, slot);

@@ -27,8 +27,9 @@ void p2_slot_meld_push(const struct p2_slots *s, struct p2_slot_meld *m, uint32_
 // Harmless when in none.
 void p2_slot_meld_remove(const struct p2_slots *s, struct p2_slot_meld *m, uint32_t slot, p2_slot_meld_before *before);
 
-// The next of a walk from the root over all, or over all but what lies below `slot`. P2_NO_SLOT at the end. Nothing below
-// a node goes before it: so the best that satisfies something is found by skipping what lies below whatever does.
+// The next of a walk from the root over all, or over all but what lies below `slot`. P2_NO_SLOT at the end. Nothing
+// below a node goes before it: so the best that satisfies something is found by skipping what lies below whatever
+// does.
 uint32_t p2_slot_meld_after(const struct p2_slots *s, uint32_t slot, bool below);
 
 // Asserts links, ranks and order below one node; a walk over all of them is the caller's.

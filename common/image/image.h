@@ -29,7 +29,8 @@ enum p2_err p2_image_probe(const uint8_t *bytes, size_t size, struct p2_image_in
 struct p2_image_traits {
     uint32_t orientation; // as EXIF counts, 1..8 (p2_image_upright); read of JPEG only, 1 when nothing sound is said
     bool deep;            // more than 8 bits a channel, of which decoding keeps 8
-    // A sort of file that is recognised but that no decoder here reads, and what to do: "is a CMYK JPEG: ..."; else NULL.
+    // A sort of file that is recognised but that no decoder here reads, and what to do: "is a CMYK JPEG: ..."; else
+    // NULL.
     const char *unread;
 };
 void p2_image_traits(const uint8_t *bytes, size_t size, struct p2_image_traits *out);

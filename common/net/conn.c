@@ -111,7 +111,7 @@ static void say_goodbye(struct p2_loop *loop, struct conn *c) {
     lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC); // the orderly way, since there is a reason
 }
 
-// ---- what is left for the end of the turn ----------------------------------------------------------------------------
+// ---- what is left for the end of the turn ---------------------------------------------------------------------------
 
 void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what) {
     c->due |= (uint8_t)what;
@@ -168,7 +168,7 @@ void p2_conns_discard(struct p2_loop *loop) {
     }
 }
 
-// ---- reading or not ----------------------------------------------------------------------------------------------------
+// ---- reading or not -------------------------------------------------------------------------------------------------
 
 // Its socket is read unless the application paused it or it has to read our answers first.
 static void set_reading(struct p2_loop *loop, struct conn *c, bool paused, bool held_up) {
@@ -190,7 +190,7 @@ static void hold_up(struct p2_loop *loop, struct conn *c) {
     if (c->held_up && bytes <= ANSWERS_BYTES_LOW) set_reading(loop, c, c->paused, false);
 }
 
-// ---- opening and writing ---------------------------------------------------------------------------------------------
+// ---- opening and writing --------------------------------------------------------------------------------------------
 
 void p2_conn_ask_write(struct p2_loop *loop, struct conn *c) {
     if (c->write_asked || !c->wsi || (c->state != CONN_OPEN && c->state != CONN_FLUSHING)) return;
@@ -259,7 +259,7 @@ int p2_conn_flush(struct p2_loop *loop, struct conn *c) {
     return 0;
 }
 
-// ---- public ----------------------------------------------------------------------------------------------------------
+// ---- public ---------------------------------------------------------------------------------------------------------
 
 enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, const uint8_t *head, size_t head_size,
                          struct p2_slice payload) {

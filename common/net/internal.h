@@ -23,7 +23,7 @@
 #define ANSWERS_BYTES_MAX (64u * 1024u)
 #define ANSWERS_BYTES_LOW (ANSWERS_BYTES_MAX / 2)
 
-// ---- queued records (queue.c) ----------------------------------------------------------------------------------------
+// ---- queued records (queue.c) ---------------------------------------------------------------------------------------
 
 struct record {
     struct record *next;
@@ -46,7 +46,7 @@ struct record_pool {
     size_t bytes_kept;
 };
 
-// ---- a connection (conn.c) -------------------------------------------------------------------------------------------
+// ---- a connection (conn.c) ------------------------------------------------------------------------------------------
 
 //   DIALING --> OPEN --> FLUSHING --> ENDED        OPEN: records flow. FLUSHING: p2_conn_close was called and the
 //   ARRIVED --/   \------------------/             queue drains. ENDED: nothing more of ours leaves;
@@ -89,7 +89,7 @@ struct conn {
     enum p2_err goodbye_why;
 };
 
-// ---- the loop --------------------------------------------------------------------------------------------------------
+// ---- the loop -------------------------------------------------------------------------------------------------------
 
 struct listener {
     struct p2_list node;

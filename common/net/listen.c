@@ -15,7 +15,7 @@
 
 #define ACCEPTS_PER_CALLBACK 64
 
-// ---- how many of one address are not established yet -----------------------------------------------------------------
+// ---- how many of one address are not established yet ----------------------------------------------------------------
 
 // IPv6 counts by network: one host owns a whole /64.
 static struct p2_id address_key(const struct sockaddr_storage *sa) {
@@ -43,7 +43,7 @@ void p2_listen_forget(struct p2_loop *loop, struct conn *c) {
     set_arriving(loop, &c->address, p2_map_get(&loop->arriving, &c->address) - 1);
 }
 
-// ---- accepting -------------------------------------------------------------------------------------------------------
+// ---- accepting ------------------------------------------------------------------------------------------------------
 
 static void adopt(struct p2_loop *loop, int fd, const struct sockaddr_storage *sa) {
     struct p2_id address = address_key(sa);
@@ -104,7 +104,7 @@ void p2_listen_resume(struct p2_loop *loop) {
     }
 }
 
-// ---- opening and closing ---------------------------------------------------------------------------------------------
+// ---- opening and closing --------------------------------------------------------------------------------------------
 
 static int open_socket(const char *address, uint16_t port) {
     char service[8];

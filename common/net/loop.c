@@ -36,7 +36,7 @@ struct p2_net_limits p2_net_limits_default(void) {
     };
 }
 
-// ---- creating --------------------------------------------------------------------------------------------------------
+// ---- creating -------------------------------------------------------------------------------------------------------
 
 static void lws_says(int level, const char *line) {
     (void)level;
@@ -109,7 +109,7 @@ struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct 
     return loop;
 }
 
-// ---- destroying ------------------------------------------------------------------------------------------------------
+// ---- destroying -----------------------------------------------------------------------------------------------------
 
 static void close_own(uv_handle_t *handle, void *context) {
     struct p2_loop *loop = context;
@@ -177,7 +177,7 @@ void p2_loop_destroy(struct p2_loop **loop_at) {
     free(loop);
 }
 
-// ---- turning ---------------------------------------------------------------------------------------------------------
+// ---- turning --------------------------------------------------------------------------------------------------------
 
 static void wait_ready(struct p2_loop *loop, p2_ns until) {
     p2_ns wait = until == P2_NEVER ? P2_NEVER : p2_ns_max(until - loop->now, 0);
@@ -235,7 +235,7 @@ int p2_loop_fd(struct p2_loop *loop) {
 
 void p2_loop_stats(const struct p2_loop *loop, struct p2_net_stats *out) { *out = loop->stats; }
 
-// ---- watching descriptors --------------------------------------------------------------------------------------------
+// ---- watching descriptors -------------------------------------------------------------------------------------------
 
 static void on_watched(uv_poll_t *poll, int status, int events) {
     (void)status;

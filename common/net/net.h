@@ -38,7 +38,8 @@ struct p2_net_handlers {
     void (*opened)(void *context, p2_conn c, const char *remote_address);
     // Bytes of the record stream, in order, in pieces of any size; borrowed for the call.
     void (*received)(void *context, p2_conn c, const uint8_t *bytes, size_t size);
-    // A record leaves now; `n` records left this connection before it. May rewrite bytes of `head` in place. May be NULL.
+    // A record leaves now; `n` records left this connection before it. May rewrite bytes of `head` in place. May be
+    // NULL.
     void (*stamp)(void *context, p2_conn c, uint32_t n, uint8_t *head, size_t head_size);
     // Answers p2_conn_want_room once, from a later turn, when at least half of room_bytes is free.
     void (*writable)(void *context, p2_conn c, uint64_t room_bytes);
@@ -89,8 +90,8 @@ p2_ns p2_backoff(uint32_t failures, uint64_t random);
 // ---- connection ----------------------------------------------------------------------------------------------------
 // Queues one whole record: `head` (prefix and header) is copied, the payload slice is referenced until sent.
 // Everything queued leaves in as few WebSocket messages as possible at the next writable callback, lower lanes
-// first, order kept inside a lane. P2_ERR_CLOSED for a dead handle; P2_ERR_SLOW_READER when over queue_bytes_max, which also
-// cuts the connection; P2_ERR_NO_MEMORY.
+// first, order kept inside a lane. P2_ERR_CLOSED for a dead handle; P2_ERR_SLOW_READER when over queue_bytes_max,
+// which also cuts the connection; P2_ERR_NO_MEMORY.
 enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn c, unsigned lane, const uint8_t *head, size_t head_size,
                          struct p2_slice payload);
 uint64_t p2_conn_room(struct p2_loop *loop, p2_conn c); // bytes that may be queued before room_bytes; 0 when dead
@@ -99,8 +100,8 @@ uint64_t p2_conn_room(struct p2_loop *loop, p2_conn c); // bytes that may be que
 void p2_conn_want_room(struct p2_loop *loop, p2_conn c);
 
 // Back-pressure on what we read from it: paused, its socket is not read. Beside this, and whatever is asked here, a
-// connection that came to us is not read while its lane 0 holds more than 64 KiB, until it is down to half: who does not
-// read our answers is asked nothing more. What lws has read already, 256 KiB at most, is kept for then.
+// connection that came to us is not read while its lane 0 holds more than 64 KiB, until it is down to half: who does
+// not read our answers is asked nothing more. What lws has read already, 256 KiB at most, is kept for then.
 void p2_conn_pause(struct p2_loop *loop, p2_conn c, bool paused);
 
 // Tells the handshake timer that the application accepted it (HELLO done).

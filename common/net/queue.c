@@ -126,8 +126,8 @@ static size_t append_favoured(struct p2_loop *loop, struct conn *c) {
     return 0;
 }
 
-// Everything is copied, once: a second send for a large payload would cost as much as the copy of a 64 KiB chunk, and as
-// a client lws masks in place, which shared bytes must not see.
+// Everything is copied, once: a second send for a large payload would cost as much as the copy of a 64 KiB chunk, and
+// as a client lws masks in place, which shared bytes must not see.
 size_t p2_queue_gather(struct p2_loop *loop, struct conn *c) {
     size_t used = 0;
     bool waited = false;

@@ -73,7 +73,7 @@ static struct item *line_pop(struct line *l) {
     return i;
 }
 
-// ---- the threads ------------------------------------------------------------------------------------------------------
+// ---- the threads ----------------------------------------------------------------------------------------------------
 
 static enum p2_err carry_out(struct p2_blobstore *s, struct item *i) {
     struct p2_blob_work *w = &i->work;
@@ -122,7 +122,7 @@ static void *lane_main(void *arg) {
     return NULL;
 }
 
-// ---- asking -----------------------------------------------------------------------------------------------------------
+// ---- asking ---------------------------------------------------------------------------------------------------------
 
 static unsigned lane_of(enum p2_blob_what what) {
     return what == P2_BLOB_OPEN || what == P2_BLOB_READ || what == P2_BLOB_CLOSE ? GOES : COMES;
@@ -206,7 +206,7 @@ uint32_t p2_blobstore_found(const struct p2_blobstore *s, const struct p2_blobst
     return s->found_count;
 }
 
-// ---- life -------------------------------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------------------------------------------------
 
 static enum p2_err start(struct p2_blobstore *s, const struct p2_blobstore_config *c) {
     int n = snprintf(s->disk.dir, sizeof s->disk.dir, "%s", c->dir);

@@ -1,6 +1,6 @@
-// Blobs on disk, by their SHA-256: DIR/ab/cdef..., 256 directories by the first byte. What is being received has another
-// name, with its size in it, until all of it is there, compared with its digest and synced. Which blobs there are, and
-// which go when room is short, is the owner's to know (base/shelf.h).
+// Blobs on disk, by their SHA-256: DIR/ab/cdef..., 256 directories by the first byte. What is being received has
+// another name, with its size in it, until all of it is there, compared with its digest and synced. Which blobs there
+// are, and which go when room is short, is the owner's to know (base/shelf.h).
 //
 // The disk is touched by two threads of the store's own, one for what comes and one for what goes, so that neither a
 // sync nor a slow read holds up the loop. Files are read and not mapped: an error of the disk is then a code, not the
@@ -38,8 +38,8 @@ void p2_blobstore_close(struct p2_blobstore **s); // what is under way is done f
 // What lay there when it was opened, the one not used for longest first. Lends until closed.
 uint32_t p2_blobstore_found(const struct p2_blobstore *s, const struct p2_blobstore_found **out);
 
-// Takes one reference to the slice; a READ without a blob is answered P2_ERR_NO_MEMORY. Every BEGIN is to be followed by
-// one COMMIT or LEAVE, every OPEN by one CLOSE, whatever their answers are. False, and nothing taken: works_max or
+// Takes one reference to the slice; a READ without a blob is answered P2_ERR_NO_MEMORY. Every BEGIN is to be followed
+// by one COMMIT or LEAVE, every OPEN by one CLOSE, whatever their answers are. False, and nothing taken: works_max or
 // streams_max, or the BEGIN or OPEN before it was not taken. LEAVE and CLOSE always are.
 bool p2_blobstore_do(struct p2_blobstore *s, const struct p2_blob_work *work);
 // The next answer, with a reference to its slice for the caller to give back. False: none yet.

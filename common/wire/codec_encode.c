@@ -1,5 +1,6 @@
 // Writes canonical proto3 (fields in order of their numbers, zeroes left out) straight from our structs into the
-// caller's buffer: the same bytes protobuf-c would pack, without building its structs first. A test holds the two equal.
+// caller's buffer: the same bytes protobuf-c would pack, without building its structs first. A test holds the two
+// equal.
 #include <string.h>
 
 #include "base/check.h"

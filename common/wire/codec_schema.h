@@ -1,5 +1,6 @@
 // How each protobuf field relates to our message structs: one row per field, in the order of field numbers (which count
-// up from 1 without gaps; a test holds this). Precheck, decoder and encoder all read these rows, so a range is said once.
+// up from 1 without gaps; a test holds this). Precheck, decoder and encoder all read these rows, so a range is said
+// once.
 #ifndef P2_WIRE_CODEC_SCHEMA_H
 #define P2_WIRE_CODEC_SCHEMA_H
 

@@ -52,8 +52,8 @@ enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8
 
 // Prefix (seq 0) and header of a message into out; the payload (p2_msg_payload) follows them on the wire as it is.
 // Returns bytes written, 0 when capacity is short; P2_PREFIX_BYTES + P2_HEADER_MAX suffices for all but a batch of more
-// parameters than a header can hold, which its sender then splits. Texts are cut to their limit at a character, and what
-// is not UTF-8 in them leaves as '?'. No heap allocation.
+// parameters than a header can hold, which its sender then splits. Texts are cut to their limit at a character, and
+// what is not UTF-8 in them leaves as '?'. No heap allocation.
 size_t p2_encode(const struct p2_msg *m, uint8_t *out, size_t capacity);
 
 // The payload that follows the header; empty for kinds without. A batch's tasks must have theirs in order, one right
@@ -83,8 +83,8 @@ void p2_reader_init(struct p2_reader *r, struct p2_codec *codec);
 void p2_reader_deinit(struct p2_reader *r);
 
 // Feeds bytes. Payloads are copied once, into blobs of the codec's pool. The first record must be a HELLO with our
-// magic (P2_ERR_BAD_MAGIC); only ERRORs may stand before it. Nothing is kept of a record refused by its prefix. P2_ERR_OVERLOADED: no memory, or none in
-// the pool's budget, for a record. Returns r->failed.
+// magic (P2_ERR_BAD_MAGIC); only ERRORs may stand before it. Nothing is kept of a record refused by its prefix.
+// P2_ERR_OVERLOADED: no memory, or none in the pool's budget, for a record. Returns r->failed.
 enum p2_err p2_reader_feed(struct p2_reader *r, const uint8_t *bytes, size_t size, p2_on_msg *on_msg, void *context);
 
 // A WebSocket message ended here: records do not span messages. P2_ERR_BAD_RECORD within one. Returns r->failed.

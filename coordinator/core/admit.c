@@ -2,7 +2,7 @@
 
 #include "coordinator/core/state.h"
 
-// ---- rates ------------------------------------------------------------------------------------------------------------
+// ---- rates ----------------------------------------------------------------------------------------------------------
 // A bucket is one time: when it will be full again. What is taken moves it on by cost / rate.
 
 static p2_ns time_of(uint64_t amount, uint64_t per_second) {
@@ -32,7 +32,7 @@ static void charge(const struct coord *c, struct client *cl, const struct demand
     take(c, &cl->device_full_ns, l->client_device_s_per_s ? d->device_ns / l->client_device_s_per_s : 0);
 }
 
-// ---- room -------------------------------------------------------------------------------------------------------------
+// ---- room -----------------------------------------------------------------------------------------------------------
 
 enum shortage { ENOUGH, CREDIT, CLASS, TASKS, MEMORY };
 
@@ -68,7 +68,7 @@ static bool refuse(struct refusal *r, const struct client *cl, const struct coor
     }
 }
 
-// ---- who makes it -----------------------------------------------------------------------------------------------------
+// ---- who makes it ---------------------------------------------------------------------------------------------------
 
 // A client has at most tasks_per_client_max tasks; its streams have a few frames waiting.
 static bool drop_older_frame(struct coord *c, const struct client *cl, const struct demand *d) {

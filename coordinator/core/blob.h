@@ -1,6 +1,7 @@
 // Blobs: bytes named by their SHA-256, brought once by a client, referred to by tasks, fetched once by each peer. Here:
-// which there are, who refers to them, what makes room for what. upload.h: how they come; fetch.h: how they go. The bytes
-// are the shell's: COORD_BLOB_WORK says what is to be done with them, COORD_BLOB_DONE how it went (base/blobwork.h).
+// which there are, who refers to them, what makes room for what. upload.h: how they come; fetch.h: how they go. The
+// bytes are the shell's: COORD_BLOB_WORK says what is to be done with them, COORD_BLOB_DONE how it went
+// (base/blobwork.h).
 #ifndef COORDINATOR_CORE_BLOB_H
 #define COORDINATOR_CORE_BLOB_H
 

@@ -6,8 +6,9 @@
 //     +------it failed----------+    with twice the back-off: 1 s at first, 60 s at most
 //
 // CLOSED: work as usual. OPEN: none. HALF_OPEN: one job, the probe; while it runs no other. What was given before it
-// opened and ends later changes nothing, and neither does a job that ends without saying anything of its peer (cancelled,
-// or refused for what the task is): after such a probe comes another. A breaker that closes has forgotten everything.
+// opened and ends later changes nothing, and neither does a job that ends without saying anything of its peer
+// (cancelled, or refused for what the task is): after such a probe comes another. A breaker that closes has forgotten
+// everything.
 #ifndef COORDINATOR_CORE_BREAKER_H
 #define COORDINATOR_CORE_BREAKER_H
 

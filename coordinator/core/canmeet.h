@@ -1,5 +1,5 @@
-// CAN_MEET: would a task be done by its deadline? Answered in the same step by the checks that TASK_SUBMIT goes through,
-// so that the two cannot disagree, and by the forecast that TASK_ACCEPTED gives. Nothing is kept.
+// CAN_MEET: would a task be done by its deadline? Answered in the same step by the checks that TASK_SUBMIT goes
+// through, so that the two cannot disagree, and by the forecast that TASK_ACCEPTED gives. Nothing is kept.
 #ifndef COORDINATOR_CORE_CANMEET_H
 #define COORDINATOR_CORE_CANMEET_H
 

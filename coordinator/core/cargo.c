@@ -4,7 +4,7 @@
 
 #include "coordinator/core/state.h"
 
-bool cargo_take(struct coord *c, const struct p2_msg_task_submit *m, struct cargo **out) {
+bool cargo_load(struct coord *c, const struct p2_msg_task_submit *m, struct cargo **out) {
     *out = NULL;
     if (!m->params.count && !m->blob_count && !m->payload_size) return true;
     uint64_t blobs = m->blob_count * (sizeof(p2_handle) + sizeof(struct p2_digest));

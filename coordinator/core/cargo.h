@@ -25,7 +25,7 @@ struct cargo {
 };
 
 // Gives it, with the payload empty; *out is NULL for a submission that brings nothing. False: the pool's ceiling.
-bool cargo_take(struct coord *c, const struct p2_msg_task_submit *m, struct cargo **out);
+bool cargo_load(struct coord *c, const struct p2_msg_task_submit *m, struct cargo **out);
 void cargo_drop(struct coord *c, struct cargo *g); // NULL is fine
 
 struct blob *cargo_blob(const struct coord *c, const struct cargo *g, uint32_t i); // NULL: it was lost

@@ -119,7 +119,7 @@ void client_on_chunk(struct coord *c, struct session *s, const struct p2_msg *m)
     }
     struct task *t = find_stream(c, s, m);
     if (!t) return;
-    struct p2_inflow *in = &course_take(c, t)->in;
+    struct p2_inflow *in = &course_have(c, t)->in;
     enum p2_err e = relay_piece_wrong(&chunk->payload, chunk->raw_size, chunk->payload_zstd);
     if (e == P2_OK)
         e = p2_inflow_take(in, P2_CANARY(stale_attempt) ? in->attempt : chunk->attempt, chunk->offset, chunk->raw_size);

@@ -34,7 +34,7 @@ static struct course *begin(struct coord *c, struct task *t) {
     return co;
 }
 
-struct course *course_take(struct coord *c, struct task *t) {
+struct course *course_have(struct coord *c, struct task *t) {
     struct course *co = course_of(c, t);
     if (!co) co = begin(c, t);
     course_look(c, t);
@@ -74,11 +74,6 @@ void course_rest(struct coord *c) {
 bool task_payload_whole(const struct coord *c, const struct task *t) {
     const struct course *co = course_of(c, t);
     return !co || p2_inflow_whole(&co->in);
-}
-
-uint64_t task_payload_have(const struct coord *c, const struct task *t) {
-    const struct course *co = course_of(c, t);
-    return co ? co->in.have : cargo_payload_bytes(t->cargo);
 }
 
 struct replica *task_replica(const struct coord *c, const struct task *t) {

@@ -1,9 +1,9 @@
 // The course of a task: what it needs while its bytes move. Its payload comes in, a peer or two run it, its result goes
 // out. A task that merely waits has none, and is small; course_needed() says which those are.
 //
-// It is taken when it is needed and given back at the end of a step in which it was taken, looked at or its task moved,
-// if it is not needed any more. There is one for each task there may be; those that are not taken cost no memory, because
-// nobody has touched them.
+// It begins when it is needed and ends with the step in which it was used, looked at or its task moved, if it is not
+// needed any more. There is room for one for each task there may be; room that was never used costs no memory,
+// because nobody has touched it.
 #ifndef COORDINATOR_CORE_COURSE_H
 #define COORDINATOR_CORE_COURSE_H
 
@@ -61,16 +61,16 @@ struct course {
     struct memo memo;
 };
 
+// These lend until the end of the step.
 struct course *course_of(const struct coord *c, const struct task *t); // NULL: it has none
-struct course *course_take(struct coord *c, struct task *t);           // the one it has, or a new one
+struct course *course_have(struct coord *c, struct task *t);           // the one it has, or a new one
 void course_look(struct coord *c, const struct task *t);               // is it still needed? At the end of the step
-bool course_needed(const struct coord *c, const struct task *t);       // it has one
-void course_end(struct coord *c, struct task *t);                      // with its task
+bool course_needed(const struct coord *c, const struct task *t);       // t has one; would it be missed?
+void course_end(struct coord *c, struct task *t);                      // nothing is left of it; harmless without
 void course_rest(struct coord *c);                                     // at the end of a step
 
 // Of a task, with or without one.
 bool task_payload_whole(const struct coord *c, const struct task *t);
-uint64_t task_payload_have(const struct coord *c, const struct task *t);
 struct replica *task_replica(const struct coord *c, const struct task *t); // NULL: no run is in progress
 
 #endif

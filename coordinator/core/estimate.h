@@ -5,9 +5,9 @@
 //
 // Each is a histogram of 8 buckets an octave between 16 us and 73 minutes, so that a quantile is at most 12.5 % above
 // the truth. It decays: at 512 samples all counts are halved, so what is older than about a thousand samples counts
-// for next to nothing. Until ESTIMATE_SAMPLES of a size class are in, the type's own prior holds (cost.timeout_prior_ns,
-// kernels/README.md). Adding is O(1) amortised, reading O(1): each quantile is kept as a mark that moves with what
-// comes.
+// for next to nothing. Until ESTIMATE_SAMPLES of a size class are in, the type's own prior holds
+// (cost.timeout_prior_ns, kernels/README.md). Adding is O(1) amortised, reading O(1): each quantile is kept as a mark
+// that moves with what comes.
 #ifndef COORDINATOR_CORE_ESTIMATE_H
 #define COORDINATOR_CORE_ESTIMATE_H
 

@@ -1,5 +1,5 @@
-// A blob on its way from the disk to a peer: one piece is read while none waits to be sent, so that what is in memory of
-// it is 64 KiB however large it is.
+// A blob on its way from the disk to a peer: one piece is read while none waits to be sent, so that what is in memory
+// of it is 64 KiB however large it is.
 #ifndef COORDINATOR_CORE_FETCH_H
 #define COORDINATOR_CORE_FETCH_H
 

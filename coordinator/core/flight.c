@@ -34,7 +34,7 @@ static void join(struct coord *c, struct flight *f, struct task *t) {
 // With its key, which it had in its flight.
 static void unlink_member(struct coord *c, struct flight *f, struct task *t) {
     struct p2_slots links = TASKS_IN_GROUP(c);
-    course_take(c, t);
+    course_have(c, t);
     p2_slot_list_remove(&links, &f->members, task_slot(c, t));
     t->flight = 0;
     f->count--;
@@ -90,7 +90,7 @@ static void stop(struct coord *c, struct flight *f) {
 void flight_over(struct coord *c, struct task *leader, bool alone) {
     struct flight *f = flight_of(c, leader);
     if (!f) return;
-    course_take(c, leader); // with its key
+    course_have(c, leader); // with its key
     leader->flight = 0;
     f->alone = alone;
     stop(c, f);

@@ -1,8 +1,9 @@
 // Single flight: of identical tasks one is run, the others wait for its result.
 //
 // The task that is first to be placed leads; the others are JOINED. When its result is whole they are answered from the
-// cache. When it ends otherwise while its peer still computes, the best of the others takes the run over; without a run,
-// when its deadline passed or the result has already begun to flow, they go back to the queue, where one of them leads the next flight.
+// cache. When it ends otherwise while its peer still computes, the best of the others takes the run over, as its own
+// client's, unless its client may have seen part of a result of that number. Without a run, when its deadline passed
+// or the result has already begun to flow, they go back to the queue, where one of them leads the next flight.
 #ifndef COORDINATOR_CORE_FLIGHT_H
 #define COORDINATOR_CORE_FLIGHT_H
 

@@ -1,11 +1,13 @@
-// When a task would have its result: what TASK_ACCEPTED and CAN_MEET_ANSWER say. Computed in O(classes), so some of it is
-// approximate:
+// When a task would have its result: what TASK_ACCEPTED and CAN_MEET_ANSWER say. Computed in O(classes), so some of
+// it is approximate:
 //
-//   ahead    Tasks of its type that go before it. Its client's own by their deadlines, between the first and the last in
+//   ahead    Tasks of its type that go before it. Its client's own by their deadlines, between the first and the last
+//   in
 //            proportion; of each other client that waits in the class as many again (they take turns), and none when it
 //            would be next; all of better classes, but no more than the floor of its class lets pass; of worse classes
 //            the part that their floors give them. Tasks that wait for their payload count too.
-//   wait     Half of what is estimated of the jobs in hand (they are half done) and the device time of those ahead, over
+//   wait     Half of what is estimated of the jobs in hand (they are half done) and the device time of those ahead,
+//   over
 //            the slots its class may use; 0 while more of these are free than tasks go before it. Tasks of other types
 //            that wait for the same devices are not counted.
 //   until    wait + service time of its type and size class (estimate.h) + a round trip to its client.

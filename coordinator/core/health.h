@@ -1,8 +1,9 @@
-// Who gets no work for a while, though he is here and says he could do it: a breaker for each peer and type, for as long
-// as the peer is connected, whatever it registers meanwhile; and peers held back because they come and go (flap.h).
+// Who gets no work for a while, though he is here and says he could do it: a breaker for each peer and type, for as
+// long as the peer is connected, whatever it registers meanwhile; and peers held back because they come and go
+// (flap.h).
 //
-// An offer that is not let work is not free, and its slots are not counted; but it is there: a task that only it could do
-// waits for it instead of being refused, as the back-off is short and the peer may well have recovered.
+// An offer that is not let work is not free, and its slots are not counted; but it is there: a task that only it
+// could do waits for it instead of being refused, as the back-off is short and the peer may well have recovered.
 #ifndef COORDINATOR_CORE_HEALTH_H
 #define COORDINATOR_CORE_HEALTH_H
 

@@ -1,7 +1,8 @@
 // A second run for a task whose first takes longer than 95 of 100 like it (estimate.h), where nothing else wants the
 // slot: no task of its type waits, a slot of a peer that has not tried it is idle, and its payload is kept here whole.
 // The run whose result begins first is the task's; the other is called off, and what its peer still says is dropped.
-// A second run counts as an attempt. There is one beside a run at most, and `hedge_percent` of tasks have one (budget.h).
+// A second run counts as an attempt. There is one beside a run at most, and `hedge_percent` of tasks have one
+// (budget.h).
 //
 // A first run that was beaten counts in the estimates with the time it had taken by then, so that they do not forget
 // how long tasks may take.

@@ -89,7 +89,7 @@ static bool copy(struct coord *c, const struct spool *from, struct spool *to) {
 }
 
 static bool answer(struct coord *c, struct task *t, const struct cache_entry *e) {
-    struct course *co = course_take(c, t);
+    struct course *co = course_have(c, t);
     if (!reserve(c, t, cargo_bytes_here(t->cargo) + e->size) || !copy(c, &e->result, &co->result)) return false;
     task_call_off(c, t);
     if (t->state == TASK_QUEUED) {
@@ -141,7 +141,7 @@ void memo_again(struct coord *c, struct task *t) {
 
 // ---- a result to remember -----------------------------------------------------------------------------------------
 
-void memo_run_lost(struct coord *c, struct course *co) {
+void memo_collect_end(struct coord *c, struct course *co) {
     c->collected_bytes -= co->memo.collected_bytes;
     spool_clear(&co->memo.collected);
     co->memo.collected_bytes = 0;
@@ -167,7 +167,7 @@ void memo_result_piece(struct coord *c, struct task *t, const struct piece *p) {
     co->memo.collected_bytes += bytes;
     c->collected_bytes += bytes;
     if (c->collected_bytes > c->limits.cache_bytes_max || spool_push(&co->memo.collected, c->pool, p) != P2_OK) {
-        memo_run_lost(c, co);
+        memo_collect_end(c, co);
         flight_over(c, t, true);
     }
 }
@@ -176,11 +176,11 @@ void memo_result_whole(struct coord *c, struct task *t) {
     struct course *co = course_of(c, t);
     bool kept = co->memo.collecting && co->memo.keyed &&
                 cache_put(&c->cache, &co->memo.key, &co->memo.collected, co->result_in.size, c->now);
-    memo_run_lost(c, co);
+    memo_collect_end(c, co);
     flight_over(c, t, !kept);
 }
 
 void memo_end(struct coord *c, struct task *t) {
     stop_hashing(c, t);
-    memo_run_lost(c, course_of(c, t));
+    memo_collect_end(c, course_of(c, t));
 }

@@ -46,7 +46,7 @@ bool memo_awaits(struct coord *c); // is the answer of an at-once hash still to 
 void memo_result_begins(struct coord *c, struct task *t);
 void memo_result_piece(struct coord *c, struct task *t, const struct piece *p);
 void memo_result_whole(struct coord *c, struct task *t);
-void memo_run_lost(struct coord *c, struct course *co);    // its result will not come whole
+void memo_collect_end(struct coord *c, struct course *co); // whole, or not to come
 void memo_rejected(struct coord *c, const struct task *t); // its result is not what it claims to be: forgotten
 void memo_payload_again(struct coord *c, struct task *t);  // it is asked for once more: no key from half of it
 void memo_end(struct coord *c, struct task *t);

@@ -131,7 +131,7 @@ void next_job_taken(struct coord *c, struct peer *p, const struct replica *r) {
 
 static void give_back(struct coord *c, p2_handle client) {
     struct client *cl = p2_slab_get(&c->clients, client);
-    if (!cl) return; // it left while its cancelled job lingered
+    if (!cl) return; // it left while its cancelled job lingered, or passed on its run
     cl->jobs--;
     release(c, cl);
 }
@@ -224,7 +224,7 @@ static void unpark(struct coord *c, const struct parked *p) {
 }
 
 void next_place(struct coord *c, struct task *t, struct offer *o) {
-    struct course *co = course_take(c, t);
+    struct course *co = course_have(c, t);
     const struct pick_for f = pick_for(c, t);
     bool charged = co->returned; // when it was placed before
     pick_chosen(c, &f, o);

@@ -1,11 +1,12 @@
-// Which task goes next: the one place where tasks meet peers, run at the end of a step. Among the types that may have a
+// Which task goes next, where tasks that wait meet peers: at the end of a step. (A job recalled for an idle slot goes
+// there at once, steal.h; a second run is hedge.h's.) Among the types that may have a
 // free peer it takes, in this order:
 //
 //   clients below their share of slots before those that have it (client_share_percent; a rule of order: a client
 //     alone may have everything),
 //   a class that is due by its floor before others, the one that is owed most first (share.h),
 //   the better class, as far as the reserve of slots lets it (share.h),
-//   the client served least, then the earliest deadline, then arrival (queue.h).
+//   the client served least, in steps of FLOW_QUANTUM_NS, then the earliest deadline, then arrival (queue.h).
 #ifndef COORDINATOR_CORE_NEXT_H
 #define COORDINATOR_CORE_NEXT_H
 

@@ -21,10 +21,11 @@
 //  REFUSED    FAILED, EXPIRED or CANCELLED
 //
 // From QUEUED a task may become JOINED, waiting for the result of an identical one, and comes back to QUEUED when that
-// is there or will not come, or to PLACED when it takes the run over.
+// is there or will not come, or to PLACED when it takes the run over. It may FAIL, EXPIRE or be CANCELLED there too.
 //
-// With sessions a task is KEPT between RETURNING and DONE, until the client has said that it has the result. For a
-// client that comes back it is RETURNING once more, or QUEUED when the result could not be kept (resume.h).
+// With sessions a task is KEPT between RETURNING and DONE, until the client has said that it has the result; it does
+// not expire there. For a client that comes back it is RETURNING once more. When the connection breaks and the result
+// cannot be kept, it is QUEUED again, or FAILED without an attempt left (resume.h).
 //
 // REFUSED was never accepted. Of the others each task has exactly one as its last.
 enum task_state {

@@ -263,8 +263,8 @@ bool pick_suits(const struct pick_for *f, const struct offer *o, bool untried_on
            !(untried_only && was_tried(f, o->peer));
 }
 
-// Is there somebody let work, busy or not, whom this task has not tried? The walk ends below what has too little memory,
-// so it meets at most the offers of tried peers and of those held off before the answer.
+// Is there somebody let work, busy or not, whom this task has not tried? The walk ends below what has too little
+// memory, so it meets at most the offers of tried peers and of those held off before the answer.
 static bool has_untried(const struct coord *c, const struct pick_index *x, const struct pick_for *f) {
     for (uint32_t kind = 0; kind < PICK_KINDS; kind++) {
         const struct p2_meld_node *n =

@@ -1,4 +1,5 @@
-// Which peer gets a task. Each strategy gives an offer a cost for a task; the free offer of least cost takes it.
+// Which peer gets a task. Each strategy gives an offer a cost for a task; the free offer of least cost takes it,
+// unless one that has the task's blobs is better (prefer.h).
 //
 //   finish-time   predicted time to the whole result, ns: round trip + bytes at the peer's measured rate + time until a
 //                 slot of the device is free + units of work at the offer's measured pace
@@ -87,7 +88,7 @@ struct pick_for {
     uint64_t payload_bytes;
     const p2_handle *tried; // peers, lent by its course
     uint32_t tried_count;
-    p2_handle runs_on;         // peer; none: it does not run
+    p2_handle runs_on;         // peer of its latest run, perhaps gone; only a second run looks at it
     const struct cargo *cargo; // lent by the task; NULL: nothing
     struct p2_id id;           // for notes, as the next
     uint32_t attempt;          // runs so far

@@ -1,6 +1,7 @@
 #include "queue.h"
 
 #include "base/check.h"
+#include "base/list.h"
 #include "coordinator/core/task.h"
 
 static const struct task *task_of(const struct p2_slot_meld_node *n) { return P2_CONTAINER_OF(n, struct task, queued); }

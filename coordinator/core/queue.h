@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/list.h"
 #include "base/meld.h"
 #include "base/ns.h"
 #include "base/slot_list.h"

@@ -1,5 +1,6 @@
-// Bytes on their way out: payloads and blobs to peers, results to clients. An outlet is one such stream; those with something
-// to send wait on their connection by class, round robin inside a class, and leave as the connection has room.
+// Bytes on their way out: payloads and blobs to peers, results to clients. An outlet is one such stream; those with
+// something to send wait on their connection by class, round robin inside a class, and leave as the connection has
+// room.
 #ifndef COORDINATOR_CORE_RELAY_H
 #define COORDINATOR_CORE_RELAY_H
 

@@ -70,7 +70,7 @@ static struct replica *start(struct coord *c, struct task *t, struct offer *o) {
 }
 
 void replica_place(struct coord *c, struct task *t, struct offer *o) {
-    struct course *co = course_take(c, t);
+    struct course *co = course_have(c, t);
     struct replica *r = start(c, t, o);
     co->replica = r->self;
     co->placed_ns = c->now;

@@ -7,6 +7,9 @@
 //                              | |                       |
 //                              v v                       v
 //                          CANCELLING --answer, or cancel_linger_ns--> ENDED
+//
+// Also WAITING --> RECALLING, taken back at once; SENT and RECALLING --failure--> ENDED; and any of them ENDED with
+// its peer.
 #ifndef COORDINATOR_CORE_REPLICA_H
 #define COORDINATOR_CORE_REPLICA_H
 
@@ -52,7 +55,7 @@ struct replica {
     enum p2_class class_;
     p2_ns estimate_ns, placed_ns;
     struct p2_outflow out; // the payload, to the peer
-    uint32_t next_piece;   // of the task's spool
+    uint32_t next_piece;   // of the payload in the task's cargo
     struct outlet outlet;
     // Stealing: while it may be asked for, in the jobs of that offer; while RECALLING, for whose slot.
     struct p2_list in_offer;
@@ -68,9 +71,9 @@ void replica_hedge(struct coord *c, struct task *t, struct offer *o); // the sam
 void replica_move(struct coord *c, struct replica *r, enum replica_state to);
 void replica_cancel(struct coord *c, struct replica *r); // told to its peer when it knows of it; lets go of the task
 void replica_end(struct coord *c, struct replica *r, bool by_us);
-// Its result is not wanted, though nobody broke the protocol: its peer is told to stop if it has not ended yet, the task
-// goes elsewhere. WHY_PEER_FAILED, WHY_MEMORY (ours was short) or WHY_CLIENT_ASKED (it says it cannot read it, which is
-// held against the peer, but not as much as what is seen here).
+// Its result is not wanted, though nobody broke the protocol: its peer is told to stop if it has not ended yet, the
+// task goes elsewhere. WHY_PEER_FAILED, WHY_MEMORY (ours was short) or WHY_CLIENT_ASKED (it says it cannot read it,
+// which is held against the peer, but not as much as what is seen here).
 void replica_reject_result(struct coord *c, struct task *t, enum coord_why why, enum p2_err code);
 void replica_tick(struct coord *c); // cancelled ones whose peers did not answer
 

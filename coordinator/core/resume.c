@@ -13,7 +13,7 @@ static bool may_be_long(const struct coord *c, const struct task *t) {
 
 bool resume_absent(const struct coord *c, const struct task *t) { return !task_session(c, t) && may_be_long(c, t); }
 
-// ---- tasks without a stream --------------------------------------------------------------------------------------------
+// ---- tasks without a stream -----------------------------------------------------------------------------------------
 
 static void end_kept(struct coord *c, struct task *t, enum coord_why why) {
     const struct task_end end = {.last = TASK_DONE, .why = why};
@@ -51,7 +51,7 @@ static void park_task(struct coord *c, struct task *t) {
         set_aside(c, t);
 }
 
-// ---- away ------------------------------------------------------------------------------------------------------------
+// ---- away -----------------------------------------------------------------------------------------------------------
 
 bool resume_stays(const struct coord *c, const struct client *cl, enum coord_why why, enum p2_err code) {
     if (!(cl->features & P2_FEATURE_SESSIONS) || c->draining) return false;
@@ -109,7 +109,7 @@ bool resume_takes(struct coord *c, struct task *t, uint64_t size) {
     return false;
 }
 
-// ---- back ------------------------------------------------------------------------------------------------------------
+// ---- back -----------------------------------------------------------------------------------------------------------
 
 struct client *resume_find(struct coord *c, const struct p2_id *session) {
     if (p2_id_is_zero(session)) return NULL;
@@ -237,7 +237,7 @@ void resume_on_ack(struct coord *c, struct session *s, const struct p2_msg *m) {
     } // else it has ended meanwhile, or is being computed anew
 }
 
-// ---- time ------------------------------------------------------------------------------------------------------------
+// ---- time -----------------------------------------------------------------------------------------------------------
 
 static struct client *first_of(const struct p2_list *list) {
     return p2_list_empty(list) ? NULL : P2_CONTAINER_OF(list->next, struct client, waiting);
@@ -282,7 +282,7 @@ p2_ns resume_next_ns(const struct coord *c) {
     return kept ? p2_ns_min(next, kept->kept_until_ns) : next;
 }
 
-// ---- invariants ------------------------------------------------------------------------------------------------------
+// ---- invariants -----------------------------------------------------------------------------------------------------
 
 static void check_client(const struct coord *c, const struct client *cl) {
     uint32_t unbound = 0;

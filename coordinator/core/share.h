@@ -1,4 +1,5 @@
-// What each class may take of the slots: strict priority, with a floor for the lower classes and a reserve for the upper.
+// What each class may take of the slots: strict priority, with a floor for the lower classes and a reserve for the
+// upper.
 //
 // Floor. A class that waits is owed `floor` percent of the placements on slots it could have used. Each placement of
 // another class there adds `floor` to its debt, each of its own takes `100 - floor` off; once the debt reaches

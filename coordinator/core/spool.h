@@ -16,8 +16,8 @@ struct piece {
     bool zstd;
 };
 
-// Zeroed storage is empty, and so is NULL to those that change nothing. The first piece lies inside; a longer list lies in
-// a blob of the pool.
+// Zeroed storage is empty, and so is NULL to those that change nothing. The first piece lies inside; a longer list
+// lies in a blob of the pool.
 struct spool {
     struct piece one;
     struct p2_blob *table;

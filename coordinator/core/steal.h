@@ -11,15 +11,15 @@
 //                                     +-- not returned --> SENT: it has started, and is not asked for again
 //                                     +-- a result, a failure, the peer's end, a cancel: as of any job
 //
-// Until the peer has given it back the job is its peer's, so a task never has two owners. An ASSIGN that has not left yet
-// is taken back without asking. Being recalled is no attempt, and nothing the peer failed at. A task is recalled at most
-// STEAL_RECALLS_MAX times, and only while its whole payload is kept here; a peer is asked only when it said in HELLO that
-// it answers (P2_FEATURE_RECALL).
+// Until the peer has given it back the job is its peer's, so a task never has two owners. An ASSIGN that has not left
+// yet is taken back without asking. Being recalled is no attempt, and nothing the peer failed at. A task is recalled
+// at most STEAL_RECALLS_MAX times, and only while its whole payload is kept here; a peer is asked only when it said
+// in HELLO that it answers (P2_FEATURE_RECALL).
 //
-// The slowest queue is found in O(log n): each offer with jobs beyond its device's slots lies in its type's heap by when
-// its device will be free, the latest first; of the offer, the job given last is asked for. Looked at after every step in
-// which a slot fell idle or a queue changed, and each STEAL_LOOK_NS while there are both, since a queue that is late
-// says nothing.
+// The slowest queue is found in O(log n): each offer with jobs beyond its device's slots lies in its type's heap by
+// when its device will be free, the latest first; of the offer, the job given last is asked for. Looked at after
+// every step in which a slot fell idle or a queue changed, and each STEAL_LOOK_NS while there are both, since a queue
+// that is late says nothing.
 #ifndef COORDINATOR_CORE_STEAL_H
 #define COORDINATOR_CORE_STEAL_H
 
@@ -62,7 +62,8 @@ void steal_job_given(struct coord *c, struct replica *r, struct offer *o);
 void steal_job_left(struct coord *c, struct replica *r);    // it cannot be asked for, or not any more
 void steal_job_settled(struct coord *c, struct replica *r); // before it leaves RECALLING
 
-// Its peer has given it back, or never heard of it: `r` is gone, its task waits or has taken the slot it was recalled for.
+// Its peer has given it back, or never heard of it: `r` is gone, its task waits or has taken the slot it was recalled
+// for.
 void steal_take_back(struct coord *c, struct replica *r, bool by_us);
 
 void steal_check(const struct coord *c);

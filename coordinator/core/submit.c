@@ -126,7 +126,7 @@ static bool check(struct coord *c, struct client *cl, const struct p2_msg_task_s
 
 static void take_payload(struct coord *c, struct task *t, const struct p2_msg_task_submit *m,
                          const struct p2_slice *payload) {
-    struct course *co = course_take(c, t);
+    struct course *co = course_have(c, t);
     t->keep = m->payload_size <= P2_STREAM_WINDOW;
     if (!m->raw_size) return;
     const struct piece first = {*payload, 0, m->raw_size, m->payload_zstd};
@@ -161,7 +161,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     struct p2_slice payload;
     struct cargo *cargo;
     if (!own_payload(c, &m->payload, &payload)) return NULL;
-    if (!cargo_take(c, m, &cargo)) {
+    if (!cargo_load(c, m, &cargo)) {
         p2_blob_unref(payload.blob);
         return NULL;
     }

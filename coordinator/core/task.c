@@ -257,7 +257,7 @@ void task_call_off(struct coord *c, struct task *t) {
 // ---- another attempt -------------------------------------------------------------------------------------------
 
 static void ask_again(struct coord *c, struct task *t) {
-    struct course *co = course_take(c, t);
+    struct course *co = course_have(c, t);
     memo_payload_again(c, t);
     spool_clear(&t->cargo->payload);
     co->dropped = 0;
@@ -287,13 +287,13 @@ static bool may_retry(struct coord *c, enum coord_why why) {
 }
 
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried) {
-    struct course *co = course_take(c, t);
+    struct course *co = course_have(c, t);
     if (tried != P2_NO_HANDLE && co->tried_count < COORD_ATTEMPTS_CEILING) co->tried[co->tried_count++] = tried;
     if (co->replica != P2_NO_HANDLE) return; // its other run goes on
     co->delivery_begun = false;
     outlet_close(&co->outlet);
     spool_clear(&co->result);
-    memo_run_lost(c, co);
+    memo_collect_end(c, co);
     uint32_t most = c->limits.attempts_max;
     if (P2_CANARY(attempts_off_by_one)) most++;
     if (P2_CANARY(attempts_too_few)) most--;

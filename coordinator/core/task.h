@@ -1,7 +1,7 @@
 // A task, from accepted to its one end. States and legal moves: the picture in note.h.
 //
-// This is what each task costs, however many wait: links are slots, not pointers, and whatever only those need whose bytes
-// move is in their course (course.h).
+// This is what each task costs, however many wait: links are slots, not pointers, and what only those need whose
+// bytes move is in their course (course.h).
 #ifndef COORDINATOR_CORE_TASK_H
 #define COORDINATOR_CORE_TASK_H
 
@@ -32,7 +32,7 @@ struct task {
     p2_ns accepted_ns, deadline_ns;
     uint64_t arrival; // kept for life: a task that comes back goes before those that came after it
     struct p2_task_cost cost;
-    struct cargo *cargo; // NULL: it brought nothing
+    struct cargo *cargo; // takes; NULL: it brought nothing
 
     union { // QUEUED, with a place in its type's queue: of its flow, or set aside because nobody present can do it
         struct p2_slot_meld_node queued;
@@ -81,14 +81,15 @@ void task_move_of(struct coord *c, struct task *t, enum task_state to, enum coor
 void task_end(struct coord *c, struct task *t, const struct task_end *e);
 void task_fail(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, const char *sentence);
 
-// `peer` is that of r.
+// Its course's peer, peer_handle and run_attempt are those of r from now on.
 void task_run_is(struct coord *c, struct task *t, const struct replica *r);
 // r is none of its runs any more; a second one, if there is one, takes its place. A why is noted when there is.
 void task_drop_run(struct coord *c, struct task *t, const struct replica *r, enum coord_why why, enum p2_err code);
 void task_call_off(struct coord *c, struct task *t); // all its runs
 
-// A run of it was dropped without a result. Nothing more when there is another; else it is queued again, or failed when no attempt is left, or, where its peer is still
-// there and failed it, no token of the retry budget. `tried` is not asked again.
+// A run of it was dropped without a result. Nothing more when there is another; else it is queued again, or failed when
+// no attempt is left or, where its peer is still there and failed it, no token of the retry budget. `tried` is not
+// asked again.
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried);
 
 // After its flow changed: does the client owe bytes of the payload? Bytes that bring nothing for long end the task.
@@ -100,6 +101,7 @@ p2_ns task_stalled_next_ns(const struct coord *c);
 void task_expire_due(struct coord *c); // deadlines that passed
 p2_ns task_expire_next_ns(const struct coord *c);
 
+// These lend for as long as the task lives.
 struct task *task_at(const struct coord *c, uint32_t slot); // of one that is there
 uint32_t task_slot(const struct coord *c, const struct task *t);
 p2_handle task_handle(const struct coord *c, const struct task *t);

@@ -1,6 +1,7 @@
-// What was asked for and nobody here could do: tasks refused with NoCapablePeer, and tasks stranded because the last peer
-// that could do them has left (each time counts). One row for a type, version and missing capability, at most
-// P2_UNMET_MAX of them; a new one takes the place of the one not asked for longest. Questions (CAN_MEET) do not count.
+// What was asked for and nobody here could do: tasks refused with NoCapablePeer, and tasks stranded because the last
+// peer that could do them has left (each time counts). One row for a type, version and missing capability, at most
+// P2_UNMET_MAX of them; a new one takes the place of the one not asked for longest. Questions (CAN_MEET) do not
+// count.
 #ifndef COORDINATOR_CORE_UNMET_H
 #define COORDINATOR_CORE_UNMET_H
 

@@ -19,8 +19,8 @@ struct serve_config {
 };
 
 // Listens. Gives the port in *port_out. NULL with *error set: P2_ERR_IO when the address cannot be bound,
-// P2_ERR_NO_MEMORY, P2_ERR_INVALID_ARGUMENT when the limits contradict each other, P2_ERR_NOT_FOUND when blob_dir cannot be
-// used or another process has it.
+// P2_ERR_NO_MEMORY, P2_ERR_INVALID_ARGUMENT when the limits contradict each other, P2_ERR_NOT_FOUND when blob_dir
+// cannot be used or another process has it.
 struct serve *serve_create(const struct serve_config *config, uint16_t *port_out, enum p2_err *error);
 void serve_destroy(struct serve **s);
 

@@ -1,6 +1,6 @@
 // The coordinator's core: how long it takes to decide among 10,000 peers, and how good its decisions are in a simulated
-// cluster of unequal peers (speeds 1:4:20, round trips 1 to 120 ms, 5 % of peers leaving and coming a minute). Then what
-// bench_core_*.c measure.
+// cluster of unequal peers (speeds 1:4:20, round trips 1 to 120 ms, 5 % of peers leaving and coming a minute). Then
+// what bench_core_*.c measure.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,5 +1,6 @@
 // A task whose result is known: TASK_SUBMIT to RESULT_DELIVERY in the core, against the same for a task that goes
-// through a peer. Both without what is not the core's: SHA-256 of the payload is there at once, so is the peer's result.
+// through a peer. Both without what is not the core's: SHA-256 of the payload is there at once, so is the peer's
+// result.
 #include <stdio.h>
 #include <string.h>
 

@@ -83,11 +83,11 @@ static void tell_cargo(struct bench *b, struct stand *s) {
     struct p2_param one = {.name = p2_str("scale"), .kind = P2_PARAM_INT, .count = 1};
     struct p2_msg_task_submit m = {.payload_size = 1};
     struct cargo *cargo;
-    P2_CHECK(cargo_take(s->c, &m, &cargo));
+    P2_CHECK(cargo_load(s->c, &m, &cargo));
     bench_tell(b, "on top, with a payload", pooled(cargo->memory), "bytes", "its cargo, besides the payload itself");
     cargo_drop(s->c, cargo);
     m.params = (struct p2_params){&one, 1};
-    P2_CHECK(cargo_take(s->c, &m, &cargo));
+    P2_CHECK(cargo_load(s->c, &m, &cargo));
     bench_tell(b, "on top, with a parameter too", pooled(cargo->memory), "bytes", "its cargo");
     cargo_drop(s->c, cargo);
     double flight = (double)(s->c->flights.object_size + sizeof *s->c->flights.generation) +
@@ -109,7 +109,7 @@ static void memory(struct bench *b, struct stand *s, double bytes) {
     tell_cargo(b, s);
 }
 
-// ---- whole steps ------------------------------------------------------------------------------------------------------
+// ---- whole steps ----------------------------------------------------------------------------------------------------
 
 static void steps(struct bench *b, struct stand *s, struct p2_rng *rng) {
     static p2_ns submits[STEPS], results[STEPS];

@@ -1,4 +1,5 @@
-// A coordinator's core and a simple model of peers in virtual time: each runs its jobs one after the other at its speed.
+// A coordinator's core and a simple model of peers in virtual time: each runs its jobs one after the other at its
+// speed.
 #ifndef LOADTEST_BENCH_CLUSTER_H
 #define LOADTEST_BENCH_CLUSTER_H
 

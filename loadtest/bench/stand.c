@@ -169,7 +169,7 @@ void stand_deinit(struct stand *s) {
     *s = (struct stand){.c = NULL};
 }
 
-// ---- tasks and results ------------------------------------------------------------------------------------------------
+// ---- tasks and results ----------------------------------------------------------------------------------------------
 
 static uint32_t piece_of(uint32_t size, uint32_t at) {
     return size - at < P2_RECORD_PAYLOAD_MAX ? size - at : P2_RECORD_PAYLOAD_MAX;

@@ -1,5 +1,5 @@
-// A coordinator's core with clients and peers that a bench speaks for, word by word, in virtual time. Nobody pings, nothing
-// comes late; peers have results when the bench says so.
+// A coordinator's core with clients and peers that a bench speaks for, word by word, in virtual time. Nobody pings,
+// nothing comes late; peers have results when the bench says so.
 #ifndef LOADTEST_BENCH_STAND_H
 #define LOADTEST_BENCH_STAND_H
 

@@ -1,5 +1,5 @@
-// One record without its sequence number: type, flags, stream (a byte), bytes of payload at the end (two, little-endian),
-// then header and payload.
+// One record without its sequence number: type, flags, stream (a byte), bytes of payload at the end (two,
+// little-endian), then header and payload.
 #include "again.h"
 #include "base/check.h"
 #include "fuzz.h"

@@ -1,5 +1,5 @@
-// A picture from a stranger: what it says of itself, probe, then decode into exactly the bytes it announced. Pictures whose pixels would take
-// more than PIXEL_BYTES_MAX are only probed, so that one input stays quick.
+// A picture from a stranger: what it says of itself, probe, then decode into exactly the bytes it announced. Pictures
+// whose pixels would take more than PIXEL_BYTES_MAX are only probed, so that one input stays quick.
 #include <stdlib.h>
 
 #include "base/check.h"

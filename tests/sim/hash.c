@@ -1,4 +1,5 @@
-// The coordinator's thread of digests: keys of tasks, some time after the last byte of their payload, now and then never.
+// The coordinator's thread of digests: keys of tasks, some time after the last byte of their payload, now and then
+// never.
 #include "hash.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-// Connections as common/net makes them: records wait in lanes, leave in order of lane as messages of bounded size, arrive
-// later as bytes in pieces of any size. Handlers are called from timers only, never from inside what a node does.
+// Connections as common/net makes them: records wait in lanes, leave in order of lane as messages of bounded size,
+// arrive later as bytes in pieces of any size. Handlers are called from timers only, never from inside what a node
+// does.
 #include <stdlib.h>
 #include <string.h>
 

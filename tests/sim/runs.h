@@ -1,5 +1,5 @@
-// Who runs what at the moment, as far as the coordinator has said and heard: a task has at most two runs, each on another
-// connection, and none once it is over or waits again.
+// Who runs what at the moment, as far as the coordinator has said and heard: a task has at most two runs, each on
+// another connection, and none once it is over or waits again.
 #ifndef TESTS_SIM_RUNS_H
 #define TESTS_SIM_RUNS_H
 

@@ -43,7 +43,7 @@ _Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1
 #define SIM_CHECK(cond, ...) ((cond) ? (void)0 : sim_fail(__VA_ARGS__))
 void sim_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-// ---- link.c: connections as common/net makes them ---------------------------------------------------------------------
+// ---- link.c: connections as common/net makes them -------------------------------------------------------------------
 
 struct link;
 enum node_kind { NODE_COORD, NODE_PEER, NODE_CLIENT };
@@ -82,7 +82,7 @@ void links_mend(void);
 uint32_t links_live(void);
 void links_deinit(void);
 
-// ---- what links call; never from inside an action --------------------------------------------------------------------
+// ---- what links call; never from inside an action -------------------------------------------------------------------
 
 void coord_opened(struct link *l);
 enum p2_err coord_heard(struct link *l, struct p2_msg *m); // not P2_OK: no further message of it is wanted

@@ -45,7 +45,7 @@ static _Noreturn void give_up(const char *what, const char *which) {
     exit(2);
 }
 
-// ---- names and words ----------------------------------------------------------------------------------------------------
+// ---- names and words ------------------------------------------------------------------------------------------------
 
 static struct name *find_name(const char *text) {
     for (unsigned i = 0; i < st.count; i++) {
@@ -99,7 +99,7 @@ static p2_ns duration(const char *text) {
     give_up("not a duration", text);
 }
 
-// ---- what the core says -------------------------------------------------------------------------------------------------
+// ---- what the core says ---------------------------------------------------------------------------------------------
 
 static const struct name *conn_name(p2_handle conn) {
     for (unsigned i = 0; i < st.count; i++) {
@@ -253,7 +253,7 @@ static void listen_to_core(void) {
     rig_forget(&st.rig);
 }
 
-// ---- events -------------------------------------------------------------------------------------------------------------
+// ---- events ---------------------------------------------------------------------------------------------------------
 
 static struct name *connect_as(unsigned word, enum p2_role role) {
     struct name *n = new_name(word);
@@ -347,7 +347,7 @@ static void on_submit(void) {
     rig_send_submit(&st.rig, client->conn, &m);
 }
 
-// ---- blobs --------------------------------------------------------------------------------------------------------------
+// ---- blobs ----------------------------------------------------------------------------------------------------------
 
 static struct name *the_blob(unsigned word) {
     struct name *n = word < st.word_count ? find_name(st.words[word]) : NULL;
@@ -496,7 +496,7 @@ static void play(char *line) {
     give_up("no such event", st.words[0]);
 }
 
-// ---- the file -----------------------------------------------------------------------------------------------------------
+// ---- the file -------------------------------------------------------------------------------------------------------
 
 static char *read_all(const char *path) {
     FILE *f = fopen(path, "rb");

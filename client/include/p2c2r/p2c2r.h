@@ -1,10 +1,11 @@
 // P2C2R client library: hand work to a community's GPUs from a game loop.
 //
-// Rules. Nothing is printed, no signal is touched, and no thread is started for a numeric address; resolving a host name
-// uses libuv's worker threads. Every call returns at once except those named _wait; destroying a client waits for a name
-// being resolved. Nothing is called back: completions are what p2c2r_poll returns. A client and its tickets belong to one thread
-// at a time. Every ticket ends exactly once: result, refusal, expiry, cancellation or loss, also when the connection
-// dies or the client is destroyed. Structs start with `size`: set it to sizeof; all other zeroes mean the default.
+// Rules. Nothing is printed, no signal is touched, and no thread is started for a numeric address; resolving a host
+// name uses libuv's worker threads. Every call returns at once except those named _wait; destroying a client waits
+// for a name being resolved. Nothing is called back: completions are what p2c2r_poll returns. A client and its
+// tickets belong to one thread at a time. Every ticket ends exactly once: result, refusal, expiry, cancellation or
+// loss, also when the connection dies or the client is destroyed. Structs start with `size`: set it to sizeof; all
+// other zeroes mean the default.
 #ifndef P2C2R_P2C2R_H
 #define P2C2R_P2C2R_H
 
@@ -85,7 +86,8 @@ typedef enum p2c2r_cache {
     P2C2R_CACHE_PRIVATE = 4, // known to and remembered for this connection only
 } p2c2r_cache;
 
-// The SHA-256 by which a blob is known: what many tasks need (a scene, a model, a world), or what is larger than a payload.
+// The SHA-256 by which a blob is known: what many tasks need (a scene, a model, a world), or what is larger than a
+// payload.
 typedef struct p2c2r_digest {
     uint8_t bytes[32];
 } p2c2r_digest;
@@ -146,12 +148,12 @@ P2C2R_API p2c2r_status p2c2r_submit_batch(p2c2r_client *client, const p2c2r_task
 // Asks for an end; the ticket still ends exactly once, CANCELLED or DONE if that was quicker.
 P2C2R_API p2c2r_status p2c2r_cancel(p2c2r_client *client, p2c2r_ticket ticket);
 
-// Sends, receives, and fills up to `max` results of tickets that ended. Waits at most timeout_us for the first (0: not at
-// all). Returns how many. Each must be released.
-// results[0].size says how large the caller's struct is, for all of them: they lie that far apart, so an array of one's
-// own sizeof is right with any version of this library. Filled results have that size too; what a caller's struct is too
-// small for is left out, what this library does not know is zero. The other elements' size is not read. A size below
-// `outcome`, or above 16 times this struct, gives 0 results and p2c2r_last_error. results may be NULL with max 0.
+// Sends, receives, and fills up to `max` results of tickets that ended. Waits at most timeout_us for the first (0:
+// not at all). Returns how many. Each must be released. results[0].size says how large the caller's struct is, for
+// all of them: they lie that far apart, so an array of one's own sizeof is right with any version of this library.
+// Filled results have that size too; what a caller's struct is too small for is left out, what this library does not
+// know is zero. The other elements' size is not read. A size below `outcome`, or above 16 times this struct, gives 0
+// results and p2c2r_last_error. results may be NULL with max 0.
 P2C2R_API uint32_t p2c2r_poll(p2c2r_client *client, p2c2r_result *results, uint32_t max, int64_t timeout_us);
 // Until this ticket ends, at most timeout_us. Other tickets' results stay for poll.
 P2C2R_API p2c2r_status p2c2r_wait(p2c2r_client *client, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us);
@@ -183,10 +185,11 @@ P2C2R_API p2c2r_status p2c2r_answer(p2c2r_client *client, p2c2r_question questio
 P2C2R_API p2c2r_status p2c2r_can_meet_wait(p2c2r_client *client, const p2c2r_task *task, p2c2r_forecast *out,
                                            int64_t timeout_us);
 
-// Brings the coordinator a blob, if it has not got it: P2C2R_OK, and tasks can refer to *digest (which is set in any case;
-// may be NULL). One that was interrupted goes on where it was, also by a later call or another client. `bytes` are read
-// meanwhile, also from a mapped file; 1 byte at least. P2C2R_EREFUSED: too large, no room, or the coordinator keeps none.
-// P2C2R_ETIMEOUT, P2C2R_EUNREACHABLE, P2C2R_ECLOSED. Other tickets go on meanwhile; their results stay for poll.
+// Brings the coordinator a blob, if it has not got it: P2C2R_OK, and tasks can refer to *digest (which is set in any
+// case; may be NULL). One that was interrupted goes on where it was, also by a later call or another client. `bytes`
+// are read meanwhile, also from a mapped file; 1 byte at least. P2C2R_EREFUSED: too large, no room, or the
+// coordinator keeps none. P2C2R_ETIMEOUT, P2C2R_EUNREACHABLE, P2C2R_ECLOSED. Other tickets go on meanwhile; their
+// results stay for poll.
 P2C2R_API p2c2r_status p2c2r_blob_put_wait(p2c2r_client *client, const void *bytes, uint64_t size, p2c2r_digest *digest,
                                            int64_t timeout_us);
 

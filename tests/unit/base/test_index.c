@@ -99,8 +99,8 @@ static void agrees_with_a_model(void **state) {
     }
 }
 
-// All keys of one home or of two neighbours, near the end of the table so that runs go over it: distances beyond what an
-// entry has room for. With slots of every size, so also with no room in an entry for anything but the slot.
+// All keys of one home or of two neighbours, near the end of the table so that runs go over it: distances beyond what
+// an entry has room for. With slots of every size, so also with no room in an entry for anything but the slot.
 static void equal_hashes_are_only_slow(void **state) {
     (void)state;
     static struct p2_id keys[KEYS];

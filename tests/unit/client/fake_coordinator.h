@@ -1,5 +1,5 @@
-// A coordinator of a few dozen lines on a thread of its own: real sockets and records, no peers. What it does with tasks
-// is its mood; it may change while it runs.
+// A coordinator of a few dozen lines on a thread of its own: real sockets and records, no peers. What it does with
+// tasks is its mood; it may change while it runs.
 #ifndef TESTS_UNIT_CLIENT_FAKE_COORDINATOR_H
 #define TESTS_UNIT_CLIENT_FAKE_COORDINATOR_H
 

@@ -1,5 +1,5 @@
-// The shell's store of blobs, for the bench: what the core asks for is done at once, or when told to. Bytes are rig_bytes,
-// so that a file is its length. Which digest they have is the test's to say: all right, or wrong.
+// The shell's store of blobs, for the bench: what the core asks for is done at once, or when told to. Bytes are
+// rig_bytes, so that a file is its length. Which digest they have is the test's to say: all right, or wrong.
 #ifndef TESTS_COORDINATOR_RIG_STORE_H
 #define TESTS_COORDINATOR_RIG_STORE_H
 

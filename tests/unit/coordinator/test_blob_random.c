@@ -52,7 +52,7 @@ static struct line *free_line(struct actor *a) {
     return NULL;
 }
 
-// ---- what the core says -----------------------------------------------------------------------------------------------
+// ---- what the core says ---------------------------------------------------------------------------------------------
 
 static void hear(struct actor *a, const struct p2_msg *m) {
     struct line *l = line_of(a, m->stream), *fresh = free_line(a);
@@ -95,7 +95,7 @@ static void listen_to_core(void) {
     rig_forget(&w.rig);
 }
 
-// ---- what is done -------------------------------------------------------------------------------------------------------
+// ---- what is done ---------------------------------------------------------------------------------------------------
 
 static void submit(struct actor *a) {
     struct p2_digest digests[4];

@@ -34,7 +34,7 @@ static void what_runs_has_one_what_waits_has_none(void **state) {
     assert_null(course_of(rig.c, task(2)));
     assert_null(course_of(rig.c, task(3)));
     assert_int_equal(rig.c->courses.live, 1);
-    assert_int_equal(task_payload_have(rig.c, task(2)), 10);
+    assert_int_equal(cargo_bytes_here(task(2)->cargo), 10);
     assert_true(task_payload_whole(rig.c, task(3)));
 }
 
@@ -110,7 +110,7 @@ static void what_brings_nothing_takes_no_memory(void **state) {
     (void)state;
     const struct p2_msg_task_submit m = {.payload_size = 0};
     struct cargo *g;
-    assert_true(cargo_take(rig.c, &m, &g));
+    assert_true(cargo_load(rig.c, &m, &g));
     assert_null(g);
     cargo_drop(rig.c, g);
     assert_int_equal(cargo_params(NULL).count + cargo_blob_count(NULL) + cargo_payload_bytes(NULL), 0);
@@ -125,7 +125,7 @@ static void all_of_it_lies_in_one_piece(void **state) {
     const struct p2_msg_task_submit m = {.payload_size = 3, .params = {&item, 1}, .blobs = &digest, .blob_count = 1};
     uint64_t before = rig.pool.live[0];
     struct cargo *g;
-    assert_true(cargo_take(rig.c, &m, &g));
+    assert_true(cargo_load(rig.c, &m, &g));
     name[0] = '?';
     assert_true(p2_str_is(g->params.items[0].name, "result"));
     assert_true(p2_digest_equal(&g->digests[0], &digest));

@@ -58,7 +58,7 @@ static void test_the_table_keeps_the_latest(void **state) {
     flap_deinit(&f);
 }
 
-// ---- in the core ------------------------------------------------------------------------------------------------------
+// ---- in the core ----------------------------------------------------------------------------------------------------
 
 static p2_handle held_peer(struct rig *r) {
     r->instance = rig_id(77);

@@ -247,7 +247,7 @@ static void test_a_second_run_not_yet_told_is_told_nothing(void **state) {
     expect_done(r, 1, first);
 }
 
-// ---- when there is none -----------------------------------------------------------------------------------------------
+// ---- when there is none ---------------------------------------------------------------------------------------------
 
 static void expect_none(struct rig *r) {
     rig_pass(r, 3 * LONG);

@@ -1,6 +1,6 @@
-// Clients and peers that come, go, crawl, cancel and crash, from a seed. Safety after every step (coord_check, and here:
-// honest ones are never blamed, bytes arrive in order and right); in the end every accepted task has ended exactly once
-// and all memory is back. P2C2R_TEST_SEED=N runs one seed, P2C2R_TEST_SEEDS=N that many.
+// Clients and peers that come, go, crawl, cancel and crash, from a seed. Safety after every step (coord_check, and
+// here: honest ones are never blamed, bytes arrive in order and right); in the end every accepted task has ended
+// exactly once and all memory is back. P2C2R_TEST_SEED=N runs one seed, P2C2R_TEST_SEEDS=N that many.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +109,7 @@ static void lose(struct actor *a) {
     }
 }
 
-// ---- what the core says -----------------------------------------------------------------------------------------------
+// ---- what the core says ---------------------------------------------------------------------------------------------
 
 static void post(struct actor *a, unsigned lane_number, const struct p2_msg *m) {
     struct mail mail = {.kind = m->kind, .stream = m->stream};
@@ -204,7 +204,7 @@ static void say(struct actor *a, const struct p2_msg *m) {
     listen_to_core();
 }
 
-// ---- both ends of a stream --------------------------------------------------------------------------------------------
+// ---- both ends of a stream ------------------------------------------------------------------------------------------
 
 static void send_more(struct actor *a, struct line *l) {
     uint64_t left = l->out_size - l->out_sent, open = l->out_limit - l->out_sent;
@@ -250,7 +250,7 @@ static void begin_in(struct line *l, const struct mail *m) {
     l->in_granted = m->size < P2_STREAM_WINDOW ? m->size : P2_STREAM_WINDOW;
 }
 
-// ---- clients ----------------------------------------------------------------------------------------------------------
+// ---- clients --------------------------------------------------------------------------------------------------------
 
 static uint64_t some_size(void) {
     if (chance(40)) return 1000 + 40000 * (uint64_t)below(3); // so that there are equal ones
@@ -336,7 +336,7 @@ static void client_acts(struct actor *a) {
         grant(a, l);
 }
 
-// ---- peers ------------------------------------------------------------------------------------------------------------
+// ---- peers ----------------------------------------------------------------------------------------------------------
 
 static void send_result(struct actor *a, struct line *l) {
     const struct p2_index *jobs = &w.rig.c->by_job;
@@ -454,7 +454,7 @@ static void peer_acts(struct actor *a) {
         send_more(a, l);
 }
 
-// ---- the world --------------------------------------------------------------------------------------------------------
+// ---- the world ------------------------------------------------------------------------------------------------------
 
 static void come(struct actor *a) {
     w.rig.room = chance(50) ? 1u << 20 : 70000 + below(100000);

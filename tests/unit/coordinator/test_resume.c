@@ -77,7 +77,7 @@ static struct p2_msg assigned(struct rig *r) { return *rig_last(r, peer, P2_MSG_
 
 static uint64_t tasks(const struct rig *r) { return r->c->tasks.live; }
 
-// ---- away and back ---------------------------------------------------------------------------------------------------
+// ---- away and back --------------------------------------------------------------------------------------------------
 
 static void test_a_task_outlives_its_connection(void **state) {
     struct rig *r = *state;
@@ -226,7 +226,7 @@ static void test_without_a_grace_there_are_no_sessions(void **state) {
     rig_deinit(&r);
 }
 
-// ---- payloads --------------------------------------------------------------------------------------------------------
+// ---- payloads -------------------------------------------------------------------------------------------------------
 
 static void test_a_payload_goes_on_where_it_was(void **state) {
     struct rig *r = *state;
@@ -294,7 +294,7 @@ static void test_a_deadline_that_passed_is_said(void **state) {
     assert_int_equal(rig_only(r, client, P2_MSG_TASK_TIMEOUT)->stream, 1);
 }
 
-// ---- long results ----------------------------------------------------------------------------------------------------
+// ---- long results ---------------------------------------------------------------------------------------------------
 
 static void test_a_long_result_lost_in_the_middle_is_computed_again(void **state) {
     struct rig *r = *state;
@@ -354,7 +354,7 @@ static void test_a_long_result_that_is_back_in_time_goes_on(void **state) {
     assert_int_equal(rig_count(r, peer, P2_MSG_TASK_CANCEL), 0);
 }
 
-// ---- identical tasks ---------------------------------------------------------------------------------------------------
+// ---- identical tasks ------------------------------------------------------------------------------------------------
 
 static void submit_same(struct rig *r, p2_handle from, uint64_t id, uint64_t result) {
     struct p2_param size = {
@@ -408,7 +408,7 @@ static void test_a_known_result_is_kept_like_any(void **state) {
     rig_close(r, other);
 }
 
-// ---- what is not resumed ---------------------------------------------------------------------------------------------
+// ---- what is not resumed --------------------------------------------------------------------------------------------
 
 static void test_a_new_task_says_that_nothing_else_is_wanted(void **state) {
     struct rig *r = *state;
@@ -476,7 +476,7 @@ static void test_a_result_that_does_not_unpack_is_computed_elsewhere(void **stat
     assert_int_equal(tasks(r), 0);
 }
 
-// ---- limits and faults -----------------------------------------------------------------------------------------------
+// ---- limits and faults ----------------------------------------------------------------------------------------------
 
 static void test_who_has_been_away_longest_makes_room(void **state) {
     struct rig *r = *state;

@@ -404,7 +404,7 @@ static void test_a_result_is_unpacked_for_a_client_without_zstd(void **state) {
     assert_int_equal(r->c->stats.tasks_completed, 2);
 }
 
-// ---- peers that say what is not so ------------------------------------------------------------------------------------
+// ---- peers that say what is not so ----------------------------------------------------------------------------------
 
 static void lie(struct rig *r, void (*how)(struct rig *, p2_handle, struct p2_msg *), enum p2_err code) {
     p2_handle liar = rig_peer(r, 1, 0);

@@ -1,4 +1,5 @@
-// The pure half of the task types: names, costs, bounds and refusals, and that the documentation says what the tables say.
+// The pure half of the task types: names, costs, bounds and refusals, and that the documentation says what the tables
+// say.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

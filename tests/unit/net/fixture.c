@@ -10,7 +10,7 @@
 
 #include "os/os.h"
 
-// ---- what the handlers note ------------------------------------------------------------------------------------------
+// ---- what the handlers note -----------------------------------------------------------------------------------------
 
 static uint8_t fill(uint32_t number, uint32_t at) { return (uint8_t)(number * 31 + at * 7 + (at >> 8)); }
 
@@ -86,7 +86,7 @@ static void on_closed(void *context, p2_conn c, enum p2_err why) {
     assert_int_equal(p2_conn_room(s->loop, c), 0); // dead already
 }
 
-// ---- the pair --------------------------------------------------------------------------------------------------------
+// ---- the pair -------------------------------------------------------------------------------------------------------
 
 static void side_begin(struct side *s, const struct p2_net_limits *limits) {
     struct p2_net_limits usual = p2_net_limits_default();
@@ -165,7 +165,7 @@ void forget_received(struct side *s) {
     s->stream_size = 0;
 }
 
-// ---- without a client of ours ----------------------------------------------------------------------------------------
+// ---- without a client of ours ---------------------------------------------------------------------------------------
 
 int raw_connect(const struct pair *p) {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(p->port)};

@@ -146,7 +146,7 @@ static uint32_t found(const struct bench *b, const struct p2_blobstore_found **o
     return p2_blobstore_found(b->s, out);
 }
 
-// ---- tests ------------------------------------------------------------------------------------------------------------
+// ---- tests ----------------------------------------------------------------------------------------------------------
 
 static void what_comes_in_can_be_read(void **state) {
     (void)state;
