@@ -102,12 +102,6 @@ void p2_slot_heap_push(struct p2_slot_heap *h, uint32_t slot, int64_t key) {
 
 uint32_t p2_slot_heap_peek(const struct p2_slot_heap *h) { return h->count ? h->slots[0] : P2_NO_SLOT; }
 
-uint32_t p2_slot_heap_pop(struct p2_slot_heap *h) {
-    uint32_t slot = p2_slot_heap_peek(h);
-    if (slot != P2_NO_SLOT) p2_slot_heap_remove(h, slot);
-    return slot;
-}
-
 int64_t p2_slot_heap_key(const struct p2_slot_heap *h, uint32_t slot) { return h->keys[place_of(h, slot)]; }
 
 void p2_slot_heap_remove(struct p2_slot_heap *h, uint32_t slot) {
@@ -116,10 +110,6 @@ void p2_slot_heap_remove(struct p2_slot_heap *h, uint32_t slot) {
     h->count--;
     if (at != h->count) settle(h, item_at(h, h->count), at);
     node(h, slot)->at = 0;
-}
-
-void p2_slot_heap_update(struct p2_slot_heap *h, uint32_t slot, int64_t key) {
-    settle(h, (struct item){key, slot}, place_of(h, slot));
 }
 
 void p2_slot_heap_check(const struct p2_slot_heap *h) {

@@ -77,17 +77,6 @@ void p2_slot_meld_remove(const struct p2_slots *s, struct p2_slot_meld *m, uint3
     n->rank = 0;
 }
 
-uint32_t p2_slot_meld_after(const struct p2_slots *s, uint32_t slot, bool below) {
-    uint32_t link = slot + 1;
-    const struct p2_slot_meld_node *n = at(s, link);
-    if (below && n->left) return n->left - 1;
-    for (; n->up; link = n->up, n = at(s, link)) {
-        const struct p2_slot_meld_node *up = at(s, n->up);
-        if (up->left == link && up->right) return up->right - 1;
-    }
-    return P2_NO_SLOT;
-}
-
 void p2_slot_meld_check(const struct p2_slots *s, const struct p2_slot_meld *m, uint32_t slot, order *before) {
     uint32_t link = slot + 1;
     const struct p2_slot_meld_node *n = at(s, link);

@@ -8,7 +8,6 @@
 struct p2_slot_meld_node {
     uint32_t left, right, up; // links
     uint8_t rank;             // nodes down to the nearest gap, along the right; 0: in no heap
-    uint8_t own[3];           // the owner's, never touched here: they would be padding
 };
 
 // Zeroed storage is an empty heap, and a node that is in none.
@@ -26,11 +25,6 @@ static inline uint32_t p2_slot_meld_peek(const struct p2_slot_meld *m) { return 
 void p2_slot_meld_push(const struct p2_slots *s, struct p2_slot_meld *m, uint32_t slot, p2_slot_meld_before *before);
 // Harmless when in none.
 void p2_slot_meld_remove(const struct p2_slots *s, struct p2_slot_meld *m, uint32_t slot, p2_slot_meld_before *before);
-
-// The next of a walk from the root over all, or over all but what lies below `slot`. P2_NO_SLOT at the end. Nothing
-// below a node goes before it: so the best that satisfies something is found by skipping what lies below whatever
-// does.
-uint32_t p2_slot_meld_after(const struct p2_slots *s, uint32_t slot, bool below);
 
 // Asserts links, ranks and order below one node; a walk over all of them is the caller's.
 void p2_slot_meld_check(const struct p2_slots *s, const struct p2_slot_meld *m, uint32_t slot,

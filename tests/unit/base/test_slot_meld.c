@@ -58,14 +58,11 @@ static void agrees_with_a_walk_over_all(void **state) {
             uint32_t slot = (uint32_t)p2_rng_below(&rng, ITEMS);
             struct item *it = &items[slot];
             if (p2_slot_meld_in(&it->node)) {
-                assert_int_equal(it->node.own[2], slot % 251);
                 p2_slot_meld_remove(&s, &m, slot, before);
             } else {
                 it->key = (int)p2_rng_below(&rng, keys);
-                it->node.own[2] = (uint8_t)(slot % 251);
                 p2_slot_meld_push(&s, &m, slot, before);
             }
-            assert_int_equal(it->node.own[2], slot % 251); // the owner's
             if (n % 50 == 0) check_all(&s, &m);
             assert_int_equal(p2_slot_meld_peek(&m), naive_first());
         }
@@ -75,37 +72,6 @@ static void agrees_with_a_walk_over_all(void **state) {
         }
         assert_int_equal(naive_first(), P2_NO_SLOT);
     }
-}
-
-// The best that satisfies something, by skipping below whatever does; and a walk that skips nothing meets all.
-static void a_walk_finds_the_best_that_suits(void **state) {
-    (void)state;
-    const struct p2_slots s = slots_of_items();
-    struct p2_slot_meld m = {0};
-    struct p2_rng rng;
-    p2_rng_init(&rng, 2);
-    memset(items, 0, sizeof items);
-    for (uint32_t i = 0; i < ITEMS; i++) {
-        items[i].number = i;
-        items[i].key = (int)p2_rng_below(&rng, 1000);
-        p2_slot_meld_push(&s, &m, i, before);
-    }
-    for (unsigned modulus = 1; modulus < 40; modulus++) {
-        uint32_t found = P2_NO_SLOT, naive = P2_NO_SLOT, at = p2_slot_meld_peek(&m);
-        while (at != P2_NO_SLOT) {
-            bool worse = found != P2_NO_SLOT && before(&items[found].node, &items[at].node);
-            bool suits = at % modulus == modulus - 1;
-            if (!worse && suits) found = at;
-            at = p2_slot_meld_after(&s, at, !worse && !suits);
-        }
-        for (uint32_t i = modulus - 1; i < ITEMS; i += modulus) {
-            if (naive == P2_NO_SLOT || before(&items[i].node, &items[naive].node)) naive = i;
-        }
-        assert_int_equal(found, naive);
-    }
-    unsigned met = 0;
-    for (uint32_t at = p2_slot_meld_peek(&m); at != P2_NO_SLOT; at = p2_slot_meld_after(&s, at, true)) met++;
-    assert_int_equal(met, ITEMS);
 }
 
 static void push_again(void *arg) {
@@ -136,7 +102,6 @@ static void ranks_stay_logarithmic(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_walk_over_all),
-        cmocka_unit_test(a_walk_finds_the_best_that_suits),
         cmocka_unit_test(ranks_stay_logarithmic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
