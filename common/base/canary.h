@@ -8,6 +8,7 @@
 
 // Name, and what the bug is.
 #define P2_CANARY_LIST(X)                                                                                              \
+    X(ack_by_newest, "coordinator: a result is acknowledged by the number of the newest run")                          \
     X(attempts_off_by_one, "coordinator: one attempt more than allowed")                                               \
     X(attempts_too_few, "coordinator: gives up one attempt early")                                                     \
     X(blocked_stays, "coordinator: a free offer does not unblock its type (lost wake-up)")                             \

@@ -231,7 +231,9 @@ void resume_on_ack(struct coord *c, struct session *s, const struct p2_msg *m) {
     if (m->stream == 0 || m->stream > cl->stream_max) {
         session_end(c, s, WHY_NONE, P2_ERR_UNEXPECTED_MESSAGE, "a result acknowledged that was not asked for");
     } else if (t && t->state == TASK_KEPT) {
-        if (m->u.ack.attempt == course_of(c, t)->result_out.attempt) end_kept(c, t, WHY_ACKNOWLEDGED);
+        bool newest = P2_CANARY(ack_by_newest);
+        uint32_t attempt = newest ? t->attempt : course_of(c, t)->result_out.attempt;
+        if (m->u.ack.attempt == attempt) end_kept(c, t, WHY_ACKNOWLEDGED);
     } else if (t && m->u.ack.attempt == t->attempt) {
         session_end(c, s, WHY_NONE, P2_ERR_UNEXPECTED_MESSAGE, "a result acknowledged before it was sent");
     } // else it has ended meanwhile, or is being computed anew

@@ -23,6 +23,7 @@ struct deed { // one task
     p2_ns submitted_ns, deadline_ns;
     p2_ns left_ns;                      // of the deadline when it was sent
     bool asked_to_end, abandoned, over; // at the client: over once its ticket has ended
+    p2_ns over_ns;
     // at the coordinator
     bool accepted, ended, done, waits, refused;
     // Sessions: the result was handed over whole; it is kept; it is short enough to be kept whatever happens.

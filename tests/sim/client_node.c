@@ -263,6 +263,7 @@ static void ended(struct client *c, const struct session_ended *e) {
     check_end(c, t, e);
     struct deed *d = deed_of(t->task);
     d->over = true;
+    d->over_ns = sim.now;
     sim_count_end((int)e->outcome);
     *t = (struct ticket_book){0};
     c->open--;
