@@ -10,7 +10,7 @@
 
 struct options {
     const char *coordinator, *device, *cache, *executor, *log_level, *log_format;
-    int64_t slots, queue_depth, nice;
+    int64_t slots, queue_depth, keep_percent, nice;
     const char *blob_dir;
     uint64_t blob_budget;
     uint64_t max_payload;

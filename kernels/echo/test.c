@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "os/os.h"
 #include "rig.h"
 
 static void check(enum rig_device device, size_t size) {
@@ -61,12 +62,30 @@ static void a_cancelled_job_ends_so(void **state) {
     rig_free(&r);
 }
 
+static void blobs_come_back_as_their_digests(void **state) {
+    (void)state;
+    struct p2_digest expected[2];
+    p2_sha256("a blob", 6, &expected[0]);
+    p2_sha256("b", 1, &expected[1]);
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++) {
+        struct rig_result r;
+        const struct rig_job job = {
+            .device = d, .type = "echo", .params = "digests=1", .blobs = {{"a blob", 6}, {"b", 1}}, .blob_count = 2};
+        rig_run(&job, &r);
+        assert_int_equal(r.code, P2_OK);
+        assert_int_equal(r.size, sizeof expected);
+        assert_memory_equal(r.bytes, expected, sizeof expected);
+        rig_free(&r);
+    }
+}
+
 int main(void) {
     if (!rig_open()) return RIG_SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_length_comes_back),
         cmocka_unit_test(a_wrong_size_is_a_bad_payload),
         cmocka_unit_test(a_cancelled_job_ends_so),
+        cmocka_unit_test(blobs_come_back_as_their_digests),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rig_close();

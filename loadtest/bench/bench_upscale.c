@@ -20,6 +20,7 @@
 #define WARM_UP 5
 
 static struct device device;
+static struct residents residents;
 static struct exec_slot slot;
 static atomic_uint_fast64_t allocations;
 static const struct exec_type *type;
@@ -142,7 +143,8 @@ static void open_device(void) {
     cl_program program;
     bool hit;
     enum p2_err err = device_open(&device, 0, &why);
-    if (!err) err = slot_init(&slot, &device, &allocations, &why);
+    if (!err && !residents_init(&residents, &device, &allocations, UINT64_MAX)) err = P2_ERR_NO_MEMORY;
+    if (!err) err = slot_init(&slot, &residents, &why);
     if (!err) err = program_build(&device, &no_cache, type->source, &program, &hit, &why);
     if (!err) err = slot_add_type(&slot, 0, type, program, &why);
     if (!err) return;

@@ -15,9 +15,10 @@
 #include "kernels/task_type.h"
 #include "msg/msg.h"
 
-#define WORDS_VERSION 2
+#define WORDS_VERSION 3
 #define WORD_TEXT 160
 #define WORD_CELLS_MAX 64
+#define WORD_KEEP_MAX 75
 
 enum word_kind {
     // supervisor -> executor
@@ -41,6 +42,7 @@ enum word_kind {
 struct word_setup {
     uint32_t version;
     uint32_t cells, slots;        // slots run at once; further cells wait in order of deadline
+    uint32_t keep_percent;        // of the device's memory, for what stays there between jobs: at most WORD_KEEP_MAX
     uint64_t in_bytes, out_bytes; // of each cell
 };
 

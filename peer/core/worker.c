@@ -8,6 +8,7 @@
 struct worker_config worker_config_default(void) {
     return (struct worker_config){
         .queue_depth = 2,
+        .keep_percent = 25,
         .cell_bytes = P2_TASK_PAYLOAD_MAX,
         .window_bytes = 1u << 20,
         .watchdog_ns = 250 * P2_MS,
@@ -28,10 +29,10 @@ static bool config_valid(const struct worker_config *c) {
         if (c->devices[i].slots < 1 || c->devices[i].slots > WORKER_SLOTS_MAX) return false;
         if (c->devices[i].kind < P2_DEVICE_CPU || c->devices[i].kind > P2_DEVICE_FAKE) return false;
     }
-    return c->queue_depth <= 8 && c->cell_bytes >= P2_RECORD_PAYLOAD_MAX && c->cell_bytes <= P2_TASK_PAYLOAD_MAX &&
-           c->cell_bytes % 4096 == 0 && c->window_bytes >= P2_STREAM_WINDOW && c->window_bytes <= P2_TASK_PAYLOAD_MAX &&
-           c->watchdog_ns > 0 && c->cancel_ns > 0 && c->job_ns_max > 0 && c->build_silence_ns > 0 &&
-           c->handshake_ns > 0 && c->drain_ns > 0 && c->quit_ns > 0 && c->restart_ns_max > 0;
+    return c->queue_depth <= 8 && c->keep_percent <= WORD_KEEP_MAX && c->cell_bytes >= P2_RECORD_PAYLOAD_MAX &&
+           c->cell_bytes <= P2_TASK_PAYLOAD_MAX && c->cell_bytes % 4096 == 0 && c->window_bytes >= P2_STREAM_WINDOW &&
+           c->window_bytes <= P2_TASK_PAYLOAD_MAX && c->watchdog_ns > 0 && c->cancel_ns > 0 && c->job_ns_max > 0 &&
+           c->build_silence_ns > 0 && c->handshake_ns > 0 && c->drain_ns > 0 && c->quit_ns > 0 && c->restart_ns_max > 0;
 }
 
 static bool tables_init(struct worker *w) {
@@ -173,6 +174,7 @@ struct word_setup worker_setup(const struct worker *w, uint32_t exec) {
     return (struct word_setup){.version = WORDS_VERSION,
                                .cells = e->cells,
                                .slots = e->device.slots,
+                               .keep_percent = w->config.keep_percent,
                                .in_bytes = w->config.cell_bytes,
                                .out_bytes = w->config.cell_bytes};
 }

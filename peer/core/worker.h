@@ -55,6 +55,7 @@ struct worker_config {
     uint64_t cell_bytes;   // largest payload, and largest result: 64 KiB..P2_TASK_PAYLOAD_MAX in whole pages of 4 KiB
     uint64_t window_bytes; // granted ahead of what is stored: P2_STREAM_WINDOW..P2_TASK_PAYLOAD_MAX
     uint64_t blob_budget_bytes; // of blobs kept on the disk; 0: jobs that need some are refused
+    uint32_t keep_percent;      // of a device's memory, for what stays there between jobs: at most WORD_KEEP_MAX
     p2_ns watchdog_ns;          // past its deadline a job may hold its executor this long
     p2_ns cancel_ns;            // a cancelled job may go on this long, then watchdog_ns counts
     p2_ns job_ns_max;           // no job may have more time than this, whatever its deadline

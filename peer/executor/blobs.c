@@ -17,7 +17,7 @@ static bool map_one(const char *dir, const struct word_blob *which, struct exec_
     bool good = fstat(fd, &info) == 0 && (uint64_t)info.st_size == which->size && which->size > 0;
     void *bytes = good ? mmap(NULL, (size_t)which->size, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     close(fd);
-    *out = (struct exec_blob){bytes, (size_t)which->size};
+    *out = (struct exec_blob){bytes, (size_t)which->size, which->digest};
     return bytes != MAP_FAILED;
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/ns.h"
 #include "base/strbuf.h"
@@ -27,6 +28,7 @@ struct exec_device_facts {
 struct exec_blob {
     const uint8_t *bytes; // of a file: read only
     size_t size;
+    struct p2_digest digest; // SHA-256 of the bytes, proved
 };
 
 // A job as a type sees it. in and out are the cell in shared memory.
@@ -45,14 +47,15 @@ struct exec_type {
     const char *source;         // the .cl text, layout.h included (kernels/embed.py); NULL: no device code
     const char *const *kernels; // NULL-terminated names; a slot has one object of each, by this index; NULL: none
     // Runs one job on the slot. Returns P2_OK with *out_size set, P2_ERR_BAD_PAYLOAD, P2_ERR_DEVICE_MEMORY,
-    // P2_ERR_EXECUTION_FAILED, P2_ERR_RESULT_TOO_LARGE, P2_ERR_CANCELLED; exec_why() takes a sentence.
+    // P2_ERR_EXECUTION_FAILED, P2_ERR_RESULT_TOO_LARGE, P2_ERR_CANCELLED; exec_why() takes a sentence. Called a second
+    // time after P2_ERR_DEVICE_MEMORY when things that nobody uses made room meanwhile, unless it had an exclusive one.
     // Codecs are its business: decode (exec_host) - kernels - encode into job->out.
     enum p2_err (*run)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);
     // Every (kernel, local size) pair launched once on tiny data, so that no job pays for code generation. NULL: the
     // known answers do that already.
     enum p2_err (*warm)(struct exec_slot *slot);
     // What run() does, on the device "fake": codecs around type->reference, no OpenCL. Of the functions below it may
-    // use exec_host, exec_why, exec_cancelled and exec_facts. NULL: payload and result of every job are the raw forms
+    // use exec_host, exec_keep with exec_keep_host and exec_keep_drop, exec_why, exec_cancelled and exec_facts. NULL: payload and result of every job are the raw forms
     // that type->reference takes and makes, so it is called with job->in and job->out directly.
     enum p2_err (*run_reference)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);
     // A middle-sized job of raw form by which units per second are measured; its payload is pseudo-random bytes, so
@@ -99,6 +102,52 @@ uint8_t *exec_host(struct exec_slot *slot, size_t size);
 // job, run() returns it. Kernel time is counted into the job's kernel_ns.
 enum p2_err exec_launch(struct exec_slot *slot, cl_kernel k, uint32_t dims, const size_t *global, const size_t *local);
 enum p2_err exec_finish(struct exec_slot *slot); // waits for all launches
+
+// ---- What stays on the device between jobs ----
+//
+// A thing is found again by its key, for example a scene's acceleration tree by the digest of the scene's blob. It is up
+// to EXEC_KEPT_PARTS pieces of memory and a small struct of facts about them. Shared ones never change once they are
+// built: any number of jobs uses them at once, and slots that ask at the same time build one. An exclusive one (a
+// physics world) is used by one job at a time, which may change it; others wait. It stays as the job left it, and is
+// gone when the job fails or is cancelled. What nobody uses makes room, least recently used first, above a share of the
+// device's memory and whenever a buffer cannot be had. Keys are a type's own: types do not see each other's, nor do
+// shared things exclusive ones.
+
+#define EXEC_KEPT_PARTS 16
+#define EXEC_KEPT_FACTS 256 // bytes
+#define EXEC_KEPT_IN_JOB 4  // things one job uses at once, at most one of them exclusive
+
+struct exec_kept_part {
+    cl_mem mem;    // of exec_keep_buffer
+    uint8_t *host; // of exec_keep_host
+    size_t size;   // as asked for; 0: there is no such part
+};
+
+struct exec_kept {
+    struct exec_kept_part parts[EXEC_KEPT_PARTS]; // read only
+    _Alignas(16) uint8_t facts[EXEC_KEPT_FACTS];  // the type's own struct; zero before it is built
+};
+
+struct exec_keep_want {
+    struct p2_digest key; // of all that decides the content: blobs, options, what is built from them
+    bool exclusive;
+    // Fills what is new, with exec_keep_buffer, exec_keep_host, uploads and launches, which are waited for before others
+    // see it; exec_keep is not called in here. Anything but P2_OK is what exec_keep returns, and nothing is kept. NULL:
+    // only what is there already.
+    enum p2_err (*build)(struct exec_slot *slot, struct exec_kept *kept, void *arg);
+    void *arg;
+};
+
+// Lends the thing until run() returns. May wait for another slot: for its build, or for the end of its exclusive use.
+// P2_ERR_NOT_FOUND: there is none and no build; P2_ERR_CANCELLED: the job ended while waiting; P2_ERR_DEVICE_MEMORY.
+// On every device, also in run_reference(), where parts are of host memory alone.
+enum p2_err exec_keep(struct exec_slot *slot, const struct exec_keep_want *want, struct exec_kept **out);
+// A part of what build() fills, or of an exclusive thing at any time, in place of the part that was there; contents
+// undefined. NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY. size is above 0; host memory is 64-byte aligned.
+cl_mem exec_keep_buffer(struct exec_slot *slot, struct exec_kept *kept, uint32_t part, size_t size);
+uint8_t *exec_keep_host(struct exec_slot *slot, struct exec_kept *kept, uint32_t part, size_t size);
+// Not kept after the jobs that use it now; who asks for it from now on builds it anew.
+void exec_keep_drop(struct exec_slot *slot, struct exec_kept *kept);
 
 // True once the job is cancelled or past its deadline: long host work (codecs) looks at it and returns P2_ERR_CANCELLED.
 bool exec_cancelled(const struct exec_slot *slot);

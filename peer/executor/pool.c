@@ -29,8 +29,8 @@ uint32_t pool_class(size_t size) {
     return (shift - SHIFT_MIN) * 4 + quarter;
 }
 
-void pool_init(struct pool *p, const struct device *device, atomic_uint_fast64_t *allocations) {
-    *p = (struct pool){.device = device, .allocations = allocations};
+void pool_init(struct pool *p, struct residents *residents) {
+    *p = (struct pool){.device = residents->device, .residents = residents, .allocations = residents->allocations};
 }
 
 static void block_destroy(struct pool *p, struct pool_block *b) {
@@ -96,7 +96,9 @@ static cl_mem device_memory(struct pool *p, size_t size, cl_int *error) {
     cl_mem mem = clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, size, NULL, error);
     if (mem) return mem;
     pool_trim(p);
-    return clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, size, NULL, error);
+    do mem = clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, size, NULL, error);
+    while (!mem && residents_evict(p->residents, size) > 0);
+    return mem;
 }
 
 cl_mem pool_device(struct pool *p, size_t size, struct p2_strbuf *why) {

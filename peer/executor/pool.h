@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/strbuf.h"
 #include "peer/executor/device.h"
+#include "peer/executor/residents.h"
 
 #define POOL_ALIGN 64
 #define POOL_CLASSES 136 // four to an octave, 4 KiB .. 2^46
@@ -18,17 +19,19 @@ struct pool_block;
 
 struct pool {
     const struct device *device;
+    struct residents *residents;       // what makes room when the device has none
     atomic_uint_fast64_t *allocations; // shared by the pools of a process: memory objects made since start
     struct pool_block *free_device[POOL_CLASSES], *free_host[POOL_CLASSES];
     struct pool_block *taken;
     uint64_t bytes_kept; // of all blocks, taken or free
 };
 
-void pool_init(struct pool *p, const struct device *device, atomic_uint_fast64_t *allocations);
+// On the device of the residents and with their counter. Borrows them until pool_deinit.
+void pool_init(struct pool *p, struct residents *residents);
 void pool_deinit(struct pool *p); // nothing may be in use by the device
 
 // Lend until pool_release. NULL with a sentence in why: above the device's limits, or no memory even after what lies
-// free was given back.
+// free here and what nobody uses of the residents was given back.
 cl_mem pool_device(struct pool *p, size_t size, struct p2_strbuf *why);
 uint8_t *pool_host(struct pool *p, size_t size, struct p2_strbuf *why); // POOL_ALIGN aligned, contents undefined
 

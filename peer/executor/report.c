@@ -8,6 +8,8 @@
 #include "os/os.h"
 #include "peer/executor/run.h"
 
+#define KEEP_PERCENT 25u // as of p2c2r-peer when nobody says otherwise
+
 // Names are printable ASCII already.
 static void print_json_text(const char *text) {
     putchar('"');
@@ -69,7 +71,7 @@ static bool test_device(const struct serve_options *o, bool fake, uint32_t index
     struct proof *proof = calloc(1, sizeof *proof);
     if (fake) device_open_fake(&device);
     bool opened = runner && proof && (fake || device_open(&device, index, &why) == P2_OK);
-    bool good = opened && runner_init(runner, &device, &why) == P2_OK;
+    bool good = opened && runner_init(runner, &device, KEEP_PERCENT, &why) == P2_OK;
     if (!good) printf("%s: %s\n", number, text[0] ? text : "no memory");
     struct program_cache cache = {""};
     if (!fake) program_cache_init(&cache, o->cache_dir);

@@ -9,7 +9,7 @@
 #include "os/os.h"
 #include "peer/executor/blobs.h"
 
-enum p2_err runner_init(struct runner *r, const struct device *device, struct p2_strbuf *why) {
+enum p2_err runner_init(struct runner *r, const struct device *device, uint32_t keep_percent, struct p2_strbuf *why) {
     memset(r, 0, sizeof *r);
     if (!p2_heap_init(&r->waiting, WORD_CELLS_MAX)) return P2_ERR_NO_MEMORY;
     for (uint32_t i = 0; i < WORD_CELLS_MAX; i++) p2_heap_node_init(&r->cells[i].node);
@@ -19,7 +19,9 @@ enum p2_err runner_init(struct runner *r, const struct device *device, struct p2
     pthread_cond_init(&r->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&r->lock, NULL);
-    enum p2_err e = slot_init(&r->slots[0].exec, device, &r->allocations, why);
+    uint64_t budget = device->info.facts.memory_bytes / 100 * keep_percent;
+    if (!residents_init(&r->residents, device, &r->allocations, budget)) return P2_ERR_NO_MEMORY;
+    enum p2_err e = slot_init(&r->slots[0].exec, &r->residents, why);
     if (e == P2_OK) r->slot_count = 1;
     return e;
 }
@@ -143,7 +145,7 @@ static void init_cell(struct runner *r, uint32_t i) {
 
 static enum p2_err init_slot(struct runner *r, uint32_t i, struct p2_strbuf *why) {
     struct run_slot *s = &r->slots[i];
-    enum p2_err e = slot_init(&s->exec, r->o.device, &r->allocations, why);
+    enum p2_err e = slot_init(&s->exec, &r->residents, why);
     if (e != P2_OK) return e;
     r->slot_count = i + 1;
     for (uint32_t t = 0; t < r->o.proof_count && e == P2_OK; t++) {
@@ -156,6 +158,7 @@ static enum p2_err init_slot(struct runner *r, uint32_t i, struct p2_strbuf *why
 enum p2_err runner_start(struct runner *r, const struct runner_options *o, struct p2_strbuf *why) {
     P2_CHECK(o->setup.slots >= 1 && o->setup.slots <= RUN_SLOTS_MAX && o->setup.cells <= WORD_CELLS_MAX);
     r->o = *o;
+    (void)residents_evict(&r->residents, UINT64_MAX); // what the known answers left
     for (uint32_t i = 0; i < o->setup.cells; i++) init_cell(r, i);
     enum p2_err e = P2_OK;
     for (uint32_t i = 1; i < o->setup.slots && e == P2_OK; i++) e = init_slot(r, i, why);
@@ -213,6 +216,7 @@ void runner_cancel(struct runner *r, uint32_t cell) {
         atomic_store(&c->cancelled, true);
     }
     pthread_mutex_unlock(&r->lock);
+    residents_wake(&r->residents); // it may wait for what another job has
     if (waiting) tell_unstarted(r, cell, P2_ERR_CANCELLED, queue_ns);
 }
 
@@ -271,6 +275,7 @@ void runner_stop(struct runner *r) {
 
 void runner_deinit(struct runner *r) {
     for (uint32_t i = 0; i < r->slot_count; i++) slot_deinit(&r->slots[i].exec);
+    residents_deinit(&r->residents);
     for (uint32_t i = 0; i < WORD_CELLS_MAX; i++) {
         if (r->cells[i].job.in_view) clReleaseMemObject(r->cells[i].job.in_view);
         if (r->cells[i].job.out_view) clReleaseMemObject(r->cells[i].job.out_view);

@@ -70,10 +70,12 @@ struct runner {
     struct run_slot slots[RUN_SLOTS_MAX];
     uint32_t slot_count;
     atomic_uint_fast64_t allocations;
+    struct residents residents;
 };
 
-// Opens the first slot, on which types are proved before the threads start. Borrows device.
-enum p2_err runner_init(struct runner *r, const struct device *device, struct p2_strbuf *why);
+// Opens the first slot, on which types are proved before the threads start. keep_percent of the device's memory may
+// hold what stays between jobs. Borrows device.
+enum p2_err runner_init(struct runner *r, const struct device *device, uint32_t keep_percent, struct p2_strbuf *why);
 struct exec_slot *runner_first_slot(struct runner *r);
 
 // Makes the other slots and the cells' views, then starts the threads.

@@ -12,11 +12,11 @@
 #define FLUSH_EVERY 8                // launches
 #define LAUNCH_NS_FIRST (10 * P2_MS) // taken for a launch until one was measured
 
-enum p2_err slot_init(struct exec_slot *s, const struct device *device, atomic_uint_fast64_t *allocations,
-                      struct p2_strbuf *why) {
-    *s = (struct exec_slot){.device = device};
+enum p2_err slot_init(struct exec_slot *s, struct residents *residents, struct p2_strbuf *why) {
+    const struct device *device = residents->device;
+    *s = (struct exec_slot){.device = device, .residents = residents};
     p2_strbuf_init(&s->why, s->why_text, sizeof s->why_text);
-    pool_init(&s->pool, device, allocations);
+    pool_init(&s->pool, residents);
     if (device_is_fake(device)) return P2_OK;
     cl_int e = CL_SUCCESS;
     s->queue = clCreateCommandQueue(device->context, device->info.id, CL_QUEUE_PROFILING_ENABLE, &e);
@@ -250,6 +250,7 @@ static void begin(struct exec_slot *s, uint32_t index, const struct slot_job *jo
     s->job = job;
     s->type_index = index;
     s->view_count = 0;
+    s->kept_count = 0;
     s->kernel_ns = 0;
     s->launch_ns = LAUNCH_NS_FIRST;
     p2_strbuf_init(&s->why, s->why_text, sizeof s->why_text);
@@ -262,6 +263,7 @@ static void end(struct exec_slot *s, enum p2_err code, struct slot_outcome *out)
         if (code == P2_OK) code = e;
     }
     pool_release(&s->pool);
+    slot_release_kept(s, code == P2_OK);
     const struct slot_job *j = s->job;
     bool asked = j->cancelled && atomic_load(j->cancelled);
     if (code == P2_ERR_CANCELLED && !asked) code = P2_ERR_DEADLINE_EXCEEDED;
@@ -271,11 +273,32 @@ static void end(struct exec_slot *s, enum p2_err code, struct slot_outcome *out)
     s->job = NULL;
 }
 
+static enum p2_err run_once(struct exec_slot *s, const struct exec_type *type, size_t *size) {
+    const struct exec_job *job = &s->job->job;
+    return device_is_fake(s->device) ? fake_run(s, type, job, size) : type->run(s, job, size);
+}
+
+// Some drivers find memory for a buffer only when a command uses it, so that a job may fail where nothing could be
+// given back in time. True when that has been done now, and the job may be run again from its start.
+static bool made_room(struct exec_slot *s) {
+    bool changed_something = false;
+    for (uint32_t i = 0; i < s->kept_count; i++) changed_something |= s->kept[i]->key.exclusive;
+    if (changed_something || s->device_lost || exec_cancelled(s)) return false;
+    if (s->queue) (void)exec_finish(s);
+    pool_release(&s->pool);
+    slot_release_kept(s, false);
+    if (residents_evict(s->residents, UINT64_MAX) == 0) return false;
+    pool_trim(&s->pool);
+    begin(s, s->type_index, s->job);
+    return true;
+}
+
 void slot_run(struct exec_slot *s, uint32_t index, const struct exec_type *type, const struct slot_job *job,
               struct slot_outcome *out) {
     size_t size = 0;
     begin(s, index, job);
-    enum p2_err e = device_is_fake(s->device) ? fake_run(s, type, &job->job, &size) : type->run(s, &job->job, &size);
+    enum p2_err e = run_once(s, type, &size);
+    if (e == P2_ERR_DEVICE_MEMORY && made_room(s)) e = run_once(s, type, &size);
     if (e == P2_OK && size > job->job.out_capacity) {
         exec_why(s, "%s wrote %zu bytes where %zu were allowed", type->type->name, size, job->job.out_capacity);
         e = P2_ERR_RESULT_TOO_LARGE;

@@ -11,6 +11,7 @@
 #include "peer/executor/device.h"
 #include "peer/executor/exec.h"
 #include "peer/executor/pool.h"
+#include "peer/executor/residents.h"
 
 #define SLOT_TYPES_MAX P2_TYPES_MAX
 #define SLOT_AHEAD_MAX 64 // launches enqueued and not yet waited for
@@ -44,7 +45,8 @@ struct slot_outcome {
 
 struct exec_slot {
     const struct device *device;
-    cl_command_queue queue; // NULL: fake
+    struct residents *residents; // of the device, shared by its slots
+    cl_command_queue queue;      // NULL: fake
     struct slot_type types[SLOT_TYPES_MAX];
     struct pool pool;
     bool device_lost; // an error after which the context cannot be trusted: the process should end
@@ -56,7 +58,10 @@ struct exec_slot {
         const void *host;
     } views[SLOT_VIEWS_MAX];
     uint32_t view_count;
-    cl_event ahead[SLOT_AHEAD_MAX]; // ring of launches not yet waited for
+    struct resident_entry *kept[EXEC_KEPT_IN_JOB];
+    uint32_t kept_count;
+    struct resident_entry *building; // NULL: no build() runs
+    cl_event ahead[SLOT_AHEAD_MAX];  // ring of launches not yet waited for
     uint32_t ahead_first, ahead_count;
     p2_ns launch_ns; // decaying maximum of what one launch takes
     p2_ns kernel_ns;
@@ -64,9 +69,8 @@ struct exec_slot {
     char why_text[WORD_TEXT];
 };
 
-// P2_ERR_EXECUTION_FAILED with a sentence in why. Borrows device and allocations until slot_deinit.
-enum p2_err slot_init(struct exec_slot *s, const struct device *device, atomic_uint_fast64_t *allocations,
-                      struct p2_strbuf *why);
+// P2_ERR_EXECUTION_FAILED with a sentence in why. Borrows the residents, their device and counter until slot_deinit.
+enum p2_err slot_init(struct exec_slot *s, struct residents *residents, struct p2_strbuf *why);
 void slot_deinit(struct exec_slot *s);
 
 // Makes the kernel objects of a type. `program` is NULL for a type without device code and on the fake device.
@@ -79,6 +83,9 @@ void slot_run(struct exec_slot *s, uint32_t index, const struct exec_type *type,
               struct slot_outcome *out);
 // The same for the type's warm().
 void slot_warm(struct exec_slot *s, uint32_t index, const struct exec_type *type, struct slot_outcome *out);
+
+// slot_keep.c: gives back what the job used; an exclusive thing stays only when the job was done.
+void slot_release_kept(struct exec_slot *s, bool done);
 
 // fake.c: the job by the type's reference.
 enum p2_err fake_run(struct exec_slot *s, const struct exec_type *type, const struct exec_job *job, size_t *out_size);

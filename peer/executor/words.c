@@ -129,7 +129,7 @@ static void *prepare_main(void *arg) {
     say_device(c);
     c->proofs = calloc(c->o.type_count + 1, sizeof *c->proofs);
     if (!c->proofs) fail(c, "no memory");
-    if (runner_init(&c->runner, &c->device, &why) != P2_OK) fail(c, text);
+    if (runner_init(&c->runner, &c->device, c->setup.keep_percent, &why) != P2_OK) fail(c, text);
     prove_types(c);
     const struct runner_options options = {
         .device = &c->device,
@@ -159,6 +159,9 @@ bool serve_setup_is_good(const struct word_setup *s, uint64_t memory_bytes, stru
         p2_strbuf_printf(why, "%u cells, not 1 to %u", s->cells, WORD_CELLS_MAX);
     } else if (s->slots < 1 || s->slots > RUN_SLOTS_MAX || s->slots > s->cells) {
         p2_strbuf_printf(why, "%u slots, not 1 to %u and at most one for each cell", s->slots, RUN_SLOTS_MAX);
+    } else if (s->keep_percent > WORD_KEEP_MAX) {
+        p2_strbuf_printf(why, "%u percent of the memory to keep things in, not 0 to %u", s->keep_percent,
+                         WORD_KEEP_MAX);
     } else if (s->in_bytes == 0 || s->out_bytes == 0 || __builtin_add_overflow(s->in_bytes, s->out_bytes, &cell) ||
                __builtin_mul_overflow(cell, s->cells, &total) || total > SIZE_MAX / 2) {
         p2_strbuf_printf(why, "cells of impossible size");

@@ -169,6 +169,7 @@ static bool worker_start(struct supervisor *s) {
     c.cpu_cores = p2_cpu_count();
     c.memory_bytes = p2_memory_bytes();
     c.queue_depth = set->queue_depth;
+    c.keep_percent = set->keep_percent;
     c.cell_bytes = set->cell_bytes;
     c.drain_ns = set->drain_ns;
     c.blob_budget_bytes = s->blobs ? set->blob_budget : 0;

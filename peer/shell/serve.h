@@ -13,7 +13,7 @@ struct serve_settings {
     uint64_t blob_budget; // 0: none are kept
     int nice;
     struct seats seats;
-    uint32_t queue_depth;
+    uint32_t queue_depth, keep_percent;
     uint64_t cell_bytes;
     p2_ns drain_ns;
 };

@@ -13,18 +13,21 @@ static struct device device;
 static char text[200];
 static struct p2_strbuf why;
 static atomic_uint_fast64_t allocations;
+static struct residents residents;
 
 static int setup(void **state) {
     p2_strbuf_init(&why, text, sizeof text);
     atomic_store(&allocations, 0);
     static struct pool pool;
-    pool_init(&pool, &device, &allocations);
+    assert_true(residents_init(&residents, &device, &allocations, UINT64_MAX));
+    pool_init(&pool, &residents);
     *state = &pool;
     return 0;
 }
 
 static int teardown(void **state) {
     pool_deinit(*state);
+    residents_deinit(&residents);
     return 0;
 }
 
@@ -106,12 +109,15 @@ static void fake_gives_host_memory_only(void **state) {
     struct device fake;
     device_open_fake(&fake);
     struct pool p;
-    pool_init(&p, &fake, &allocations);
+    struct residents none;
+    assert_true(residents_init(&none, &fake, &allocations, UINT64_MAX));
+    pool_init(&p, &none);
     assert_null(pool_device(&p, 1, &why));
     uint8_t *h = pool_host(&p, 1, &why);
     assert_non_null(h);
     assert_null(pool_host_view(&p, h, 1));
     pool_deinit(&p);
+    residents_deinit(&none);
 }
 
 int main(void) {

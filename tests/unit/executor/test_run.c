@@ -93,7 +93,7 @@ static void start(const struct device *device, uint32_t slots) {
     test_on_reference = NULL;
     test_on_launch = NULL;
     seen.done_count = seen.started = seen.runs_count = 0;
-    assert_int_equal(runner_init(&runner, device, &why), P2_OK);
+    assert_int_equal(runner_init(&runner, device, 25, &why), P2_OK);
     memset(proofs, 0, sizeof proofs);
     proof_make(&proofs[TYPE_ADD], exec_types[TYPE_ADD], TYPE_ADD, runner_first_slot(&runner), &cache);
     assert_true(proofs[TYPE_ADD].offered);
@@ -102,7 +102,7 @@ static void start(const struct device *device, uint32_t slots) {
         .device = device,
         .proofs = proofs,
         .proof_count = 2,
-        .setup = {WORDS_VERSION, CELLS, slots, CELL_BYTES, CELL_BYTES},
+        .setup = {WORDS_VERSION, CELLS, slots, 25, CELL_BYTES, CELL_BYTES},
         .memory = memory,
         .done = on_done,
         .runs = on_runs,

@@ -16,19 +16,22 @@ static struct program_cache cache;
 static struct exec_slot slot;
 static struct proof proof;
 static atomic_uint_fast64_t allocations;
+static struct residents residents;
 
 static int setup(void **state) {
     (void)state;
     char text[200];
     struct p2_strbuf why;
     p2_strbuf_init(&why, text, sizeof text);
-    return slot_init(&slot, &device, &allocations, &why) == P2_OK ? 0 : -1;
+    if (!residents_init(&residents, &device, &allocations, UINT64_MAX)) return -1;
+    return slot_init(&slot, &residents, &why) == P2_OK ? 0 : -1;
 }
 
 static int teardown(void **state) {
     (void)state;
     proof_drop(&proof);
     slot_deinit(&slot);
+    residents_deinit(&residents);
     return 0;
 }
 
@@ -87,12 +90,15 @@ static void prove_on(struct device *d) {
     struct p2_strbuf why;
     p2_strbuf_init(&why, text, sizeof text);
     struct exec_slot other;
-    assert_int_equal(slot_init(&other, d, &allocations, &why), P2_OK);
+    struct residents others;
+    assert_true(residents_init(&others, d, &allocations, UINT64_MAX));
+    assert_int_equal(slot_init(&other, &others, &why), P2_OK);
     proof_make(&proof, exec_types[TYPE_ADD], TYPE_ADD, &other, &cache);
     assert_string_equal(proof.why, "");
     assert_true(proof.offered);
     proof_drop(&proof);
     slot_deinit(&other);
+    residents_deinit(&others);
 }
 
 static void groups_shrink_to_what_the_device_runs(void **state) {
@@ -121,11 +127,14 @@ static void a_device_too_small_says_so(void **state) {
     char text[200];
     struct p2_strbuf why;
     p2_strbuf_init(&why, text, sizeof text);
-    assert_int_equal(slot_init(&other, &tiny, &allocations, &why), P2_OK);
+    struct residents others;
+    assert_true(residents_init(&others, &tiny, &allocations, UINT64_MAX));
+    assert_int_equal(slot_init(&other, &others, &why), P2_OK);
     proof_make(&proof, exec_types[TYPE_ADD], TYPE_ADD, &other, &cache);
     assert_false(proof.offered);
     assert_non_null(strstr(proof.why, "more than the device gives"));
     slot_deinit(&other);
+    residents_deinit(&others);
 }
 
 static enum p2_err too_much(struct exec_slot *s, const struct exec_job *job, size_t *out_size) {

@@ -37,7 +37,7 @@ static struct {
     uint8_t *memory;
 } child;
 
-static const struct word_setup good_setup = {WORDS_VERSION, CELLS, 1, CELL_BYTES, CELL_BYTES};
+static const struct word_setup good_setup = {WORDS_VERSION, CELLS, 1, 25, CELL_BYTES, CELL_BYTES};
 
 static void spawn(const char *device) {
     const char *folder = fixture_folder();
@@ -244,8 +244,8 @@ static void bad_setups_end_it(void **state) {
         struct word_setup setup;
         const char *reason;
     } cases[] = {
-        {{WORDS_VERSION + 1, CELLS, 1, CELL_BYTES, CELL_BYTES}, "version"},
-        {{WORDS_VERSION, CELLS, 1, CELL_BYTES, CELL_BYTES + 1}, "the memory has"},
+        {{WORDS_VERSION + 1, CELLS, 1, 25, CELL_BYTES, CELL_BYTES}, "version"},
+        {{WORDS_VERSION, CELLS, 1, 25, CELL_BYTES, CELL_BYTES + 1}, "the memory has"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         spawn("fake");
@@ -261,19 +261,20 @@ static void every_number_of_a_setup_is_checked(void **state) {
     (void)state;
     const uint64_t half = UINT64_MAX / 2 + 1, memory = MEMORY_BYTES;
     const struct word_setup bad[] = {
-        {0, CELLS, 1, CELL_BYTES, CELL_BYTES},
-        {WORDS_VERSION, 0, 0, CELL_BYTES, CELL_BYTES},
-        {WORDS_VERSION, 0, 1, CELL_BYTES, CELL_BYTES},
-        {WORDS_VERSION, WORD_CELLS_MAX + 1, 1, 1, 1},
-        {WORDS_VERSION, CELLS, 0, CELL_BYTES, CELL_BYTES},
-        {WORDS_VERSION, CELLS, CELLS + 1, CELL_BYTES, CELL_BYTES},
-        {WORDS_VERSION, 32, 17, 64, 64},
-        {WORDS_VERSION, CELLS, 1, 0, CELL_BYTES},
-        {WORDS_VERSION, CELLS, 1, CELL_BYTES, 0},
-        {WORDS_VERSION, CELLS, 1, half, half},
-        {WORDS_VERSION, CELLS, 1, half, half + CELL_BYTES},
-        {WORDS_VERSION, CELLS, 1, UINT64_MAX / 8, UINT64_MAX / 8 + CELL_BYTES},
-        {WORDS_VERSION, CELLS, 1, CELL_BYTES, CELL_BYTES + 1},
+        {0, CELLS, 1, 25, CELL_BYTES, CELL_BYTES},
+        {WORDS_VERSION, 0, 0, 25, CELL_BYTES, CELL_BYTES},
+        {WORDS_VERSION, 0, 1, 25, CELL_BYTES, CELL_BYTES},
+        {WORDS_VERSION, WORD_CELLS_MAX + 1, 1, 25, 1, 1},
+        {WORDS_VERSION, CELLS, 0, 25, CELL_BYTES, CELL_BYTES},
+        {WORDS_VERSION, CELLS, CELLS + 1, 25, CELL_BYTES, CELL_BYTES},
+        {WORDS_VERSION, 32, 17, 25, 64, 64},
+        {WORDS_VERSION, CELLS, 1, WORD_KEEP_MAX + 1, CELL_BYTES, CELL_BYTES},
+        {WORDS_VERSION, CELLS, 1, 25, 0, CELL_BYTES},
+        {WORDS_VERSION, CELLS, 1, 25, CELL_BYTES, 0},
+        {WORDS_VERSION, CELLS, 1, 25, half, half},
+        {WORDS_VERSION, CELLS, 1, 25, half, half + CELL_BYTES},
+        {WORDS_VERSION, CELLS, 1, 25, UINT64_MAX / 8, UINT64_MAX / 8 + CELL_BYTES},
+        {WORDS_VERSION, CELLS, 1, 25, CELL_BYTES, CELL_BYTES + 1},
     };
     char text[WORD_TEXT];
     struct p2_strbuf why;

@@ -5,13 +5,16 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "os/os.h"
 #include "peer/executor/program.h"
 #include "peer/executor/slot.h"
 
 #define GUARD 256 // bytes behind a result that must not change
 #define GUARD_BYTE 0xa5
+#define KEEP_BYTES ((uint64_t)256 << 20)
 
 static struct device devices[3];
+static struct residents residents[3];
 static struct exec_slot slots[3];
 static atomic_uint_fast64_t allocations[3];
 static cl_program programs[2][P2_TYPES_MAX];
@@ -26,9 +29,11 @@ static bool open_device(enum rig_device which, const struct program_cache *cache
     else if (device_open(&devices[which], 0, &why) != P2_OK)
         return false;
     if (which == RIG_PIXELS) devices[which].info.facts.is_cpu = false;
-    P2_CHECK(slot_init(&slots[which], &devices[which], &allocations[which], &why) == P2_OK);
+    P2_CHECK(residents_init(&residents[which], &devices[which], &allocations[which], KEEP_BYTES));
+    P2_CHECK(slot_init(&slots[which], &residents[which], &why) == P2_OK);
     for (uint32_t i = 0; i < exec_type_count && which != RIG_FAKE; i++) {
         bool hit;
+        if (!exec_types[i]->source) continue;
         if (program_build(&devices[which], cache, exec_types[i]->source, &programs[which][i], &hit, &why) != P2_OK ||
             slot_add_type(&slots[which], i, exec_types[i], programs[which][i], &why) != P2_OK) {
             fprintf(stderr, "%s: %s\n", exec_types[i]->type->name, text);
@@ -51,6 +56,7 @@ bool rig_open(void) {
 void rig_close(void) {
     for (int d = 0; d < 3; d++) {
         slot_deinit(&slots[d]);
+        residents_deinit(&residents[d]);
         for (uint32_t i = 0; d < 2 && i < exec_type_count; i++)
             if (programs[d][i]) clReleaseProgram(programs[d][i]);
         device_close(&devices[d]);
@@ -58,6 +64,13 @@ void rig_close(void) {
 }
 
 uint64_t rig_allocations(enum rig_device device) { return atomic_load(&allocations[device]); }
+
+struct rig_kept rig_kept(enum rig_device device) {
+    const struct residents *r = &residents[device];
+    return (struct rig_kept){r->bytes, r->counts.built, r->counts.found, r->counts.evicted};
+}
+
+void rig_forget(enum rig_device device) { (void)residents_evict(&residents[device], UINT64_MAX); }
 
 static const struct p2_param_spec *spec_of(const struct p2_task_type *type, const char *name) {
     for (const struct p2_param_spec *s = type->params; s->name; s++)
@@ -103,6 +116,15 @@ static uint8_t *aligned(size_t size) {
     return bytes;
 }
 
+static void put_blobs(const struct rig_job *job, struct exec_blob *blobs, struct exec_job *out) {
+    for (uint32_t i = 0; i < job->blob_count; i++) {
+        blobs[i] = (struct exec_blob){.bytes = job->blobs[i].bytes, .size = job->blobs[i].size};
+        p2_sha256(blobs[i].bytes, blobs[i].size, &blobs[i].digest);
+    }
+    out->blobs = blobs;
+    out->blob_count = job->blob_count;
+}
+
 void rig_run(const struct rig_job *job, struct rig_result *out) {
     rig_prepare(job->type, job->params, job->payload_size, out);
     if (!out->prepared) return;
@@ -124,6 +146,8 @@ void rig_run(const struct rig_job *job, struct rig_result *out) {
                           .in_capacity = job->payload_size,
                           .deadline_ns = P2_NEVER,
                           .cancelled = &cancelled};
+    struct exec_blob blobs[P2_TASK_BLOBS_MAX];
+    put_blobs(job, blobs, &sj.job);
     struct slot_outcome outcome;
     slot_run(&slots[job->device], index, exec_types[index], &sj, &outcome);
     if (sj.in_view) clReleaseMemObject(sj.in_view);

@@ -1,5 +1,6 @@
-// One slot of the executor's own, on which tests run single jobs: on the first CPU device with the kernels for CPUs or
-// those for GPUs, or on the fake device, which is the reference behind the codecs.
+// Slots of the executor's own, on which tests run single jobs: on the first CPU device with the kernels for CPUs or
+// those for GPUs, or on the fake device, which is the reference behind the codecs. What a type keeps (exec_keep) stays
+// from job to job of a device, so a test that uploads once and refers to it later is a row of rig_run.
 #ifndef TESTS_UNIT_KERNELS_RIG_H
 #define TESTS_UNIT_KERNELS_RIG_H
 
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "kernels/task_type.h"
+#include "msg/msg.h"
 
 enum rig_device { RIG_VECTORS, RIG_PIXELS, RIG_FAKE };
 
@@ -23,6 +25,11 @@ struct rig_job {
     const char *params; // "input_res=7x5 quality=fast"
     const uint8_t *payload;
     size_t payload_size;
+    struct {
+        const void *bytes; // not aligned in any way, as in a mapped file that begins anywhere
+        size_t size;
+    } blobs[P2_TASK_BLOBS_MAX]; // borrows; digests are computed
+    uint32_t blob_count;
     bool cancelled;
 };
 
@@ -39,7 +46,13 @@ struct rig_result {
 
 void rig_run(const struct rig_job *job, struct rig_result *out);
 void rig_free(struct rig_result *r);
-uint64_t rig_allocations(enum rig_device device); // of memory objects, by its pool
+uint64_t rig_allocations(enum rig_device device); // of memory objects, by its pool and of what is kept
+
+struct rig_kept {
+    uint64_t bytes, built, found, evicted; // since rig_open, but for bytes
+};
+struct rig_kept rig_kept(enum rig_device device);
+void rig_forget(enum rig_device device); // all that is kept
 
 // prepare() alone, from the same notation.
 void rig_prepare(const char *type, const char *params, uint64_t payload_size, struct rig_result *out);
