@@ -25,13 +25,19 @@ static void cpu_model(char *out, size_t capacity) {
     if (file) fclose(file);
 }
 
-void bench_begin(struct bench *b, const char *name, const char *device) {
-    *b = (struct bench){.name = name};
+void bench_begin(struct bench *b, const char *name, const char *device, enum bench_table table) {
+    *b = (struct bench){.name = name, .table = table};
     char cpu[96];
     cpu_model(cpu, sizeof cpu);
     snprintf(b->machine, sizeof b->machine, "%s, %ld cores%s%s", cpu, sysconf(_SC_NPROCESSORS_ONLN),
              *device ? ", device " : "", device);
-    printf("%s on %s\n%-48s %12s  %-10s %s\n", name, b->machine, "measure", "value", "bar", "verdict");
+    printf("%s on %s\n", name, b->machine);
+    if (table == BENCH_VERSUS) {
+        printf("%-44s %10s %12s %12s  %-10s %-5s  %s\n", "task", "ours ms", "opponent ms", "ratio", "bar", "kept",
+               "opponent");
+    } else {
+        printf("%-48s %12s  %-10s %s\n", "measure", "value", "bar", "verdict");
+    }
     fflush(stdout);
 }
 
@@ -46,6 +52,16 @@ static void print_number(char *out, size_t capacity, const char *before, double 
              *unit ? " " : "", unit);
 }
 
+static void print_versus(const struct bench_row *r, const char *value, const char *bar) {
+    char ours[24] = "", theirs[24] = "";
+    if (r->theirs_ms > 0) {
+        snprintf(ours, sizeof ours, "%.3f", r->ours_ms);
+        snprintf(theirs, sizeof theirs, "%.3f", r->theirs_ms);
+    }
+    const char *kept = r->kind == BENCH_TOLD ? "" : r->ok ? "yes" : "NO";
+    printf("%-44s %10s %12s %12s  %-10s %-5s  %s\n", r->measure, ours, theirs, value, bar, kept, r->against);
+}
+
 bool bench_row(struct bench *b, const struct bench_row *row) {
     P2_CHECK(b->count < BENCH_ROWS_MAX);
     struct bench_row *r = &b->rows[b->count++];
@@ -55,7 +71,10 @@ bool bench_row(struct bench *b, const struct bench_row *row) {
     print_number(value, sizeof value, "", r->value, r->unit);
     if (r->kind != BENCH_TOLD) print_number(bar, sizeof bar, r->kind == BENCH_AT_MOST ? "<=" : ">=", r->bar, "");
     const char *verdict = r->kind == BENCH_TOLD ? "" : r->ok ? "ok" : "MISS";
-    printf("%-48s %12s  %-10s %-7s  %s\n", r->measure, value, bar, verdict, r->against);
+    if (b->table == BENCH_VERSUS)
+        print_versus(r, value, bar);
+    else
+        printf("%-48s %12s  %-10s %-7s  %s\n", r->measure, value, bar, verdict, r->against);
     fflush(stdout);
     return r->ok;
 }
@@ -86,6 +105,10 @@ struct bench_spread bench_spread(p2_ns *spans, uint32_t count) {
 static json_t *row_to_json(const struct bench_row *r) {
     json_t *row = json_pack("{s:s, s:f, s:s, s:s}", "measure", r->measure, "value", r->value, "unit", r->unit,
                             "against", r->against);
+    if (r->theirs_ms > 0) {
+        json_object_set_new(row, "ours_ms", json_real(r->ours_ms));
+        json_object_set_new(row, "opponent_ms", json_real(r->theirs_ms));
+    }
     if (r->kind == BENCH_TOLD) return row;
     json_object_set_new(row, "bar_kind", json_string(r->kind == BENCH_AT_MOST ? "at most" : "at least"));
     json_object_set_new(row, "bar", json_real(r->bar));

@@ -11,7 +11,7 @@
 
 #include "base/ns.h"
 
-#define BENCH_ROWS_MAX 96
+#define BENCH_ROWS_MAX 160
 #define BENCH_REPETITIONS_MAX 201
 
 enum bench_bar { BENCH_AT_MOST, BENCH_AT_LEAST, BENCH_TOLD }; // told: for the reader, no bar
@@ -20,20 +20,24 @@ struct bench_row {
     char measure[64];
     double value, bar;
     enum bench_bar kind;
-    char unit[16];     // "x", "levels", "ms"
-    char against[160]; // what value was compared with, and its version
+    char unit[16];             // "x", "levels", "ms"
+    char against[160];         // what value was compared with, and its version
+    double ours_ms, theirs_ms; // whose ratio value is; 0: it is not of times
     bool ok;
 };
 
+enum bench_table { BENCH_VALUES, BENCH_VERSUS }; // as above; or with columns for both times
+
 struct bench {
     const char *name;
+    enum bench_table table;
     char machine[256];
     struct bench_row rows[BENCH_ROWS_MAX];
     uint32_t count;
 };
 
 // Prints the machine and the head of the table. Borrows name and device ("pthread-…", "" when there is none).
-void bench_begin(struct bench *b, const char *name, const char *device);
+void bench_begin(struct bench *b, const char *name, const char *device, enum bench_table table);
 
 // Adds and prints a row; returns whether it keeps its bar. The unit stands behind value.
 bool bench_row(struct bench *b, const struct bench_row *row);

@@ -89,7 +89,7 @@ static void stealing(struct bench *b) {
 
 int main(void) {
     struct bench b;
-    bench_begin(&b, "core", "");
+    bench_begin(&b, "core", "", BENCH_VALUES);
     bench_core_waiting(&b); // first: what others have let go of would be found resident here
     bench_core_queue(&b);
     decisions(&b);

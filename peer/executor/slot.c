@@ -161,6 +161,7 @@ static enum p2_err take_oldest(struct exec_slot *slot) {
         clGetEventProfilingInfo(event, CL_PROFILING_COMMAND_END, sizeof end, &end, NULL) == 0 && end > start) {
         p2_ns took = (p2_ns)(end - start);
         slot->kernel_ns += took;
+        slot->launch_ns_max = p2_ns_max(slot->launch_ns_max, took);
         slot->launch_ns = p2_ns_max(took, slot->launch_ns / 2);
     }
     clReleaseEvent(event);
@@ -251,7 +252,7 @@ static void begin(struct exec_slot *s, uint32_t index, const struct slot_job *jo
     s->type_index = index;
     s->view_count = 0;
     s->kept_count = 0;
-    s->kernel_ns = 0;
+    s->kernel_ns = s->launch_ns_max = 0;
     s->launch_ns = LAUNCH_NS_FIRST;
     p2_strbuf_init(&s->why, s->why_text, sizeof s->why_text);
 }
@@ -269,6 +270,7 @@ static void end(struct exec_slot *s, enum p2_err code, struct slot_outcome *out)
     if (code == P2_ERR_CANCELLED && !asked) code = P2_ERR_DEADLINE_EXCEEDED;
     out->code = code;
     out->kernel_ns = s->kernel_ns;
+    out->launch_ns_max = s->launch_ns_max;
     snprintf(out->why, sizeof out->why, "%s", code == P2_OK ? "" : s->why.size ? s->why_text : p2_err_sentence(code));
     s->job = NULL;
 }

@@ -40,6 +40,7 @@ struct slot_outcome {
     enum p2_err code;
     size_t result_size;
     p2_ns kernel_ns;
+    p2_ns launch_ns_max; // the longest launch
     char why[WORD_TEXT];
 };
 
@@ -64,7 +65,7 @@ struct exec_slot {
     cl_event ahead[SLOT_AHEAD_MAX];  // ring of launches not yet waited for
     uint32_t ahead_first, ahead_count;
     p2_ns launch_ns; // decaying maximum of what one launch takes
-    p2_ns kernel_ns;
+    p2_ns kernel_ns, launch_ns_max;
     struct p2_strbuf why;
     char why_text[WORD_TEXT];
 };
