@@ -161,7 +161,8 @@ static void on_word_building(struct worker *w, uint32_t exec, const struct word 
     switch (word->kind) {
     case WORD_DEVICE: on_device(w, exec, &word->u.device); break;
     case WORD_PROGRESS:
-        note_text(w, WORKER_NOTE_EXEC_BUILDS, exec, text, fraction ? (int64_t)(word->progress * 100.0f) : 0);
+        note_text(w, word->u.is_new != 0 ? WORKER_NOTE_EXEC_COMPILES : WORKER_NOTE_EXEC_BUILDS, exec, text,
+                  fraction ? (int64_t)(word->progress * 100.0f) : 0);
         break;
     case WORD_OFFER: on_offer(w, exec, &word->u.offer); break;
     case WORD_WITHHELD: note_text(w, WORKER_NOTE_EXEC_WITHHELD, exec, text, 0); break;

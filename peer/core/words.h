@@ -91,7 +91,8 @@ struct word {
     union {
         struct word_setup setup;
         struct word_job job;
-        uint32_t cell; // CANCEL, RECALL, RUNS
+        uint32_t cell;   // CANCEL, RECALL, RUNS
+        uint32_t is_new; // PROGRESS: not 0: what is done now was not on the disk and may take a while
         struct word_device device;
         struct word_offer offer;
         struct word_done done;

@@ -199,6 +199,7 @@ const char *worker_note_name(enum worker_note_kind kind) {
         [WORKER_NOTE_COORDINATOR_DRAINS] = "coordinator_drains",
         [WORKER_NOTE_EXEC_STARTED] = "executor_started",
         [WORKER_NOTE_EXEC_BUILDS] = "executor_builds",
+        [WORKER_NOTE_EXEC_COMPILES] = "executor_compiles",
         [WORKER_NOTE_EXEC_WITHHELD] = "type_withheld",
         [WORKER_NOTE_EXEC_READY] = "executor_ready",
         [WORKER_NOTE_EXEC_KILLED] = "executor_killed",

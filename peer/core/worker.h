@@ -109,6 +109,7 @@ enum worker_note_kind {
     WORKER_NOTE_COORDINATOR_DRAINS,
     WORKER_NOTE_EXEC_STARTED,  // exec
     WORKER_NOTE_EXEC_BUILDS,   // exec, text; value: per cent
+    WORKER_NOTE_EXEC_COMPILES, // likewise, of what was not on the disk and may take a while
     WORKER_NOTE_EXEC_WITHHELD, // exec, text
     WORKER_NOTE_EXEC_READY,    // exec; value: types offered
     WORKER_NOTE_EXEC_KILLED,   // exec, code, text: why the core had it killed; id: the job that ran too long

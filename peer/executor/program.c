@@ -27,6 +27,7 @@ static const char magic[8] = {'P', '2', 'C', '2', 'R', 'b', 'i', 'n'};
 bool program_cache_init(struct program_cache *c, const char *cache_dir) {
     int n = snprintf(c->folder, sizeof c->folder, "%s/programs", cache_dir);
     // Room for "/", a digest and a suffix.
+    c->on_compile = NULL;
     bool fits = n > 0 && (size_t)n + P2_DIGEST_TEXT + 16 < sizeof c->folder;
     if (!fits || p2_dir_make(c->folder) != P2_OK || access(c->folder, W_OK | X_OK) != 0) c->folder[0] = 0;
     return c->folder[0] != 0;
@@ -64,7 +65,9 @@ static void add_build_log(cl_program program, cl_device_id id, struct p2_strbuf 
     free(log);
 }
 
-static enum p2_err build_source(const struct device *d, const char *source, cl_program *out, struct p2_strbuf *why) {
+static enum p2_err build_source(const struct device *d, const struct program_cache *c, const char *source,
+                                cl_program *out, struct p2_strbuf *why) {
+    if (c->on_compile) c->on_compile(c->arg);
     cl_int e = CL_SUCCESS;
     cl_program program = clCreateProgramWithSource(d->context, 1, &source, NULL, &e);
     if (program) e = clBuildProgram(program, 1, &d->info.id, PROGRAM_OPTIONS, NULL, NULL);
@@ -150,16 +153,16 @@ enum p2_err program_build(const struct device *d, const struct program_cache *c,
     *hit_out = false;
     struct p2_digest key;
     int lock = c->folder[0] && program_key(d, source, PROGRAM_OPTIONS, &key) ? lock_cache(c) : -1;
-    if (lock < 0) return build_source(d, source, out, why);
+    if (lock < 0) return build_source(d, c, source, out, why);
     char path[4096 + P2_DIGEST_TEXT];
     cache_path(c, &key, path, sizeof path);
     enum p2_err e = P2_OK;
     *hit_out = load(d, path, &key, out);
     if (!*hit_out) {
         // Under the lock nobody is writing here: what is no binary was left by a killed writer.
-        sweep_strangers(c->folder, SUFFIX, "lock");
+        sweep_strangers(c->folder, (const char *const[]){SUFFIX, VERDICT_SUFFIX, "lock", NULL});
         sweep_oldest(c->folder, "", SUFFIX, FILES_MAX);
-        e = build_source(d, source, out, why);
+        e = build_source(d, c, source, out, why);
         if (e == P2_OK) store(*out, path, &key);
     }
     close(lock);

@@ -11,9 +11,13 @@
 #include "peer/executor/device.h"
 
 #define PROGRAM_OPTIONS "-cl-std=CL1.2"
+#define VERDICT_SUFFIX ".verdict" // of the files that verdict.h keeps in the same folder
 
 struct program_cache {
     char folder[4096]; // CACHE/programs; "" when there is none: everything is built
+    // Called before a program that is not there is compiled, which takes seconds; NULL: not.
+    void (*on_compile)(void *arg);
+    void *arg;
 };
 
 // Makes CACHE/programs. When it cannot be written the cache is off and false is returned.

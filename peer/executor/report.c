@@ -75,9 +75,10 @@ static bool test_device(const struct serve_options *o, bool fake, uint32_t index
     if (!good) printf("%s: %s\n", number, text[0] ? text : "no memory");
     struct program_cache cache = {""};
     if (!fake) program_cache_init(&cache, o->cache_dir);
+    const struct proof_means means = {.cache = &cache, .anew = true};
     bool ran = good;
     for (uint32_t i = 0; ran && i < o->type_count; i++) {
-        proof_make(proof, o->types[i], i, runner_first_slot(runner), &cache);
+        proof_make(proof, o->types[i], i, runner_first_slot(runner), &means);
         print_proof(&device.info, number, proof);
         if (!proof->offered) good = false;
         slot_drop_type(runner_first_slot(runner), i);

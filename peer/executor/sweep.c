@@ -44,14 +44,15 @@ void sweep_oldest(const char *folder, const char *prefix, const char *suffix, ui
     closedir(dir);
 }
 
-void sweep_strangers(const char *folder, const char *suffix, const char *other_suffix) {
+void sweep_strangers(const char *folder, const char *const *suffixes) {
     DIR *dir = opendir(folder);
     if (!dir) return;
     struct dirent *entry;
     while ((entry = readdir(dir))) {
         struct stat st;
-        if (ends_in(entry->d_name, suffix) || ends_in(entry->d_name, other_suffix)) continue;
-        if (is_file(dir, entry->d_name, &st)) unlinkat(dirfd(dir), entry->d_name, 0);
+        const char *const *known = suffixes;
+        while (*known && !ends_in(entry->d_name, *known)) known++;
+        if (!*known && is_file(dir, entry->d_name, &st)) unlinkat(dirfd(dir), entry->d_name, 0);
     }
     closedir(dir);
 }

@@ -7,7 +7,7 @@
 // Removes the regular files named PREFIX...SUFFIX that were not written for longest until `keep` are left.
 void sweep_oldest(const char *folder, const char *prefix, const char *suffix, uint32_t keep);
 
-// Removes the regular files that end in neither suffix.
-void sweep_strangers(const char *folder, const char *suffix, const char *other_suffix);
+// Removes the regular files that end in none of the suffixes, of which the last is NULL.
+void sweep_strangers(const char *folder, const char *const *suffixes);
 
 #endif

@@ -26,6 +26,7 @@ struct child {
     uint8_t *memory;
     struct device device;
     struct proof *proofs;
+    uint32_t proving; // index of the type; type_count when all are decided
     struct runner runner;
 };
 
@@ -93,25 +94,36 @@ static void say_proof(struct child *c, const struct proof *p) {
     say(c, &w);
 }
 
-static void say_progress(struct child *c, uint32_t done, const char *text) {
+// part: of the type that is being proved. New: what follows was not on the disk.
+static void say_progress(struct child *c, float part, const char *step, bool is_new) {
     struct word w;
     word_init(&w, WORD_PROGRESS);
-    w.progress = c->o.type_count ? (float)done / (float)c->o.type_count : 1.0f;
-    snprintf(w.text, sizeof w.text, "%s", text);
+    bool all = c->proving == c->o.type_count;
+    w.progress = all ? 1.0f : ((float)c->proving + part) / (float)c->o.type_count;
+    w.u.is_new = is_new ? 1 : 0;
+    snprintf(w.text, sizeof w.text, "%s%s%s", all ? "" : c->o.types[c->proving]->type->name, *step ? ": " : "", step);
     say(c, &w);
 }
+
+static void on_step(void *arg, const char *step, float part) { say_progress(arg, part, step, true); }
+
+static void on_compile(void *arg) { say_progress(arg, 0, "compiling", true); }
 
 static void prove_types(struct child *c) {
     struct program_cache cache = {""};
     if (!c->o.fake) program_cache_init(&cache, c->o.cache_dir);
+    cache.on_compile = on_compile;
+    cache.arg = c;
+    const struct proof_means means = {.cache = &cache, .on_step = c->o.fake ? NULL : on_step, .arg = c};
     struct exec_slot *slot = runner_first_slot(&c->runner);
-    for (uint32_t i = 0; i < c->o.type_count; i++) {
-        say_progress(c, i, c->o.types[i]->type->name);
-        proof_make(&c->proofs[i], c->o.types[i], i, slot, &cache);
-        say_proof(c, &c->proofs[i]);
-        if (slot->device_lost) fail(c, c->proofs[i].why);
+    for (c->proving = 0; c->proving < c->o.type_count; c->proving++) {
+        struct proof *p = &c->proofs[c->proving];
+        say_progress(c, 0, "", false);
+        proof_make(p, c->o.types[c->proving], c->proving, slot, &means);
+        say_proof(c, p);
+        if (slot->device_lost) fail(c, p->why);
     }
-    say_progress(c, c->o.type_count, "");
+    say_progress(c, 0, "", false);
 }
 
 // Opens the device, proves the types, starts the slots. On a thread of its own, so that the words are heard meanwhile.

@@ -32,7 +32,8 @@ static const char *value_name(enum worker_note_kind kind) {
     case WORKER_NOTE_EXEC_READY: return "types";
     case WORKER_NOTE_LINK_LOST: return "jobs_dropped";
     case WORKER_NOTE_COORDINATOR_DRAINS: return "grace_ms";
-    case WORKER_NOTE_EXEC_BUILDS: return "percent";
+    case WORKER_NOTE_EXEC_BUILDS:
+    case WORKER_NOTE_EXEC_COMPILES: return "percent";
     case WORKER_NOTE_EXEC_GONE: return "restart_ms";
     case WORKER_NOTE_JOB_TAKEN:
     case WORKER_NOTE_BLOB_FETCHED:

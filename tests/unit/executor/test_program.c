@@ -142,12 +142,15 @@ static void another_programs_file_is_not_taken(void **state) {
 
 static void what_a_killed_writer_left_is_swept(void **state) {
     (void)state;
-    char path[4200];
+    char path[4200], verdict[4200];
     snprintf(path, sizeof path, "%.4000s/half.tmp", cache.folder);
     assert_int_equal(p2_file_write(path, "half", 4), P2_OK);
+    snprintf(verdict, sizeof verdict, "%.4000s/a" VERDICT_SUFFIX, cache.folder);
+    assert_int_equal(p2_file_write(verdict, "kept", 4), P2_OK);
     build(source, false);
     assert_int_equal(access(path, F_OK), -1);
-    assert_int_equal(files(""), 2); // the binary and the lock
+    assert_int_equal(files(""), 3); // the binary, the verdict and the lock
+    assert_int_equal(remove(verdict), 0);
 }
 
 static void the_oldest_binaries_go(void **state) {

@@ -95,7 +95,8 @@ static void start(const struct device *device, uint32_t slots) {
     seen.done_count = seen.started = seen.runs_count = 0;
     assert_int_equal(runner_init(&runner, device, 25, &why), P2_OK);
     memset(proofs, 0, sizeof proofs);
-    proof_make(&proofs[TYPE_ADD], exec_types[TYPE_ADD], TYPE_ADD, runner_first_slot(&runner), &cache);
+    proof_make(&proofs[TYPE_ADD], exec_types[TYPE_ADD], TYPE_ADD, runner_first_slot(&runner),
+               &(struct proof_means){.cache = &cache});
     assert_true(proofs[TYPE_ADD].offered);
     proofs[TYPE_WRONG].type = exec_types[TYPE_WRONG];
     struct runner_options o = {

@@ -195,6 +195,34 @@ static void a_device_offers_what_it_proved(void **state) {
     assert_true(exited(end(), 0));
 }
 
+// Words that the first type takes its time.
+static uint32_t long_steps_of_a_start(void) {
+    struct word w = {0};
+    uint32_t steps = 0;
+    float progress = 0;
+    spawn("0");
+    say_setup(&good_setup);
+    while (w.kind != WORD_READY && w.kind != WORD_FAILED) {
+        assert_true(hear(&w));
+        if (w.kind != WORD_PROGRESS) continue;
+        assert_true(w.progress >= progress);
+        progress = w.progress;
+        steps += w.u.is_new && strncmp(w.text, "add: ", 5) == 0;
+    }
+    say_kind(WORD_QUIT);
+    end();
+    return steps;
+}
+
+static void a_cold_start_says_how_far_it_is_and_a_warm_one_has_nothing_to_say(void **state) {
+    (void)state;
+    fixture_remove();
+    uint32_t cold = long_steps_of_a_start();
+    if (cold == 0) skip();  // no device
+    assert_true(cold >= 4); // compiling, two known answers, measuring
+    assert_int_equal(long_steps_of_a_start(), 0);
+}
+
 static void a_device_that_is_not_there_is_a_reason(void **state) {
     (void)state;
     struct word w;
@@ -437,6 +465,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fake_works_from_setup_to_quit),
         cmocka_unit_test(a_device_offers_what_it_proved),
+        cmocka_unit_test(a_cold_start_says_how_far_it_is_and_a_warm_one_has_nothing_to_say),
         cmocka_unit_test(a_device_that_is_not_there_is_a_reason),
         cmocka_unit_test(abuse_before_setup_ends_it),
         cmocka_unit_test(words_of_wrong_size_end_it),

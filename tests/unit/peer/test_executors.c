@@ -184,6 +184,9 @@ static void silence_while_building_ends_it(void **state) {
     struct word progress = {.kind = WORD_PROGRESS, .progress = 0.5f, .text = "flip"};
     rig_word(&r, 0, progress);
     assert_int_equal(rig_note(&r, WORKER_NOTE_EXEC_BUILDS, 0)->value, 50);
+    progress.u.is_new = 1;
+    rig_word(&r, 0, progress);
+    assert_string_equal(rig_note(&r, WORKER_NOTE_EXEC_COMPILES, 0)->text, "flip");
     rig_tick_at(&r, r.now + 120 * P2_SEC - 1);
     assert_null(rig_action(&r, WORKER_ACT_KILL_EXEC, 0));
     rig_tick_at(&r, r.now + 1);
