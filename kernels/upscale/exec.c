@@ -310,6 +310,8 @@ static enum p2_err run_reference(struct exec_slot *slot, const struct exec_job *
     return encode(slot, b, job, out, out_size);
 }
 
+static bool raw_payload(const void *block) { return ((const struct upscale_block *)block)->in_format == UPSCALE_RAW; }
+
 // A 540p frame to twice its size: what a slot is for.
 #define BENCH_W 960
 #define BENCH_H 540
@@ -327,6 +329,7 @@ const struct exec_type exec_type_upscale = {
     .kernels = kernels,
     .run = run,
     .run_reference = run_reference,
+    .raw_payload = raw_payload,
     .bench_params = bench_params,
     .bench_param_count = sizeof bench_params / sizeof *bench_params,
     .bench_payload_size = BENCH_W * BENCH_H * 4,

@@ -51,6 +51,9 @@ struct exec_type {
     // time after P2_ERR_DEVICE_MEMORY when things that nobody uses made room meanwhile, unless it had an exclusive one.
     // Codecs are its business: decode (exec_host) - kernels - encode into job->out.
     enum p2_err (*run)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);
+    // True when a job of this block hands all of job->in to exec_host_buffer: then, where the device does not share
+    // memory, these bytes travel while the jobs before it compute. NULL: never.
+    bool (*raw_payload)(const void *block);
     // Every (kernel, local size) pair launched once on tiny data, so that no job pays for code generation. NULL: the
     // known answers do that already.
     enum p2_err (*warm)(struct exec_slot *slot);
@@ -83,7 +86,8 @@ cl_mem exec_buffer(struct exec_slot *slot, size_t size);
 
 // A device buffer that stands for host memory during this job. On CPUs, when `host` is job->in, job->out or a pointer
 // from exec_host, it is that memory itself (CL_MEM_USE_HOST_PTR, kept with it, so steady state creates nothing);
-// elsewhere, and for any other pointer, a pooled buffer, filled from `host` now when write_to_device. In both cases
+// elsewhere, and for any other pointer, a pooled buffer, filled from `host` when write_to_device, now or, with
+// the type's raw_payload, since the job arrived. In both cases
 // exec_download(slot, buffer, host, size) makes results visible at `host`, and without a copy in the first.
 // NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY.
 cl_mem exec_host_buffer(struct exec_slot *slot, void *host, size_t size, bool write_to_device);

@@ -20,6 +20,7 @@ enum p2_err runner_init(struct runner *r, const struct device *device, uint32_t 
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&r->lock, NULL);
     uint64_t budget = device->info.facts.memory_bytes / 100 * keep_percent;
+    uploads_init(&r->uploads, device);
     if (!residents_init(&r->residents, device, &r->allocations, budget)) return P2_ERR_NO_MEMORY;
     enum p2_err e = slot_init(&r->slots[0].exec, &r->residents, why);
     if (e == P2_OK) r->slot_count = 1;
@@ -61,6 +62,7 @@ static void tell(struct runner *r, uint32_t cell, const struct slot_outcome *out
 }
 
 static void tell_unstarted(struct runner *r, uint32_t cell, enum p2_err code, p2_ns queue_ns) {
+    upload_end(&r->uploads, &r->cells[cell].upload); // its payload may be written over from now on
     struct slot_outcome outcome = {.code = code};
     struct p2_strbuf why;
     p2_strbuf_init(&why, outcome.why, sizeof outcome.why);
@@ -80,12 +82,22 @@ static void run_one(struct run_slot *s, struct run_cell *c) {
         slot_run(&s->exec, c->type_index, r->o.proofs[c->type_index].type, &c->job, &outcome);
     blobs_unmap(blobs, c->job.job.blob_count);
     c->job.job.blobs = NULL;
+    upload_end(&r->uploads, &c->upload);
     p2_ns processing_ns = p2_clock_now() - start;
     pthread_mutex_lock(&r->lock);
     cell_move(r, c, RUN_FREE);
     pthread_mutex_unlock(&r->lock);
     tell(r, cell, &outcome, queue_ns, processing_ns);
     if (s->exec.device_lost) r->o.lost(r->o.arg, outcome.why);
+}
+
+// After a while without a job. Called with the lock.
+static void give_back(struct run_slot *s) {
+    struct runner *r = s->runner;
+    pool_trim(&s->exec.pool);
+    for (uint32_t i = 0; i < r->o.setup.cells; i++) {
+        if (r->cells[i].state == RUN_FREE) upload_drop(&r->uploads, &r->cells[i].upload);
+    }
 }
 
 // The next job to run, or NULL when stopping. Ends those that are too late on the way. Called and returns with the lock.
@@ -98,7 +110,7 @@ static struct run_cell *next_job(struct run_slot *s) {
             const struct timespec at = {.tv_sec = until / P2_SEC, .tv_nsec = until % P2_SEC};
             bool kept = s->exec.pool.bytes_kept > 0;
             int waited = kept ? pthread_cond_timedwait(&r->wake, &r->lock, &at) : pthread_cond_wait(&r->wake, &r->lock);
-            if (waited != 0 && !r->waiting.count) pool_trim(&s->exec.pool);
+            if (waited != 0 && !r->waiting.count) give_back(s);
             continue;
         }
         struct run_cell *c = P2_CONTAINER_OF(node, struct run_cell, node);
@@ -139,6 +151,7 @@ static void init_cell(struct runner *r, uint32_t i) {
         .in_capacity = (size_t)setup->in_bytes,
         .in_view = device_view(r->o.device, in, (size_t)setup->in_bytes),
         .out_view = device_view(r->o.device, out, (size_t)setup->out_bytes),
+        .uploaded = &c->upload,
         .cancelled = &c->cancelled,
     };
 }
@@ -181,27 +194,39 @@ static uint32_t find_type(const struct runner *r, const char *name, uint32_t ver
     return UINT32_MAX;
 }
 
+static void fill_cell(struct run_cell *c, const struct word_job *job, uint32_t type_index, p2_ns now) {
+    memcpy(c->block, job->block, sizeof c->block);
+    memcpy(c->blobs, job->blobs, sizeof c->blobs);
+    c->blob_count = job->blob_count;
+    c->job.job.in_size = (size_t)job->payload_size;
+    c->job.deadline_ns = job->deadline_ns;
+    c->type_index = type_index;
+    c->received_ns = now;
+    atomic_store(&c->cancelled, false);
+}
+
 enum p2_err runner_submit(struct runner *r, const struct word_job *job, p2_ns now) {
     P2_CHECK(job->cell < r->o.setup.cells && job->payload_size <= r->o.setup.in_bytes);
     struct run_cell *c = &r->cells[job->cell];
     uint32_t type_index = find_type(r, job->type, job->type_version);
     pthread_mutex_lock(&r->lock);
-    enum p2_err e = c->state == RUN_FREE ? P2_OK : P2_ERR_UNEXPECTED_MESSAGE;
-    if (e == P2_OK && type_index != UINT32_MAX) {
-        memcpy(c->block, job->block, sizeof c->block);
-        memcpy(c->blobs, job->blobs, sizeof c->blobs);
-        c->blob_count = job->blob_count;
-        c->job.job.in_size = (size_t)job->payload_size;
-        c->job.deadline_ns = job->deadline_ns;
-        c->type_index = type_index;
-        c->received_ns = now;
-        atomic_store(&c->cancelled, false);
-        cell_move(r, c, RUN_WAITING);
-        pthread_cond_signal(&r->wake);
-    }
+    bool is_free = c->state == RUN_FREE;
     pthread_mutex_unlock(&r->lock);
-    if (e == P2_OK && type_index == UINT32_MAX) tell_unstarted(r, job->cell, P2_ERR_UNKNOWN_TYPE, 0);
-    return e;
+    if (!is_free) return P2_ERR_UNEXPECTED_MESSAGE;
+    if (type_index == UINT32_MAX) {
+        tell_unstarted(r, job->cell, P2_ERR_UNKNOWN_TYPE, 0);
+        return P2_OK;
+    }
+    // Nobody else fills a free cell; without the lock, since a driver may take its time to start a transfer.
+    fill_cell(c, job, type_index, now);
+    const struct exec_type *type = r->o.proofs[type_index].type;
+    if (type->raw_payload && type->raw_payload(c->block))
+        upload_begin(&r->uploads, &c->upload, c->job.job.in, c->job.job.in_size);
+    pthread_mutex_lock(&r->lock);
+    cell_move(r, c, RUN_WAITING);
+    pthread_cond_signal(&r->wake);
+    pthread_mutex_unlock(&r->lock);
+    return P2_OK;
 }
 
 void runner_cancel(struct runner *r, uint32_t cell) {
@@ -236,7 +261,9 @@ void runner_recall(struct runner *r, uint32_t cell) {
         r->o.runs(r->o.arg, cell); // with the lock, so that it is said before the job's end
     }
     pthread_mutex_unlock(&r->lock);
-    if (waiting) r->o.done(r->o.arg, &done, p2_err_sentence(P2_ERR_CANCELLED));
+    if (!waiting) return;
+    upload_end(&r->uploads, &c->upload);
+    r->o.done(r->o.arg, &done, p2_err_sentence(P2_ERR_CANCELLED));
 }
 
 p2_ns runner_expire(struct runner *r, p2_ns now) {
@@ -277,9 +304,11 @@ void runner_deinit(struct runner *r) {
     for (uint32_t i = 0; i < r->slot_count; i++) slot_deinit(&r->slots[i].exec);
     residents_deinit(&r->residents);
     for (uint32_t i = 0; i < WORD_CELLS_MAX; i++) {
+        upload_drop(&r->uploads, &r->cells[i].upload);
         if (r->cells[i].job.in_view) clReleaseMemObject(r->cells[i].job.in_view);
         if (r->cells[i].job.out_view) clReleaseMemObject(r->cells[i].job.out_view);
     }
+    uploads_deinit(&r->uploads);
     p2_heap_deinit(&r->waiting);
     pthread_cond_destroy(&r->wake);
     pthread_mutex_destroy(&r->lock);

@@ -29,6 +29,7 @@ struct run_cell {
     uint32_t type_index;
     p2_ns received_ns;
     struct slot_job job;
+    struct upload upload;
     uint32_t blob_count;
     struct word_blob blobs[P2_TASK_BLOBS_MAX];
     _Alignas(64) uint8_t block[P2_BLOCK_MAX];
@@ -71,6 +72,7 @@ struct runner {
     uint32_t slot_count;
     atomic_uint_fast64_t allocations;
     struct residents residents;
+    struct uploads uploads;
 };
 
 // Opens the first slot, on which types are proved before the threads start. keep_percent of the device's memory may

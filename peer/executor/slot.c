@@ -136,8 +136,18 @@ static bool is_view(const struct exec_slot *slot, cl_mem mem, const void *host) 
     return false;
 }
 
+// The payload where it was sent when the job arrived; launches from now on wait until all of it is there. NULL when it
+// was not.
+static cl_mem uploaded(struct exec_slot *slot, const void *host, size_t size) {
+    const struct upload *u = slot->job->uploaded;
+    if (!u || !u->done || host != slot->job->job.in || size > u->size) return NULL;
+    cl_int e = clEnqueueBarrierWithWaitList(slot->queue, 1, &u->done, NULL);
+    return e == CL_SUCCESS ? u->mem : NULL;
+}
+
 cl_mem exec_host_buffer(struct exec_slot *slot, void *host, size_t size, bool write_to_device) {
     cl_mem mem = view_of(slot, host, size);
+    if (!mem && write_to_device) mem = uploaded(slot, host, size);
     if (mem) return mem;
     mem = exec_buffer(slot, size);
     if (mem && write_to_device && exec_upload(slot, mem, host, size) != P2_OK) return NULL;
@@ -146,6 +156,7 @@ cl_mem exec_host_buffer(struct exec_slot *slot, void *host, size_t size, bool wr
 
 enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from, size_t size) {
     if (size == 0 || is_view(slot, to, from)) return P2_OK;
+    slot->copies++;
     return exec_check(slot, clEnqueueWriteBuffer(slot->queue, to, CL_TRUE, 0, size, from, 0, NULL, NULL), "upload");
 }
 
@@ -183,6 +194,7 @@ enum p2_err exec_download(struct exec_slot *slot, cl_mem from, void *to, size_t 
         void *mapped = clEnqueueMapBuffer(slot->queue, from, CL_TRUE, CL_MAP_READ, 0, size, 0, NULL, NULL, &e);
         if (mapped) e = clEnqueueUnmapMemObject(slot->queue, from, mapped, 0, NULL, NULL);
     } else if (size) {
+        slot->copies++;
         e = clEnqueueReadBuffer(slot->queue, from, CL_TRUE, 0, size, to, 0, NULL, NULL);
     }
     enum p2_err read = exec_check(slot, e, "download");

@@ -12,6 +12,7 @@
 #include "peer/executor/exec.h"
 #include "peer/executor/pool.h"
 #include "peer/executor/residents.h"
+#include "peer/executor/upload.h"
 
 #define SLOT_TYPES_MAX P2_TYPES_MAX
 #define SLOT_AHEAD_MAX 64 // launches enqueued and not yet waited for
@@ -32,8 +33,9 @@ struct slot_job {
     struct exec_job job;
     cl_mem in_view, out_view; // of the cell's memory, or NULL
     size_t in_capacity;
-    p2_ns deadline_ns;            // monotonic; P2_NEVER
-    const atomic_bool *cancelled; // may be NULL
+    const struct upload *uploaded; // the payload's way to the device, or NULL
+    p2_ns deadline_ns;             // monotonic; P2_NEVER
+    const atomic_bool *cancelled;  // may be NULL
 };
 
 struct slot_outcome {
@@ -50,6 +52,7 @@ struct exec_slot {
     cl_command_queue queue;      // NULL: fake
     struct slot_type types[SLOT_TYPES_MAX];
     struct pool pool;
+    uint64_t copies;  // between host and device, since start
     bool device_lost; // an error after which the context cannot be trusted: the process should end
     // Of the running job.
     const struct slot_job *job;

@@ -80,6 +80,8 @@ static enum p2_err run_right(struct exec_slot *slot, const struct exec_job *job,
     return add(slot, job, 1, out_size);
 }
 
+static bool raw_payload(const void *block) { return ((const struct test_block *)block)->size > 0; }
+
 static enum p2_err run_wrong(struct exec_slot *slot, const struct exec_job *job, size_t *out_size) {
     return add(slot, job, 2, out_size);
 }
@@ -111,6 +113,7 @@ static const struct exec_type types[TYPES] = {
                   .source = source,
                   .kernels = kernels,
                   .run = run_right,
+                  .raw_payload = raw_payload,
                   .bench_params = three_launches,
                   .bench_param_count = 1,
                   .bench_payload_size = 100000},
