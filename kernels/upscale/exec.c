@@ -49,7 +49,7 @@ static const char *const kernels[] = {"pad_row",
 // Output rows of a CPU's work-item: enough that resampling the rows around them again costs little.
 #define BAND 64u
 #define BAND_TWICE 16u // of bilinear x2, where a row around costs little and fewer pages at a time are worth more
-// Output pixels of a launch, so that it takes less than about 20 ms even where a pixel takes 10 ns.
+// Output pixels of a launch at most: enough to make its start cheap. Slow devices take fewer.
 #define LAUNCH_PIXELS (4u << 20)
 #define LAUNCH_PIXELS_ADAPTIVE (1u << 20)
 
@@ -141,9 +141,16 @@ static enum p2_err pad(struct work *w) {
     return exec_launch(w->slot, k, 1, (size_t[]){w->shape.in_h}, (size_t[]){1});
 }
 
-static uint32_t rows_per_launch(const struct work *w, uint32_t pixels) {
-    uint32_t rows = pixels / w->shape.out_w / BAND * BAND;
+static uint32_t rows_of(const struct work *w, uint64_t pixels) {
+    uint32_t rows = (uint32_t)(pixels / w->shape.out_w / BAND * BAND);
     return rows ? rows : BAND;
+}
+
+// Rows of the next launch of k that begins at row y.
+static uint32_t rows_now(const struct work *w, cl_kernel k, uint64_t usual_pixels, uint32_t y) {
+    uint32_t rows = rows_of(w, exec_share(w->slot, k, usual_pixels)), left = w->block->out_h - y;
+    exec_launch_units(w->slot, (uint64_t)(rows < left ? rows : left) * w->block->out_w);
+    return rows < left ? rows : left;
 }
 
 static enum p2_err separable(struct work *w) {
@@ -166,10 +173,9 @@ static enum p2_err separable(struct work *w) {
         w->rows = make_table(w->slot, b->filter, b->in_h, b->out_h);
         if (!w->columns || !w->rows) return P2_ERR_DEVICE_MEMORY;
     }
-    uint32_t rows = rows_per_launch(w, LAUNCH_PIXELS);
-    for (uint32_t y = 0; y < b->out_h; y += rows) {
+    for (uint32_t y = 0; y < b->out_h; y = w->shape.row_end) {
         w->shape.row_begin = y;
-        w->shape.row_end = b->out_h - y < rows ? b->out_h : y + rows;
+        w->shape.row_end = y + rows_now(w, k, LAUNCH_PIXELS, y);
         err = set_args(w, k, (cl_mem[]){w->padded, w->out}, 2, (cl_mem[]){w->columns, w->rows}, twice ? 0 : 2);
         if (!err)
             err = launch(w, pixels, k, b->out_w, w->shape.row_end - y, twice ? UPSCALE_STRIP_TWICE : UPSCALE_STRIP);
@@ -178,10 +184,15 @@ static enum p2_err separable(struct work *w) {
     return P2_OK;
 }
 
+static cl_kernel adaptive_kernel(const struct work *w) {
+    bool twice = w->shape.out_w == 2 * w->shape.in_w;
+    return exec_kernel(w->slot, by_pixels(w) ? ADAPTIVE_PIXEL : twice ? ADAPTIVE_TWICE : ADAPTIVE_ANY);
+}
+
 static enum p2_err adaptive_band(struct work *w) {
     const struct upscale_shape *s = &w->shape;
-    bool pixels = by_pixels(w), twice = s->out_w == 2 * s->in_w;
-    cl_kernel k = exec_kernel(w->slot, pixels ? ADAPTIVE_PIXEL : twice ? ADAPTIVE_TWICE : ADAPTIVE_ANY);
+    bool pixels = by_pixels(w);
+    cl_kernel k = adaptive_kernel(w);
     enum p2_err err = set_args(w, k, (cl_mem[]){w->padded, w->metric, w->mid}, 3, (cl_mem[]){w->columns, w->rows}, 2);
     // and the columns beside the picture, which sharpening looks at
     if (!err) err = launch(w, pixels, k, s->out_w + (pixels ? 2 : 1), s->mid_end - s->mid_begin, UPSCALE_VECTOR);
@@ -194,7 +205,7 @@ static enum p2_err adaptive_band(struct work *w) {
 static enum p2_err adaptive(struct work *w) {
     const struct upscale_block *b = w->block;
     struct upscale_shape *s = &w->shape;
-    uint32_t rows = rows_per_launch(w, LAUNCH_PIXELS_ADAPTIVE);
+    uint32_t rows = rows_of(w, LAUNCH_PIXELS_ADAPTIVE);
     s->mid_stride = s->out_w + 2 * UPSCALE_MARGIN + UPSCALE_VECTOR;
     s->mid_rows = (rows < b->out_h ? rows : b->out_h) + 2;
     w->columns = make_table(w->slot, b->filter, b->in_w, b->out_w);
@@ -208,9 +219,10 @@ static enum p2_err adaptive(struct work *w) {
     enum p2_err err = pad(w);
     if (!err) err = set_args(w, k, (cl_mem[]){w->padded, w->metric}, 2, NULL, 0);
     if (!err) err = launch(w, pixels, k, s->in_w + 2, s->in_h + 2, UPSCALE_VECTOR);
-    for (uint32_t y = 0; y < b->out_h && !err; y += rows) {
+    k = adaptive_kernel(w);
+    for (uint32_t y = 0; y < b->out_h && !err; y = s->row_end) {
         s->row_begin = y;
-        s->row_end = b->out_h - y < rows ? b->out_h : y + rows;
+        s->row_end = y + rows_now(w, k, LAUNCH_PIXELS_ADAPTIVE, y);
         s->mid_begin = y ? y - 1 : 0;
         s->mid_end = s->row_end < b->out_h ? s->row_end + 1 : b->out_h;
         err = adaptive_band(w);

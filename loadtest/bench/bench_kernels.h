@@ -30,7 +30,7 @@ struct bench_kernels {
     cl_program programs[P2_TYPES_MAX];
     atomic_uint_fast64_t allocations;
     struct bench_ceiling ceiling; // of the device
-    p2_ns launch_ns_max;          // of the type whose rows run
+    p2_ns launch_ns_max;          // of the type whose rows run: the longest of a job, in the middle of its runs
 };
 
 // What a file of rows defines, named bench_kernels_TYPE.
@@ -55,8 +55,10 @@ struct bench_task {
     struct exec_blob blobs[P2_TASK_BLOBS_MAX];
     uint32_t blob_count;
     struct slot_job job;
-    size_t out_size;       // of the last run's result, which is at out
-    p2_ns kernel_ns_least; // of all runs
+    size_t out_size;                            // of the last run's result, which is at out
+    p2_ns kernel_ns_least;                      // of all runs
+    p2_ns launch_ns_max[BENCH_REPETITIONS_MAX]; // the longest of each of the last runs
+    uint32_t runs;
 };
 
 // Parameters as on the command line ("input_res=960x540 quality=fast"). The payload is copied, blobs are borrowed until

@@ -2,6 +2,8 @@
 #include "base/check.h"
 #include "peer/core/state.h"
 
+#define LAUNCH_NS_LONG (20 * P2_MS) // types cut their work into shorter launches than this
+
 static bool done_code(enum p2_err code) {
     switch (code) {
     case P2_OK:
@@ -24,12 +26,29 @@ static void result_begin(struct worker *w, struct job *j, uint64_t size) {
     worker_job_move(w, j, JOB_SENDING);
 }
 
+// A launch cannot be ended: what takes long keeps cancels and urgent jobs waiting. Told when it is a quarter longer than
+// what was told before, so that a device too slow for a type does not fill the log.
+static void note_launch(struct worker *w, uint32_t exec, const struct p2_task_type *type, p2_ns launch_ns) {
+    w->stats.launch_ns_max = p2_ns_max(w->stats.launch_ns_max, launch_ns);
+    if (launch_ns <= LAUNCH_NS_LONG) return;
+    struct exec *e = &w->execs[exec];
+    for (uint32_t i = 0; i < e->offer_count; i++) {
+        struct exec_offer *o = &e->offers[i];
+        if (o->type != type || launch_ns <= o->launch_ns_max + o->launch_ns_max / 4) continue;
+        o->launch_ns_max = launch_ns;
+        struct worker_note *n = worker_note(w, WORKER_NOTE_EXEC_SLOW);
+        n->exec = exec;
+        n->text = type->name;
+        n->value = launch_ns / P2_US;
+    }
+}
+
 bool worker_job_done(struct worker *w, uint32_t exec, const struct word_done *d, const char *text) {
     struct exec *e = &w->execs[exec];
     if (d->cell >= e->cells) return false;
     struct job *j = p2_slab_get(&w->jobs, e->cell_job[d->cell]);
     if (!j || !worker_job_with_executor(j->state) || !done_code(d->code)) return false;
-    if (d->queue_ns < 0 || d->processing_ns < 0 || d->kernel_ns < 0) return false;
+    if (d->queue_ns < 0 || d->processing_ns < 0 || d->kernel_ns < 0 || d->launch_ns_max < 0) return false;
     if (d->code == P2_OK && (d->result_size > w->config.cell_bytes || d->result_size > j->cost.result_bytes_max))
         return false;
     e->allocations = d->allocations;
@@ -37,6 +56,7 @@ bool worker_job_done(struct worker *w, uint32_t exec, const struct word_done *d,
     j->times.queue_ns = p2_ns_min(d->queue_ns, spent);
     j->times.processing_ns = p2_ns_min(d->processing_ns, spent - j->times.queue_ns);
     j->times.kernel_ns = p2_ns_min(d->kernel_ns, spent);
+    note_launch(w, exec, j->type, p2_ns_min(d->launch_ns_max, spent));
     enum p2_err code = d->code;
     if (d->returned && (code != P2_ERR_CANCELLED || (j->state != JOB_RECALLING && j->state != JOB_CANCELLING)))
         return false;

@@ -39,6 +39,7 @@ enum exec_state { EXEC_DOWN, EXEC_STARTING, EXEC_BUILDING, EXEC_READY, EXEC_KILL
 struct exec_offer {
     const struct p2_task_type *type;
     uint64_t units_per_second;
+    p2_ns launch_ns_max; // the longest that was told
 };
 
 struct exec {

@@ -81,6 +81,7 @@ struct word_done {
     bool returned;    // with CANCELLED: recalled, and had not started
     uint64_t result_size;
     p2_ns queue_ns, processing_ns, kernel_ns;
+    p2_ns launch_ns_max;  // the longest launch of it: what a cancel would have waited for
     uint64_t allocations; // of device and host memory since start, by the pool: constant in steady state
 };
 

@@ -202,6 +202,7 @@ const char *worker_note_name(enum worker_note_kind kind) {
         [WORKER_NOTE_EXEC_COMPILES] = "executor_compiles",
         [WORKER_NOTE_EXEC_WITHHELD] = "type_withheld",
         [WORKER_NOTE_EXEC_READY] = "executor_ready",
+        [WORKER_NOTE_EXEC_SLOW] = "executor_slow",
         [WORKER_NOTE_EXEC_KILLED] = "executor_killed",
         [WORKER_NOTE_EXEC_GONE] = "executor_gone",
         [WORKER_NOTE_JOB_TAKEN] = "job_taken",

@@ -112,6 +112,7 @@ enum worker_note_kind {
     WORKER_NOTE_EXEC_COMPILES, // likewise, of what was not on the disk and may take a while
     WORKER_NOTE_EXEC_WITHHELD, // exec, text
     WORKER_NOTE_EXEC_READY,    // exec; value: types offered
+    WORKER_NOTE_EXEC_SLOW,     // exec, text: a type, of which a launch took longer than one should; value: microseconds
     WORKER_NOTE_EXEC_KILLED,   // exec, code, text: why the core had it killed; id: the job that ran too long
     WORKER_NOTE_EXEC_GONE,     // exec, text; value: milliseconds until the next start, -1: none
     WORKER_NOTE_JOB_TAKEN,     // exec, id; value: payload bytes
@@ -185,6 +186,7 @@ struct worker_stats {
     uint64_t late_messages;     // about streams that are no more
     uint32_t slots_ready, jobs; // now
     uint64_t allocations;       // last said by executors, all together
+    p2_ns launch_ns_max;        // the longest launch of any job
 };
 
 // Takes all memory now. NULL when memory is short or the configuration is out of range. The worker starts its

@@ -101,11 +101,18 @@ uint8_t *exec_host(struct exec_slot *slot, size_t size);
 
 // Enqueues a 1- or 2-D launch with a constant local size; global sizes are rounded up to multiples of it, so kernels
 // check their bounds. A local size above the device's limit is halved from its last dimension until it fits. Long work
-// is cut into launches of about 20 ms by the caller through row_offset arguments; between launches cancellation and
+// is cut into launches of at most 20 ms by the caller (exec_share) through row_offset arguments; between launches cancellation and
 // the deadline are looked at, and the queue is kept at most about 40 ms ahead of the device: P2_ERR_CANCELLED ends the
 // job, run() returns it. Kernel time is counted into the job's kernel_ns.
 enum p2_err exec_launch(struct exec_slot *slot, cl_kernel k, uint32_t dims, const size_t *global, const size_t *local);
 enum p2_err exec_finish(struct exec_slot *slot); // waits for all launches
+
+// How much work, in the caller's unit (rows, tiles, pixels), the next launch of k may take to end well within the 20 ms
+// that a cancel may have to wait: by what launches of k took on this slot, of those that said their units. At most
+// `usual`, which is also taken until one was measured; at least 1. What a kernel writes must not depend on it.
+uint64_t exec_share(const struct exec_slot *slot, cl_kernel k, uint64_t usual);
+// The next exec_launch is of so many units.
+void exec_launch_units(struct exec_slot *slot, uint64_t units);
 
 // ---- What stays on the device between jobs ----
 //

@@ -56,6 +56,7 @@ static void tell(struct runner *r, uint32_t cell, const struct slot_outcome *out
         .queue_ns = queue_ns,
         .processing_ns = processing_ns,
         .kernel_ns = outcome->kernel_ns,
+        .launch_ns_max = outcome->launch_ns_max,
         .allocations = atomic_load(&r->allocations),
     };
     r->o.done(r->o.arg, &done, outcome->why);

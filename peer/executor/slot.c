@@ -8,7 +8,9 @@
 #include "base/check.h"
 #include "os/os.h"
 
-#define AHEAD_NS (40 * P2_MS)        // how far the queue may run ahead of the device
+#define AHEAD_NS (40 * P2_MS) // how far the queue may run ahead of the device
+#define SHARE_NS (10 * P2_MS) // aimed at by exec_share: half of what a launch may take
+#define LEARN_NS_MIN (1 * P2_MS)
 #define FLUSH_EVERY 8                // launches
 #define LAUNCH_NS_FIRST (10 * P2_MS) // taken for a launch until one was measured
 
@@ -160,9 +162,17 @@ enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from, siz
     return exec_check(slot, clEnqueueWriteBuffer(slot->queue, to, CL_TRUE, 0, size, from, 0, NULL, NULL), "upload");
 }
 
+// Short launches say more of their start than of their work, and are no danger.
+static void learn(const struct slot_launch *launch, p2_ns took) {
+    if (!launch->kernel || launch->units == 0 || took < LEARN_NS_MIN) return;
+    double rate = (double)took / (double)launch->units, before = launch->kernel->ns_per_unit / 2;
+    launch->kernel->ns_per_unit = rate > before ? rate : before;
+}
+
 // Takes the oldest launch off the ring: waits for it and adds its time.
 static enum p2_err take_oldest(struct exec_slot *slot) {
-    cl_event event = slot->ahead[slot->ahead_first];
+    struct slot_launch launch = slot->ahead[slot->ahead_first];
+    cl_event event = launch.event;
     slot->ahead_first = (slot->ahead_first + 1) % SLOT_AHEAD_MAX;
     slot->ahead_count--;
     cl_int e = clWaitForEvents(1, &event);
@@ -174,6 +184,7 @@ static enum p2_err take_oldest(struct exec_slot *slot) {
         slot->kernel_ns += took;
         slot->launch_ns_max = p2_ns_max(slot->launch_ns_max, took);
         slot->launch_ns = p2_ns_max(took, slot->launch_ns / 2);
+        learn(&launch, took);
     }
     clReleaseEvent(event);
     return exec_check(slot, e, "kernel");
@@ -212,17 +223,26 @@ static enum p2_err keep_near(struct exec_slot *slot) {
     return P2_OK;
 }
 
-static size_t group_max_of(const struct exec_slot *slot, cl_kernel k) {
+static struct slot_kernel *kernel_of(const struct exec_slot *slot, cl_kernel k) {
     const struct slot_type *t = &slot->types[slot->type_index];
     for (uint32_t i = 0; i < t->count; i++) {
-        if (t->kernels[i].kernel == k) return t->kernels[i].group_max;
+        if (t->kernels[i].kernel == k) return &t->kernels[i];
     }
-    return slot->device->info.group_max;
+    return NULL;
 }
+
+uint64_t exec_share(const struct exec_slot *slot, cl_kernel k, uint64_t usual) {
+    const struct slot_kernel *kernel = kernel_of(slot, k);
+    double share = kernel && kernel->ns_per_unit > 0 ? (double)SHARE_NS / kernel->ns_per_unit : (double)usual;
+    return share < 1 ? 1 : share < (double)usual ? (uint64_t)share : usual;
+}
+
+void exec_launch_units(struct exec_slot *slot, uint64_t units) { slot->units = units; }
 
 // Local sizes the device can run; false when a size is zero or the rounded global size overflows.
 static bool fit_launch(const struct exec_slot *slot, cl_kernel k, uint32_t dims, size_t *global, size_t *local) {
-    size_t group_max = group_max_of(slot, k);
+    const struct slot_kernel *kernel = kernel_of(slot, k);
+    size_t group_max = kernel ? kernel->group_max : slot->device->info.group_max;
     for (uint32_t i = 0; i < dims; i++) {
         if (global[i] == 0 || local[i] == 0) return false;
         while (local[i] > slot->device->info.item_max[i] && local[i] > 1) local[i] /= 2;
@@ -254,7 +274,9 @@ enum p2_err exec_launch(struct exec_slot *slot, cl_kernel k, uint32_t dims, cons
     cl_event event = NULL;
     e = exec_check(slot, clEnqueueNDRangeKernel(slot->queue, k, dims, NULL, g, l, 0, NULL, &event), "launch");
     if (e != P2_OK) return e;
-    slot->ahead[(slot->ahead_first + slot->ahead_count++) % SLOT_AHEAD_MAX] = event;
+    slot->ahead[(slot->ahead_first + slot->ahead_count++) % SLOT_AHEAD_MAX] =
+        (struct slot_launch){event, kernel_of(slot, k), slot->units};
+    slot->units = 0;
     // Drivers of GPUs hold commands back until told, or until someone waits; telling costs, so not each time.
     return slot->ahead_count % FLUSH_EVERY == 1 ? exec_check(slot, clFlush(slot->queue), "flush") : P2_OK;
 }
@@ -265,6 +287,7 @@ static void begin(struct exec_slot *s, uint32_t index, const struct slot_job *jo
     s->view_count = 0;
     s->kept_count = 0;
     s->kernel_ns = s->launch_ns_max = 0;
+    s->units = 0;
     s->launch_ns = LAUNCH_NS_FIRST;
     p2_strbuf_init(&s->why, s->why_text, sizeof s->why_text);
 }

@@ -20,7 +20,14 @@
 
 struct slot_kernel {
     cl_kernel kernel;
-    size_t group_max; // work-items in a group of this kernel on this device
+    size_t group_max;   // work-items in a group of this kernel on this device
+    double ns_per_unit; // decaying maximum of launches that said their units; 0: none yet
+};
+
+struct slot_launch {
+    cl_event event;
+    struct slot_kernel *kernel; // NULL: of no type
+    uint64_t units;             // 0: not said
 };
 
 struct slot_type {
@@ -64,8 +71,9 @@ struct exec_slot {
     uint32_t view_count;
     struct resident_entry *kept[EXEC_KEPT_IN_JOB];
     uint32_t kept_count;
-    struct resident_entry *building; // NULL: no build() runs
-    cl_event ahead[SLOT_AHEAD_MAX];  // ring of launches not yet waited for
+    struct resident_entry *building;          // NULL: no build() runs
+    uint64_t units;                           // of the next launch
+    struct slot_launch ahead[SLOT_AHEAD_MAX]; // ring of launches not yet waited for
     uint32_t ahead_first, ahead_count;
     p2_ns launch_ns; // decaying maximum of what one launch takes
     p2_ns kernel_ns, launch_ns_max;

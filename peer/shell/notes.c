@@ -10,6 +10,7 @@ static enum p2_log_level level_of(const struct worker_note *n) {
     case WORKER_NOTE_FAULT:
     case WORKER_NOTE_REFUSED:
     case WORKER_NOTE_BLOB_LOST:
+    case WORKER_NOTE_EXEC_SLOW:
     case WORKER_NOTE_EXEC_WITHHELD: return P2_LOG_WARN;
     case WORKER_NOTE_LINK_LOST: return n->code ? P2_LOG_WARN : P2_LOG_INFO;
     case WORKER_NOTE_EXEC_KILLED: return n->code == P2_ERR_DRAINING ? P2_LOG_INFO : P2_LOG_WARN;
@@ -34,6 +35,7 @@ static const char *value_name(enum worker_note_kind kind) {
     case WORKER_NOTE_COORDINATOR_DRAINS: return "grace_ms";
     case WORKER_NOTE_EXEC_BUILDS:
     case WORKER_NOTE_EXEC_COMPILES: return "percent";
+    case WORKER_NOTE_EXEC_SLOW: return "launch_us";
     case WORKER_NOTE_EXEC_GONE: return "restart_ms";
     case WORKER_NOTE_JOB_TAKEN:
     case WORKER_NOTE_BLOB_FETCHED:

@@ -301,6 +301,41 @@ static void a_running_job_is_cancelled_between_launches(void **state) {
     stop();
 }
 
+// The share of a slot's kernel by what was learned of it; `usual` is 1000 units.
+static uint64_t share(void) {
+    struct exec_slot *slot = runner_first_slot(&runner);
+    return exec_share(slot, slot->types[TYPE_ADD].kernels[0].kernel, 1000);
+}
+
+static void launches_are_cut_by_what_they_took(void **state) {
+    (void)state;
+    if (!has_opencl) skip();
+    start(&opencl, 1);
+    struct slot_kernel *k = &runner.slots[0].exec.types[TYPE_ADD].kernels[0];
+    k->ns_per_unit = 0;
+    assert_int_equal(share(), 1000); // nothing learned yet
+    k->ns_per_unit = 1e3;
+    assert_int_equal(share(), 1000); // fast: as usual, not more
+    k->ns_per_unit = 1e5;
+    assert_int_equal(share(), 100); // 10 ms
+    k->ns_per_unit = 1e12;
+    assert_int_equal(share(), 1);
+    // Launches that take their time teach it.
+    k->ns_per_unit = 0;
+    struct word_job job = job_of(0, 8000, 4, P2_NEVER);
+    const struct test_block slow = {8000, 4, 20000};
+    memcpy(job.block, &slow, sizeof slow);
+    assert_int_equal(runner_submit(&runner, &job, p2_clock_now()), P2_OK);
+    wait_done(1);
+    assert_int_equal(seen.done[0].code, P2_OK);
+    assert_result(0, 8000);
+    assert_true(seen.done[0].launch_ns_max > 0 && seen.done[0].launch_ns_max <= seen.done[0].kernel_ns);
+    if (seen.done[0].launch_ns_max >= P2_MS) {
+        assert_true(k->ns_per_unit > 0 && k->ns_per_unit <= (double)seen.done[0].launch_ns_max / 2000 * 1.001);
+    }
+    stop();
+}
+
 static p2_ns late_after_ns;
 static void wait_until_late(uint32_t number) {
     while (number == 2 && p2_clock_now() < late_after_ns) continue;
@@ -404,6 +439,7 @@ int main(void) {
         cmocka_unit_test(a_waiting_job_is_cancelled_at_once),
         cmocka_unit_test(a_waiting_job_is_given_back_and_a_running_one_said_to_run),
         cmocka_unit_test(a_running_job_is_cancelled_between_launches),
+        cmocka_unit_test(launches_are_cut_by_what_they_took),
         cmocka_unit_test(a_running_job_ends_at_its_deadline),
         cmocka_unit_test(a_busy_cell_takes_no_second_job),
         cmocka_unit_test(types_not_offered_are_refused),

@@ -8,11 +8,13 @@
 void (*test_on_launch)(uint32_t number);
 void (*test_on_reference)(const struct test_block *block);
 
-static const char source[] =
-    "__kernel void add(__global const uchar *in, __global uchar *out, uint size, uint offset, uint delta) {\n"
-    "    uint i = offset + (uint)get_global_id(0);\n"
-    "    if (i < size) out[i] = (uchar)(in[i] + delta);\n"
-    "}\n";
+static const char source[] = "__kernel void add(__global const uchar *in, __global uchar *out, uint size, uint offset, "
+                             "uint delta, uint rounds) {\n"
+                             "    uint i = offset + (uint)get_global_id(0), x = i;\n"
+                             "    for (uint r = 0; r < rounds; r++) x = x * 1664525u + 1013904223u;\n"
+                             "    if (rounds && x == 0x12345678u) return;\n"
+                             "    if (i < size) out[i] = (uchar)(in[i] + delta);\n"
+                             "}\n";
 static const char *const kernels[] = {"add", NULL};
 
 static enum p2_err prepare(const struct p2_params *params, uint64_t payload_size, void *block,
@@ -22,7 +24,8 @@ static enum p2_err prepare(const struct p2_params *params, uint64_t payload_size
         p2_strbuf_printf(why, "payload of %llu bytes", (unsigned long long)payload_size);
         return P2_ERR_TOO_LARGE;
     }
-    struct test_block b = {(uint32_t)payload_size, launches ? (uint32_t)launches->value.ints[0] : 1};
+    struct test_block b = {.size = (uint32_t)payload_size,
+                           .launches = launches ? (uint32_t)launches->value.ints[0] : 1};
     memcpy(block, &b, sizeof b);
     *cost = (struct p2_task_cost){.units = payload_size, .result_bytes_max = payload_size};
     return P2_OK;
@@ -68,6 +71,8 @@ static enum p2_err add(struct exec_slot *slot, const struct exec_job *job, cl_ui
         e |= clSetKernelArg(k, 2, sizeof b->size, &b->size);
         e |= clSetKernelArg(k, 3, sizeof offset, &offset);
         e |= clSetKernelArg(k, 4, sizeof delta, &delta);
+        e |= clSetKernelArg(k, 5, sizeof b->rounds, &b->rounds);
+        exec_launch_units(slot, piece);
         enum p2_err code = exec_check(slot, e, "arguments");
         if (code == P2_OK) code = exec_launch(slot, k, 1, (size_t[]){piece}, (size_t[]){LOCAL});
         if (code != P2_OK) return code;

@@ -16,6 +16,7 @@ enum test_type {
 
 struct test_block {
     uint32_t size, launches;
+    uint32_t rounds; // of arithmetic for nothing, each item: for launches that take their time
 };
 
 // Called by TYPE_ADD before each launch, and by every reference before it starts; NULL: not.

@@ -240,7 +240,7 @@ static void the_device_says_what_it_is(void **state) {
 
 static void bad_words_kill(void **state) {
     (void)state;
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 17; i++) {
         struct rig r;
         bool building = i < 8;
         rig_config(&r, 1);
@@ -273,6 +273,7 @@ static void bad_words_kill(void **state) {
         case 12: w.u.done.code = P2_ERR_BAD_MAGIC; break;
         case 13: w.u.done.kernel_ns = -1; break;
         case 14: w.kind = WORD_READY; break; // again
+        case 15: w.u.done.launch_ns_max = -1; break;
         default: w.kind = (enum word_kind)999; break;
         }
         rig_word(&r, 0, w);

@@ -137,8 +137,10 @@ static void a_small_job_from_assign_to_result(void **state) {
     done.u.done.queue_ns = 1 * P2_MS;
     done.u.done.processing_ns = 20 * P2_MS;
     done.u.done.kernel_ns = 15 * P2_MS;
+    done.u.done.launch_ns_max = 20 * P2_MS; // as long as one may be
     done.u.done.allocations = 77;
     rig_word(&r, 0, done);
+    assert_null(rig_note(&r, WORKER_NOTE_EXEC_SLOW, 0));
     const struct worker_action *send = rig_action(&r, WORKER_ACT_SEND_RESULT, 0);
     assert_int_equal(send->cell, cell);
     assert_int_equal(send->offset, 0);
@@ -190,6 +192,34 @@ static void times_beyond_what_passed_are_cut(void **state) {
     assert_int_equal(t->queue_ns, 4);
     assert_int_equal(t->processing_ns, 6);
     assert_int_equal(t->kernel_ns, 10);
+    rig_close(&r);
+}
+
+// One job whose longest launch took so long; the note of it, or NULL.
+static const struct worker_note *launched(struct rig *r, uint32_t stream, p2_ns took) {
+    uint32_t cell = rig_handed(r, stream);
+    r->now += P2_SEC / 2;
+    struct word done = rig_done(cell, P2_OK, 1);
+    done.u.done.launch_ns_max = took;
+    rig_word(r, 0, done);
+    return rig_note(r, WORKER_NOTE_EXEC_SLOW, 0);
+}
+
+static void launches_that_take_too_long_are_told_as_they_grow(void **state) {
+    (void)state;
+    struct rig r;
+    struct worker_stats stats;
+    open_joined(&r);
+    assert_null(launched(&r, 1, 19 * P2_MS));
+    const struct worker_note *n = launched(&r, 3, 40 * P2_MS);
+    assert_non_null(n);
+    assert_string_equal(n->text, "flip");
+    assert_int_equal(n->value, 40000);
+    assert_null(launched(&r, 5, 49 * P2_MS));
+    assert_non_null(launched(&r, 7, 51 * P2_MS));
+    assert_int_equal(launched(&r, 9, INT64_MAX)->value, 500000); // no longer than it had the job
+    worker_stats(r.w, &stats);
+    assert_int_equal(stats.launch_ns_max, P2_SEC / 2);
     rig_close(&r);
 }
 
@@ -680,6 +710,7 @@ int main(void) {
         cmocka_unit_test(a_small_job_from_assign_to_result),
         cmocka_unit_test(an_empty_result_is_one_record),
         cmocka_unit_test(times_beyond_what_passed_are_cut),
+        cmocka_unit_test(launches_that_take_too_long_are_told_as_they_grow),
         cmocka_unit_test(windows_follow_what_is_stored),
         cmocka_unit_test(bytes_beyond_the_window_are_a_fault),
         cmocka_unit_test(broken_streams_are_faults),
