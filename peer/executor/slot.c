@@ -271,11 +271,13 @@ enum p2_err exec_launch(struct exec_slot *slot, cl_kernel k, uint32_t dims, cons
         exec_why(slot, "a launch of no or too many work-items");
         return P2_ERR_EXECUTION_FAILED;
     }
+    struct slot_kernel *kernel = kernel_of(slot, k);
     cl_event event = NULL;
     e = exec_check(slot, clEnqueueNDRangeKernel(slot->queue, k, dims, NULL, g, l, 0, NULL, &event), "launch");
     if (e != P2_OK) return e;
     slot->ahead[(slot->ahead_first + slot->ahead_count++) % SLOT_AHEAD_MAX] =
-        (struct slot_launch){event, kernel_of(slot, k), slot->units};
+        (struct slot_launch){event, kernel, slot->units};
+    if (kernel) kernel->launches++;
     slot->units = 0;
     // Drivers of GPUs hold commands back until told, or until someone waits; telling costs, so not each time.
     return slot->ahead_count % FLUSH_EVERY == 1 ? exec_check(slot, clFlush(slot->queue), "flush") : P2_OK;

@@ -21,6 +21,7 @@
 struct slot_kernel {
     cl_kernel kernel;
     size_t group_max;   // work-items in a group of this kernel on this device
+    uint64_t launches;  // since start
     double ns_per_unit; // decaying maximum of launches that said their units; 0: none yet
 };
 
