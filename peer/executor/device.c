@@ -78,6 +78,9 @@ static bool device_describe(cl_platform_id platform, cl_device_id id, struct dev
         .memory_bytes = memory,
         .buffer_bytes_max = buffer,
     };
+    cl_bool unified = CL_FALSE;
+    (void)clGetDeviceInfo(id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified, NULL);
+    out->shares_memory = out->facts.is_cpu || (unified && out->kind == P2_DEVICE_GPU);
     out->item_max[0] = items[0];
     out->item_max[1] = items[1];
     out->slots = suggest_slots(out->kind, units);
@@ -166,7 +169,10 @@ enum p2_err device_open(struct device *d, uint32_t index, struct p2_strbuf *why)
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM, (cl_context_properties)d->info.platform_id, 0};
     cl_int e = CL_SUCCESS;
     d->context = clCreateContext(properties, 1, &d->info.id, NULL, NULL, &e);
-    if (d->context) return P2_OK;
+    if (d->context) {
+        if (d->info.shares_memory && !d->info.facts.is_cpu) d->info.shares_memory = device_views_work(d);
+        return P2_OK;
+    }
     p2_strbuf_printf(why, "no OpenCL context on %s (error %d)", d->info.name, e);
     return P2_ERR_EXECUTION_FAILED;
 }
@@ -182,8 +188,59 @@ void device_close(struct device *d) {
 }
 
 cl_mem device_view(const struct device *d, void *host, size_t size) {
-    const struct exec_device_facts *facts = &d->info.facts;
-    if (device_is_fake(d) || !facts->is_cpu || (uintptr_t)host % 64 != 0) return NULL;
-    if (size == 0 || size > facts->buffer_bytes_max) return NULL;
+    uintptr_t align = d->info.facts.is_cpu ? 64 : DEVICE_VIEW_ALIGN;
+    if (device_is_fake(d) || !d->info.shares_memory || (uintptr_t)host % align != 0) return NULL;
+    if (size == 0 || size > d->info.facts.buffer_bytes_max) return NULL;
     return clCreateBuffer(d->context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, size, host, NULL);
+}
+
+static cl_int map_and_unmap(cl_command_queue queue, cl_mem view, cl_map_flags flags, size_t size) {
+    cl_int e = CL_SUCCESS;
+    void *mapped = clEnqueueMapBuffer(queue, view, CL_TRUE, flags, 0, size, 0, NULL, NULL, &e);
+    return mapped ? clEnqueueUnmapMemObject(queue, view, mapped, 0, NULL, NULL) : e;
+}
+
+// The map does not fetch, the unmap hands over what lies there: on memory that is one, that is a flush of caches.
+cl_int device_view_give(const struct device *d, cl_command_queue queue, cl_mem view, size_t size) {
+    if (d->info.facts.is_cpu) return CL_SUCCESS;
+    return map_and_unmap(queue, view, CL_MAP_WRITE_INVALIDATE_REGION, size);
+}
+
+cl_int device_view_take(cl_command_queue queue, cl_mem view, size_t size) {
+    return map_and_unmap(queue, view, CL_MAP_READ, size);
+}
+
+#define TRIAL_BYTES 8192
+
+// There and back through a view, in the ways that jobs take: the driver may say what it does not do.
+static bool trial(const struct device *d, uint8_t *host, cl_command_queue queue, cl_mem view, cl_mem other) {
+    static const uint8_t sign[2] = {0x5a, 0xc3};
+    uint8_t back[TRIAL_BYTES];
+    bool good = true;
+    for (int i = 0; i < 4 && good; i++) {
+        memset(host, sign[i % 2], TRIAL_BYTES);
+        good = device_view_give(d, queue, view, TRIAL_BYTES) == CL_SUCCESS &&
+               clEnqueueCopyBuffer(queue, view, other, 0, 0, TRIAL_BYTES, 0, NULL, NULL) == CL_SUCCESS &&
+               clEnqueueReadBuffer(queue, other, CL_TRUE, 0, TRIAL_BYTES, back, 0, NULL, NULL) == CL_SUCCESS &&
+               memcmp(back, host, TRIAL_BYTES) == 0;
+        memset(back, ~sign[i % 2], TRIAL_BYTES);
+        good = good && clEnqueueWriteBuffer(queue, other, CL_TRUE, 0, TRIAL_BYTES, back, 0, NULL, NULL) == CL_SUCCESS &&
+               clEnqueueCopyBuffer(queue, other, view, 0, 0, TRIAL_BYTES, 0, NULL, NULL) == CL_SUCCESS &&
+               device_view_take(queue, view, TRIAL_BYTES) == CL_SUCCESS && memcmp(back, host, TRIAL_BYTES) == 0;
+    }
+    return good;
+}
+
+bool device_views_work(const struct device *d) {
+    uint8_t *host = aligned_alloc(DEVICE_VIEW_ALIGN, TRIAL_BYTES);
+    cl_command_queue queue = clCreateCommandQueue(d->context, d->info.id, 0, NULL);
+    cl_mem view = host ? device_view(d, host, TRIAL_BYTES) : NULL;
+    cl_mem other = clCreateBuffer(d->context, CL_MEM_READ_WRITE, TRIAL_BYTES, NULL, NULL);
+    bool good = queue && view && other && trial(d, host, queue, view, other);
+    if (queue) clFinish(queue);
+    if (other) clReleaseMemObject(other);
+    if (view) clReleaseMemObject(view);
+    if (queue) clReleaseCommandQueue(queue);
+    free(host);
+    return good;
 }

@@ -19,6 +19,8 @@ struct device_info {
     char name[96], driver[96]; // printable ASCII
     char platform[160];        // platform name and version: part of the program cache's key
     struct exec_device_facts facts;
+    // Its memory is the host's: CPUs, and processors with graphics where a trial at device_open gave back the right bytes.
+    bool shares_memory;
     uint32_t slots;                // jobs at once that keep it busy
     size_t group_max, item_max[2]; // largest local size: in all, per dimension
     cl_device_id id;               // NULL: fake
@@ -45,9 +47,17 @@ enum p2_err device_open(struct device *d, uint32_t index, struct p2_strbuf *why)
 void device_open_fake(struct device *d);
 void device_close(struct device *d);
 
+#define DEVICE_VIEW_ALIGN 4096 // of host memory that every device which shares it can see; CPUs ask for 64
+
 // The device's own view of host memory, without a copy (clReleaseMemObject before the memory goes); NULL where the
-// device does not share memory, or `host` is not 64-byte aligned, or the size is none or above its limit.
+// device does not share memory, or `host` is not aligned, or the size is none or above its limit.
 cl_mem device_view(const struct device *d, void *host, size_t size);
+// In the queue's order: what the host wrote is the device's from now on; what the device wrote is the host's. On CPUs,
+// where both are the same, the first does nothing and the second waits. The memory is of device_view.
+cl_int device_view_give(const struct device *d, cl_command_queue queue, cl_mem view, size_t size);
+cl_int device_view_take(cl_command_queue queue, cl_mem view, size_t size);
+// Whether bytes come through views both ways; asked by device_open of what is no CPU.
+bool device_views_work(const struct device *d);
 
 static inline bool device_is_fake(const struct device *d) { return !d->info.id; }
 

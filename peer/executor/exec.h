@@ -84,7 +84,7 @@ cl_command_queue exec_queue(struct exec_slot *slot);           // in order, prof
 // Returned to the pool after run(). NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY.
 cl_mem exec_buffer(struct exec_slot *slot, size_t size);
 
-// A device buffer that stands for host memory during this job. On CPUs, when `host` is job->in, job->out or a pointer
+// A device buffer that stands for host memory during this job. Where the device shares memory, when `host` is job->in, job->out or a pointer
 // from exec_host, it is that memory itself (CL_MEM_USE_HOST_PTR, kept with it, so steady state creates nothing);
 // elsewhere, and for any other pointer, a pooled buffer, filled from `host` when write_to_device, now or, with
 // the type's raw_payload, since the job arrived. In both cases

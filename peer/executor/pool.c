@@ -122,6 +122,12 @@ cl_mem pool_device(struct pool *p, size_t size, struct p2_strbuf *why) {
     return NULL;
 }
 
+// Whole pages, so that every device that shares memory can see it.
+static uint8_t *host_memory(size_t size) {
+    size_t rounded = (size + DEVICE_VIEW_ALIGN - 1) / DEVICE_VIEW_ALIGN * DEVICE_VIEW_ALIGN;
+    return aligned_alloc(DEVICE_VIEW_ALIGN, rounded);
+}
+
 uint8_t *pool_host(struct pool *p, size_t size, struct p2_strbuf *why) {
     if (size > SIZE_MAX_HELD) {
         p2_strbuf_printf(why, "host scratch of %zu bytes is out of range", size);
@@ -131,10 +137,10 @@ uint8_t *pool_host(struct pool *p, size_t size, struct p2_strbuf *why) {
     struct pool_block *b = take(p, &p->free_host[size_class]);
     if (b) return b->host;
     size_t class_size = pool_class_size(size_class);
-    uint8_t *host = aligned_alloc(POOL_ALIGN, class_size);
+    uint8_t *host = host_memory(class_size);
     if (!host) {
         pool_trim(p);
-        host = aligned_alloc(POOL_ALIGN, class_size);
+        host = host_memory(class_size);
     }
     if (host) b = adopt(p, (struct pool_block){.host = host, .size = class_size, .size_class = size_class});
     if (b) return host;

@@ -17,8 +17,10 @@ struct trial {
 };
 
 static uint8_t *aligned_bytes(size_t size) {
-    size_t rounded = size < POOL_ALIGN ? POOL_ALIGN : (size + POOL_ALIGN - 1) / POOL_ALIGN * POOL_ALIGN;
-    return rounded < size ? NULL : aligned_alloc(POOL_ALIGN, rounded);
+    size_t rounded;
+    if (__builtin_add_overflow(size, DEVICE_VIEW_ALIGN - 1, &rounded)) return NULL;
+    rounded -= rounded % DEVICE_VIEW_ALIGN;
+    return aligned_alloc(DEVICE_VIEW_ALIGN, rounded ? rounded : DEVICE_VIEW_ALIGN);
 }
 
 static void trial_drop(struct trial *t) {

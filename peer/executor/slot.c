@@ -117,7 +117,7 @@ uint8_t *exec_host(struct exec_slot *slot, size_t size) { return pool_host(&slot
 
 static cl_mem view_of(struct exec_slot *slot, const void *host, size_t size) {
     const struct slot_job *j = slot->job;
-    if (!slot->device->info.facts.is_cpu || slot->view_count == SLOT_VIEWS_MAX) return NULL;
+    if (!slot->device->info.shares_memory || slot->view_count == SLOT_VIEWS_MAX) return NULL;
     cl_mem mem = NULL;
     if (host == j->job.in && size <= j->in_capacity)
         mem = j->in_view;
@@ -149,6 +149,10 @@ static cl_mem uploaded(struct exec_slot *slot, const void *host, size_t size) {
 
 cl_mem exec_host_buffer(struct exec_slot *slot, void *host, size_t size, bool write_to_device) {
     cl_mem mem = view_of(slot, host, size);
+    if (mem && write_to_device) {
+        cl_int e = device_view_give(slot->device, slot->queue, mem, size);
+        if (exec_check(slot, e, "view") != P2_OK) return NULL;
+    }
     if (!mem && write_to_device) mem = uploaded(slot, host, size);
     if (mem) return mem;
     mem = exec_buffer(slot, size);
@@ -157,7 +161,8 @@ cl_mem exec_host_buffer(struct exec_slot *slot, void *host, size_t size, bool wr
 }
 
 enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from, size_t size) {
-    if (size == 0 || is_view(slot, to, from)) return P2_OK;
+    if (size == 0) return P2_OK;
+    if (is_view(slot, to, from)) return exec_check(slot, device_view_give(slot->device, slot->queue, to, size), "view");
     slot->copies++;
     return exec_check(slot, clEnqueueWriteBuffer(slot->queue, to, CL_TRUE, 0, size, from, 0, NULL, NULL), "upload");
 }
@@ -202,8 +207,7 @@ enum p2_err exec_finish(struct exec_slot *slot) {
 enum p2_err exec_download(struct exec_slot *slot, cl_mem from, void *to, size_t size) {
     cl_int e = CL_SUCCESS;
     if (size && is_view(slot, from, to)) {
-        void *mapped = clEnqueueMapBuffer(slot->queue, from, CL_TRUE, CL_MAP_READ, 0, size, 0, NULL, NULL, &e);
-        if (mapped) e = clEnqueueUnmapMemObject(slot->queue, from, mapped, 0, NULL, NULL);
+        e = device_view_take(slot->queue, from, size);
     } else if (size) {
         slot->copies++;
         e = clEnqueueReadBuffer(slot->queue, from, CL_TRUE, 0, size, to, 0, NULL, NULL);

@@ -7,7 +7,7 @@
 void uploads_init(struct uploads *u, const struct device *device) {
     *u = (struct uploads){.device = device, .bytes_max = device->info.facts.memory_bytes / SHARE};
     pthread_mutex_init(&u->lock, NULL);
-    if (device_is_fake(device) || device->info.facts.is_cpu) return;
+    if (device_is_fake(device) || device->info.shares_memory) return;
     u->queue = clCreateCommandQueue(device->context, device->info.id, 0, NULL);
 }
 

@@ -114,12 +114,13 @@ static void groups_shrink_to_what_the_device_runs(void **state) {
     prove_on(&small);
 }
 
-// As a GPU: nothing is shared, all is copied.
-static void it_works_without_shared_memory(void **state) {
+static void it_works_with_and_without_shared_memory(void **state) {
     (void)state;
     struct device remote = device;
     remote.info.facts.is_cpu = false;
-    prove_on(&remote);
+    prove_on(&remote); // graphics beside a processor
+    remote.info.shares_memory = false;
+    prove_on(&remote); // a card of its own
 }
 
 static void a_device_too_small_says_so(void **state) {
@@ -274,7 +275,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_kernel_that_is_not_there_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_type_without_known_answers_is_withheld, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_shrink_to_what_the_device_runs, setup, teardown),
-        cmocka_unit_test_setup_teardown(it_works_without_shared_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_works_with_and_without_shared_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(a_device_too_small_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_result_beyond_its_room_is_withheld, setup, teardown),
         cmocka_unit_test_setup_teardown(a_type_that_does_not_warm_is_withheld, setup, teardown),

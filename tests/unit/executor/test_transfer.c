@@ -17,7 +17,8 @@
 #define CELLS 4
 #define CELL_BYTES ((size_t)1 << 20)
 
-static struct device shared, remote; // the same device twice, once as one that does not share memory
+// The same device three times: as it is, as graphics that share the processor's memory, and as a card of its own.
+static struct device shared, unified, remote;
 static struct program_cache cache;
 static struct runner runner;
 static struct proof proof;
@@ -116,10 +117,8 @@ static void assert_result(uint32_t cell, uint32_t size, uint8_t seed) {
     for (uint32_t i = 0; i < size; i++) assert_int_equal(out[i], (uint8_t)(i * 7 + seed + 1));
 }
 
-static void shared_memory_is_not_copied(void **state) {
-    (void)state;
-    if (!shared.info.facts.is_cpu) skip();
-    start(&shared);
+static void copies_nothing(const struct device *device) {
+    start(device);
     for (uint32_t i = 0; i < 8; i++) {
         submit(i % CELLS, CELL_BYTES, (uint8_t)i);
         wait_done(i + 1);
@@ -128,6 +127,26 @@ static void shared_memory_is_not_copied(void **state) {
     }
     assert_int_equal(copies(), 0);
     stop();
+}
+
+static void shared_memory_is_not_copied(void **state) {
+    (void)state;
+    if (!shared.info.shares_memory) skip();
+    copies_nothing(&shared);
+    copies_nothing(&unified);
+}
+
+static void views_are_tried_before_they_are_used(void **state) {
+    (void)state;
+    if (!shared.info.shares_memory) skip();
+    assert_true(device_views_work(&shared));
+    assert_true(device_views_work(&unified));
+    assert_false(device_views_work(&remote));
+    uint8_t *page = memory;
+    cl_mem view = device_view(&unified, page, 100);
+    assert_non_null(view);
+    clReleaseMemObject(view);
+    assert_null(device_view(&unified, page + 64, 100));
 }
 
 static void each_way_is_one_copy_where_nothing_is_shared(void **state) {
@@ -204,11 +223,14 @@ static void without_room_for_it_a_payload_goes_with_its_job(void **state) {
 
 int main(void) {
     if (!fixture_open(&shared)) return TEST_SKIPPED;
-    remote = shared;
-    remote.info.facts.is_cpu = false;
+    unified = remote = shared;
+    unified.info.facts.is_cpu = remote.info.facts.is_cpu = false;
+    unified.info.shares_memory = true;
+    remote.info.shares_memory = false;
     program_cache_init(&cache, fixture_folder());
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_memory_is_not_copied),
+        cmocka_unit_test(views_are_tried_before_they_are_used),
         cmocka_unit_test(each_way_is_one_copy_where_nothing_is_shared),
         cmocka_unit_test(a_payload_travels_while_the_job_before_it_computes),
         cmocka_unit_test(a_payload_on_its_way_is_waited_for_before_its_cell_is_free),

@@ -28,7 +28,7 @@ static bool open_device(enum rig_device which, const struct program_cache *cache
         device_open_fake(&devices[which]);
     else if (device_open(&devices[which], 0, &why) != P2_OK)
         return false;
-    if (which == RIG_PIXELS) devices[which].info.facts.is_cpu = false;
+    if (which == RIG_PIXELS) devices[which].info.facts.is_cpu = devices[which].info.shares_memory = false;
     P2_CHECK(residents_init(&residents[which], &devices[which], &allocations[which], KEEP_BYTES));
     P2_CHECK(slot_init(&slots[which], &residents[which], &why) == P2_OK);
     for (uint32_t i = 0; i < exec_type_count && which != RIG_FAKE; i++) {

@@ -29,7 +29,7 @@ static void prove(uint32_t index, bool is_cpu, uint64_t launches[static KERNELS_
     struct residents residents;
     struct exec_slot slot;
     static struct proof proof;
-    d.info.facts.is_cpu = is_cpu;
+    d.info.facts.is_cpu = d.info.shares_memory = is_cpu;
     assert_true(residents_init(&residents, &d, &allocations, UINT64_MAX));
     assert_int_equal(slot_init(&slot, &residents, &why), P2_OK);
     proof_make(&proof, exec_types[index], index, &slot, &(struct proof_means){.cache = &cache, .anew = true});
