@@ -152,10 +152,14 @@ enum p2_err program_build(const struct device *d, const struct program_cache *c,
                           bool *hit_out, struct p2_strbuf *why) {
     *hit_out = false;
     struct p2_digest key;
-    int lock = c->folder[0] && program_key(d, source, PROGRAM_OPTIONS, &key) ? lock_cache(c) : -1;
-    if (lock < 0) return build_source(d, c, source, out, why);
+    if (!c->folder[0] || !program_key(d, source, PROGRAM_OPTIONS, &key)) return build_source(d, c, source, out, why);
     char path[4096 + P2_DIGEST_TEXT];
     cache_path(c, &key, path, sizeof path);
+    // Files are whole or not there; the lock is for those who compile.
+    *hit_out = load(d, path, &key, out);
+    if (*hit_out) return P2_OK;
+    int lock = lock_cache(c);
+    if (lock < 0) return build_source(d, c, source, out, why);
     enum p2_err e = P2_OK;
     *hit_out = load(d, path, &key, out);
     if (!*hit_out) {

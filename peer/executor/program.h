@@ -14,9 +14,8 @@
 #define VERDICT_SUFFIX ".verdict" // of the files that verdict.h keeps in the same folder
 
 struct program_cache {
-    char folder[4096]; // CACHE/programs; "" when there is none: everything is built
-    // Called before a program that is not there is compiled, which takes seconds; NULL: not.
-    void (*on_compile)(void *arg);
+    char folder[4096];             // CACHE/programs; "" when there is none: everything is built
+    void (*on_compile)(void *arg); // called before a program that is not there is compiled; NULL: not
     void *arg;
 };
 

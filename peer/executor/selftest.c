@@ -205,28 +205,51 @@ static bool test(struct attempt *a, struct p2_strbuf *why) {
     return true;
 }
 
-static bool build(struct attempt *a, struct p2_strbuf *why) {
-    struct proof *p = a->proof;
-    if (p->type->source && !device_is_fake(a->slot->device)) {
-        enum p2_err e = program_build(a->slot->device, a->means->cache, p->type->source, &p->program, &p->cached, why);
-        if (e != P2_OK) return false;
+struct compiling {
+    const struct proof_means *means;
+    const struct exec_type *type;
+};
+
+static void on_compile(void *arg) {
+    const struct compiling *c = arg;
+    if (c->means->on_compile) c->means->on_compile(c->means->arg, c->type);
+}
+
+void proof_build(struct proof *p, const struct exec_type *type, const struct device *device,
+                 const struct proof_means *means) {
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, p->why, sizeof p->why);
+    p2_ns start = p2_clock_now();
+    p->type = type;
+    if (type->source && !device_is_fake(device)) {
+        struct compiling compiling = {means, type};
+        struct program_cache cache = *means->cache;
+        cache.on_compile = on_compile;
+        cache.arg = &compiling;
+        (void)program_build(device, &cache, type->source, &p->program, &p->cached, &why);
     }
-    return slot_add_type(a->slot, a->index, p->type, p->program, why) == P2_OK;
+    p->build_ns = p2_clock_now() - start;
+    p->built = true;
 }
 
 void proof_make(struct proof *p, const struct exec_type *type, uint32_t index, struct exec_slot *slot,
                 const struct proof_means *means) {
-    *p = (struct proof){.type = type};
+    if (!p->built || p->type != type) {
+        *p = (struct proof){0};
+        proof_build(p, type, slot->device, means);
+    }
+    p->built = false;
     struct attempt a = {.proof = p, .means = means, .slot = slot, .index = index};
     struct p2_strbuf why;
-    p2_strbuf_init(&why, p->why, sizeof p->why);
-    p2_ns start = p2_clock_now();
-    bool good = build(&a, &why);
     p2_ns built = p2_clock_now();
-    p->build_ns = built - start;
-    a.has_key = verdict_key(slot->device, type, &a.key);
-    if (a.has_key && !means->anew) (void)verdict_load(means->cache, &a.key, &a.earlier);
-    p->offered = good && test(&a, &why);
+    bool good = !p->why[0];
+    if (good) {
+        p2_strbuf_init(&why, p->why, sizeof p->why);
+        a.has_key = verdict_key(slot->device, type, &a.key);
+        if (a.has_key && !means->anew) (void)verdict_load(means->cache, &a.key, &a.earlier);
+        good = slot_add_type(slot, index, type, p->program, &why) == P2_OK && test(&a, &why);
+    }
+    p->offered = good;
     p->test_ns = p2_clock_now() - built;
     if (p->offered) return;
     slot_drop_type(slot, index);

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "os/os.h"
+#include "peer/executor/builds.h"
 #include "peer/executor/run.h"
 
 enum phase { PHASE_SETUP, PHASE_PROVING, PHASE_READY };
@@ -26,7 +27,9 @@ struct child {
     uint8_t *memory;
     struct device device;
     struct proof *proofs;
-    uint32_t proving; // index of the type; type_count when all are decided
+    uint32_t proving; // index of the type
+    pthread_mutex_t progress_lock;
+    float progress; // said last
     struct runner runner;
 };
 
@@ -94,36 +97,45 @@ static void say_proof(struct child *c, const struct proof *p) {
     say(c, &w);
 }
 
-// part: of the type that is being proved. New: what follows was not on the disk.
-static void say_progress(struct child *c, float part, const char *step, bool is_new) {
+// How far all types are; programs are built ahead of the type that is being proved, so it never goes back. New: what
+// follows was not on the disk.
+static void say_progress(struct child *c, const struct exec_type *type, const char *step, float progress, bool is_new) {
     struct word w;
     word_init(&w, WORD_PROGRESS);
-    bool all = c->proving == c->o.type_count;
-    w.progress = all ? 1.0f : ((float)c->proving + part) / (float)c->o.type_count;
     w.u.is_new = is_new ? 1 : 0;
-    snprintf(w.text, sizeof w.text, "%s%s%s", all ? "" : c->o.types[c->proving]->type->name, *step ? ": " : "", step);
+    snprintf(w.text, sizeof w.text, "%s%s%s", type ? type->type->name : "", *step ? ": " : "", step);
+    pthread_mutex_lock(&c->progress_lock);
+    if (progress > c->progress) c->progress = progress;
+    w.progress = c->progress;
     say(c, &w);
+    pthread_mutex_unlock(&c->progress_lock);
 }
 
-static void on_step(void *arg, const char *step, float part) { say_progress(arg, part, step, true); }
+static void on_step(void *arg, const char *step, float part) {
+    struct child *c = arg;
+    say_progress(c, c->o.types[c->proving], step, ((float)c->proving + part) / (float)c->o.type_count, true);
+}
 
-static void on_compile(void *arg) { say_progress(arg, 0, "compiling", true); }
+static void on_compile(void *arg, const struct exec_type *type) { say_progress(arg, type, "compiling", 0, true); }
 
 static void prove_types(struct child *c) {
     struct program_cache cache = {""};
     if (!c->o.fake) program_cache_init(&cache, c->o.cache_dir);
-    cache.on_compile = on_compile;
-    cache.arg = c;
-    const struct proof_means means = {.cache = &cache, .on_step = c->o.fake ? NULL : on_step, .arg = c};
+    const struct proof_means means = {
+        .cache = &cache, .on_compile = on_compile, .on_step = c->o.fake ? NULL : on_step, .arg = c};
     struct exec_slot *slot = runner_first_slot(&c->runner);
+    struct builds builds;
+    builds_start(&builds, &c->device, c->o.types, c->o.type_count, c->proofs, &means);
     for (c->proving = 0; c->proving < c->o.type_count; c->proving++) {
-        struct proof *p = &c->proofs[c->proving];
-        say_progress(c, 0, "", false);
-        proof_make(p, c->o.types[c->proving], c->proving, slot, &means);
-        say_proof(c, p);
-        if (slot->device_lost) fail(c, p->why);
+        uint32_t i = c->proving;
+        say_progress(c, c->o.types[i], "", (float)i / (float)c->o.type_count, false);
+        builds_wait(&builds, i);
+        proof_make(&c->proofs[i], c->o.types[i], i, slot, &means);
+        say_proof(c, &c->proofs[i]);
+        if (slot->device_lost) fail(c, c->proofs[i].why);
     }
-    say_progress(c, 0, "", false);
+    builds_end(&builds);
+    say_progress(c, NULL, "", 1, false);
 }
 
 // Opens the device, proves the types, starts the slots. On a thread of its own, so that the words are heard meanwhile.
@@ -250,6 +262,7 @@ _Noreturn void serve(const struct serve_options *options) {
     static struct child child;
     struct child *c = &child;
     c->o = *options;
+    pthread_mutex_init(&c->progress_lock, NULL);
     // PoCL starts a linker, which must not hold the supervisor's end of us open.
     fcntl(c->o.words_fd, F_SETFD, FD_CLOEXEC);
     fcntl(c->o.memory_fd, F_SETFD, FD_CLOEXEC);

@@ -10,7 +10,7 @@
 
 #include "fixture.h"
 #include "os/os.h"
-#include "peer/executor/selftest.h"
+#include "peer/executor/builds.h"
 #include "types.h"
 
 static struct device device;
@@ -170,6 +170,34 @@ static void a_type_that_does_not_warm_is_withheld(void **state) {
     assert_string_equal(proof.why, "warming: too cold");
 }
 
+static void programs_are_built_ahead(void **state) {
+    (void)state;
+    static struct proof proofs[TYPES];
+    struct builds builds;
+    builds_start(&builds, &device, exec_types, TYPES, proofs, &means);
+    builds_wait(&builds, TYPES - 1);
+    for (uint32_t i = 0; i < TYPES; i++) {
+        builds_wait(&builds, i);
+        assert_true(proofs[i].built);
+        assert_true((proofs[i].program != NULL) == (i != TYPE_NOBUILD));
+        assert_true((proofs[i].why[0] != 0) == (i == TYPE_NOBUILD));
+        cl_program program = proofs[i].program;
+        proof_make(&proofs[i], exec_types[i], i, &slot, &means);
+        assert_true(proofs[i].offered == (i == TYPE_ADD || i == TYPE_STUCK));
+        if (proofs[i].offered) assert_ptr_equal(proofs[i].program, program);
+    }
+    builds_end(&builds);
+    for (uint32_t i = 0; i < TYPES; i++) {
+        slot_drop_type(&slot, i);
+        proof_drop(&proofs[i]);
+    }
+    // Nothing is waited for, and nothing is left half done.
+    static struct proof others[TYPES];
+    builds_start(&builds, &device, exec_types, TYPES, others, &means);
+    builds_end(&builds);
+    for (uint32_t i = 0; i < TYPES; i++) proof_drop(&others[i]);
+}
+
 static uint32_t references, steps;
 static void count_reference(const struct test_block *block) {
     (void)block;
@@ -239,7 +267,7 @@ static void a_verdict_that_is_not_whole_is_none(void **state) {
     (void)state;
     struct p2_digest key, other = {{1}};
     struct verdict v = {.count = 2, .units_per_second = 5}, back;
-    assert_true(verdict_key(&device, exec_types[TYPE_STUCK], &key));
+    assert_true(verdict_key(&device, exec_types[TYPE_NOBUILD], &key));
     assert_false(verdict_load(&cache, &key, &back));
     verdict_store(&cache, &key, &v);
     assert_true(verdict_load(&cache, &key, &back));
@@ -279,6 +307,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_device_too_small_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_result_beyond_its_room_is_withheld, setup, teardown),
         cmocka_unit_test_setup_teardown(a_type_that_does_not_warm_is_withheld, setup, teardown),
+        cmocka_unit_test_setup_teardown(programs_are_built_ahead, setup, teardown),
         cmocka_unit_test_setup_teardown(what_an_earlier_start_proved_is_not_proved_again, setup, teardown),
         cmocka_unit_test_setup_teardown(a_verdict_makes_no_wrong_kernel_right, setup, teardown),
         cmocka_unit_test_setup_teardown(a_verdict_that_is_not_whole_is_none, setup, teardown),
