@@ -504,6 +504,50 @@ static void a_full_device_gets_room_from_what_nobody_uses(void **state) {
     residents_deinit(&store);
 }
 
+static enum p2_err build_on_device(struct exec_slot *slot, struct exec_kept *kept, void *arg) {
+    struct ask *ask = arg;
+    uint8_t *bytes = exec_host(slot, ask->part_bytes);
+    cl_mem mem = exec_keep_buffer(slot, kept, 3, ask->part_bytes);
+    if (!bytes || !mem) return P2_ERR_DEVICE_MEMORY;
+    for (size_t i = 0; i < ask->part_bytes; i++) bytes[i] = (uint8_t)(i * 5);
+    return exec_upload(slot, mem, bytes, ask->part_bytes);
+}
+
+static void read_from_device(struct exec_slot *slot, struct exec_kept *kept, struct ask *ask) {
+    uint8_t *bytes = exec_host(slot, ask->part_bytes);
+    assert_non_null(bytes);
+    memset(bytes, 0, ask->part_bytes);
+    ask->answer = exec_download(slot, kept->parts[3].mem, bytes, ask->part_bytes);
+    for (size_t i = 0; i < ask->part_bytes; i++) assert_int_equal(bytes[i], (uint8_t)(i * 5));
+}
+
+static void one_slot_uses_what_another_built_on_the_device(void **state) {
+    (void)state;
+    if (!has_opencl) skip();
+    struct residents store;
+    struct exec_slot both[2];
+    char text[200];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
+    assert_true(residents_init(&store, &opencl, &allocations, UINT64_MAX));
+    struct ask asks[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(slot_init(&both[i], &store, &why), P2_OK);
+        asks[i] = (struct ask){.want = {.key = {{9}}, .build = i ? NULL : build_on_device, .arg = &asks[i]},
+                               .part_bytes = 70000,
+                               .then = read_from_device};
+        struct ask *ask = &asks[i];
+        const struct slot_job job = {.job = {.block = &ask}, .deadline_ns = P2_NEVER};
+        struct slot_outcome outcome;
+        slot_run(&both[i], 0, &type, &job, &outcome);
+        assert_int_equal(outcome.code, P2_OK);
+    }
+    assert_ptr_equal(asks[0].kept, asks[1].kept);
+    assert_int_equal(store.counts.built, 1);
+    for (int i = 0; i < 2; i++) slot_deinit(&both[i]);
+    residents_deinit(&store);
+}
+
 int main(void) {
     has_opencl = fixture_open(&opencl);
     device_open_fake(&fake);
@@ -527,6 +571,7 @@ int main(void) {
         TEST(a_full_table_makes_room_or_refuses),
         TEST(a_job_without_memory_is_run_again_when_room_was_made),
         TEST(a_full_device_gets_room_from_what_nobody_uses),
+        TEST(one_slot_uses_what_another_built_on_the_device),
     };
     int failed = cmocka_run_group_tests_name("executor/residents", tests, NULL, NULL);
     if (has_opencl) device_close(&opencl);
