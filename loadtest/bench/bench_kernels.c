@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "loadtest/bench/bench_overlap.h"
 #include "os/os.h"
 #include "peer/executor/program.h"
 
@@ -196,6 +197,8 @@ static void run_device(struct bench_kernels *k, uint32_t index, const char *only
     for (uint32_t i = 0; i < bench_kernels_count; i++) {
         if (!*only || strcmp(bench_kernels_all[i]->type, only) == 0) run_rows(k, bench_kernels_all[i]);
     }
+    bool upscales = !*only || strcmp(only, "upscale") == 0;
+    if (upscales && !k->device.info.shares_memory) bench_overlap(k);
     close_device(k);
 }
 
