@@ -1,0 +1,503 @@
+// One job: map - moves - fields or searches - walks - answer. Everything between is in padded maps (layout.h).
+#include "peer/executor/exec.h"
+
+#include <string.h>
+
+#include "kernels/path/path.h"
+#include "kernels/path/path_cl.h"
+#include "os/os.h"
+
+enum { // of kernels below; where there are two, the one for GPUs follows the one for CPUs
+    PAD,
+    MOVES = 2,
+    CLEAR = 4,
+    DISTANCES = 6,
+    DIRECTIONS = 8,
+    CLOSE = 10,
+    WALK,
+    FIELD_UNIT,
+    SEARCH,
+    SEED_TILES,
+    FIELD_TILES,
+};
+static const char *const kernels[] = {"path_pad_row",
+                                      "path_pad_cell",
+                                      "path_moves_row",
+                                      "path_moves_cell",
+                                      "path_clear_strip",
+                                      "path_clear_cell",
+                                      "path_distances_row",
+                                      "path_distances_cell",
+                                      "path_directions_row",
+                                      "path_directions_cell",
+                                      "path_close",
+                                      "path_walk",
+                                      "path_field_unit",
+                                      "path_search",
+                                      "path_seed_tiles",
+                                      "path_field_tiles",
+                                      NULL};
+
+#define LAUNCH_CELLS (4u << 20) // of what takes a few nanoseconds a cell
+#define CLEAR_STRIP 4096u       // cells of a work-item of path_clear_strip
+#define LAUNCH_NS (12 * P2_MS)  // aimed at by searches, whose cost for a cell depends on the map
+#define BUDGET_FIRST 50000u     // cells of a lane in the first launch
+#define BUDGET_LEAST 1000u
+#define BUDGET_MOST (4u << 20)
+#define WALK_STEPS 16384u // of an agent in a launch
+#define LANES_MAX 16u
+#define LAYERS_MAX 8u // fields at once on a GPU
+#define ROUNDS 16u    // launches between two looks at whether any tile is awake
+
+struct group { // agents that are served by one field
+    struct path_search search;
+    uint32_t first, count; // in the agents' order
+};
+
+struct work {
+    struct exec_slot *slot;
+    const struct exec_job *job;
+    const struct path_block *b;
+    struct p2_path_view view;
+    struct path_shape shape;
+    bool gpu;
+    uint32_t budget, lanes_most;
+    cl_mem costs, moves, goals;
+    cl_mem labels, queues, touched; // of all lanes
+    cl_mem records, steps;
+    uint32_t *order; // agents by goal
+};
+
+struct arg {
+    size_t size;
+    const void *value;
+};
+#define ARG(x)                                                                                                         \
+    { sizeof(x), &(x) }
+
+static enum p2_err set_args(struct exec_slot *slot, cl_kernel k, const struct arg *args, cl_uint count) {
+    cl_int e = CL_SUCCESS;
+    for (cl_uint i = 0; i < count && !e; i++) e = clSetKernelArg(k, i, args[i].size, args[i].value);
+    return exec_check(slot, e, "kernel argument");
+}
+
+static uint32_t cell_of(const struct work *w, struct p2_path_point p) {
+    return (p.y + 1) * w->shape.stride + PATH_MARGIN + p.x;
+}
+
+// One of a pair of kernels over columns x rows, whose arguments are memory objects and the shape.
+static enum p2_err over_rows(struct work *w, uint32_t pair, uint32_t columns, uint32_t rows, const cl_mem *memory,
+                             cl_uint count) {
+    cl_kernel k = exec_kernel(w->slot, pair + w->gpu);
+    uint32_t cut = LAUNCH_CELLS / columns + 1;
+    for (uint32_t begin = 0; begin < rows; begin += cut) {
+        w->shape.row_begin = begin;
+        w->shape.row_end = rows - begin < cut ? rows : begin + cut;
+        cl_int e = CL_SUCCESS;
+        for (cl_uint i = 0; i < count && !e; i++) e = clSetKernelArg(k, i, sizeof *memory, &memory[i]);
+        if (!e) e = clSetKernelArg(k, count, sizeof w->shape, &w->shape);
+        enum p2_err err = exec_check(w->slot, e, "kernel argument");
+        size_t high = w->shape.row_end - begin;
+        if (!err && w->gpu) err = exec_launch(w->slot, k, 2, (size_t[]){columns, high}, (size_t[]){32, 8});
+        if (!err && !w->gpu) err = exec_launch(w->slot, k, 1, &high, (size_t[]){1});
+        if (err) return err;
+    }
+    return P2_OK;
+}
+
+// Host memory of `size` bytes and the device's view of it.
+static void *shared(struct exec_slot *slot, size_t size, cl_mem *view) {
+    void *host = exec_host(slot, size);
+    *view = host ? exec_host_buffer(slot, host, size, false) : NULL;
+    return *view ? host : NULL;
+}
+
+// ---- the map ----
+
+static enum p2_err close_cells(struct work *w) {
+    cl_uint count = w->b->obstacles;
+    if (count == 0) return P2_OK;
+    cl_mem list;
+    uint32_t *cells = shared(w->slot, count * sizeof *cells, &list);
+    if (!cells) return P2_ERR_DEVICE_MEMORY;
+    for (uint32_t i = 0; i < count; i++) cells[i] = cell_of(w, p2_path_point(w->view.obstacles, i));
+    enum p2_err err = exec_upload(w->slot, list, cells, count * sizeof *cells);
+    cl_kernel k = exec_kernel(w->slot, CLOSE);
+    if (!err) err = set_args(w->slot, k, (struct arg[]){ARG(w->costs), ARG(list), ARG(count)}, 3);
+    return err ? err : exec_launch(w->slot, k, 1, (size_t[]){count}, (size_t[]){64});
+}
+
+static enum p2_err make_map(struct work *w) {
+    const struct path_block *b = w->b;
+    size_t cells = w->shape.cells;
+    w->costs = exec_buffer(w->slot, cells + PATH_TAIL);
+    w->moves = exec_buffer(w->slot, cells + PATH_TAIL);
+    if (!w->costs || !w->moves) return P2_ERR_DEVICE_MEMORY;
+    cl_mem grid = w->costs; // not looked at when every cell is open
+    if (b->source != PATH_FROM_NOTHING) {
+        bool blob = b->source == PATH_FROM_BLOB;
+        size_t size = blob ? (size_t)b->w * b->h : w->job->in_size;
+        grid = exec_host_buffer(w->slot, (void *)(uintptr_t)w->view.grid, size, true);
+    }
+    if (!grid) return P2_ERR_DEVICE_MEMORY;
+    enum p2_err err = over_rows(w, PAD, w->shape.stride, b->h + 2, (cl_mem[]){grid, w->costs}, 2);
+    if (!err) err = close_cells(w);
+    return err ? err : over_rows(w, MOVES, w->shape.stride, b->h + 2, (cl_mem[]){w->costs, w->moves}, 2);
+}
+
+static enum p2_err make_goals(struct work *w) {
+    uint32_t *cells = shared(w->slot, w->b->goals * sizeof *cells, &w->goals);
+    if (!cells) return P2_ERR_DEVICE_MEMORY;
+    for (uint32_t i = 0; i < w->b->goals; i++) cells[i] = cell_of(w, p2_path_point(w->view.goals, i));
+    return exec_upload(w->slot, w->goals, cells, w->b->goals * sizeof *cells);
+}
+
+static enum p2_err clear_labels(struct work *w) {
+    cl_kernel k = exec_kernel(w->slot, CLEAR + w->gpu);
+    cl_ulong count = (cl_ulong)w->shape.lanes * w->shape.cells;
+    enum p2_err err = set_args(w->slot, k, (struct arg[]){ARG(w->labels), ARG(count)}, 2);
+    size_t items = w->gpu ? count : (count + CLEAR_STRIP - 1) / CLEAR_STRIP;
+    return err ? err : exec_launch(w->slot, k, 1, &items, (size_t[]){w->gpu ? 64 : 1});
+}
+
+// ---- lanes ----
+
+// How many searches go side by side: no more than there are, than the device has cores, or than memory allows.
+static uint32_t lanes_for(const struct work *w, uint32_t searches) {
+    const struct exec_device_facts *facts = exec_facts(w->slot);
+    uint64_t cells = w->shape.cells, widest = cells * PATH_BUCKETS * 4, all = widest + cells * 12;
+    uint32_t lanes = w->gpu ? LAYERS_MAX : facts->compute_units < LANES_MAX ? facts->compute_units : LANES_MAX;
+    if (lanes > searches) lanes = searches;
+    while (lanes > 1 && (lanes * widest > facts->buffer_bytes_max || lanes * all > facts->memory_bytes / 2)) lanes--;
+    return lanes ? lanes : 1;
+}
+
+static enum p2_err make_lanes(struct work *w, uint32_t searches) {
+    size_t cells = w->shape.cells;
+    w->lanes_most = lanes_for(w, searches);
+    w->shape.capacity = w->shape.cells + 1;
+    w->labels = exec_buffer(w->slot, w->lanes_most * cells * sizeof(cl_ulong));
+    if (!w->labels) return P2_ERR_DEVICE_MEMORY;
+    if (w->gpu) return P2_OK;
+    w->queues = exec_buffer(w->slot, w->lanes_most * (size_t)w->shape.capacity * PATH_BUCKETS * sizeof(cl_uint));
+    w->touched = exec_buffer(w->slot, w->lanes_most * cells * sizeof(cl_uint));
+    return w->queues && w->touched ? P2_OK : P2_ERR_DEVICE_MEMORY;
+}
+
+static void use_lanes(struct work *w, uint32_t searches) {
+    w->shape.lanes = searches < w->lanes_most ? searches : w->lanes_most;
+}
+
+// Launches k, whose argument shape_arg is the shape, until every lane is done; how much a launch does is fitted to the
+// time that the one before took.
+static enum p2_err run_lanes(struct work *w, cl_kernel k, cl_uint shape_arg, cl_mem view, struct path_lane *lanes) {
+    size_t count = w->shape.lanes;
+    for (;;) {
+        w->shape.budget = w->budget;
+        p2_ns start = p2_clock_now();
+        cl_int e = clSetKernelArg(k, shape_arg, sizeof w->shape, &w->shape);
+        enum p2_err err = exec_check(w->slot, e, "kernel argument");
+        if (!err) err = exec_launch(w->slot, k, 1, &count, (size_t[]){1});
+        if (!err) err = exec_download(w->slot, view, lanes, count * sizeof *lanes);
+        if (err) return err;
+        size_t done = 0;
+        while (done < count && lanes[done].phase == PATH_DONE) done++;
+        if (done == count) return P2_OK;
+        double fits = (double)w->budget * LAUNCH_NS / (double)(p2_clock_now() - start + 1);
+        if (fits > 2.0 * w->budget) fits = 2.0 * w->budget;
+        w->budget = fits < BUDGET_LEAST ? BUDGET_LEAST : fits > BUDGET_MOST ? BUDGET_MOST : (uint32_t)fits;
+    }
+}
+
+// Searches with a start, any number; or without, one for each lane.
+static enum p2_err run_searches(struct work *w, const struct path_search *searches, cl_uint count) {
+    bool unit = w->b->cost_max == 1 && searches[0].start == PATH_NO_CELL;
+    cl_mem lanes_view, list;
+    struct path_lane *lanes = shared(w->slot, w->shape.lanes * sizeof *lanes, &lanes_view);
+    struct path_search *copy = shared(w->slot, count * sizeof *copy, &list);
+    if (!lanes || !copy) return P2_ERR_DEVICE_MEMORY;
+    memcpy(copy, searches, count * sizeof *copy);
+    for (uint32_t i = 0; i < w->shape.lanes; i++)
+        lanes[i] = (struct path_lane){.search = i, .phase = i < count ? PATH_SEED : PATH_DONE};
+    enum p2_err err = exec_upload(w->slot, lanes_view, lanes, w->shape.lanes * sizeof *lanes);
+    if (!err) err = exec_upload(w->slot, list, copy, count * sizeof *copy);
+    if (!err) err = clear_labels(w);
+    if (err) return err;
+    cl_kernel k = exec_kernel(w->slot, unit ? FIELD_UNIT : SEARCH);
+    cl_mem none = w->touched; // fields leave no records
+    cl_mem records = w->records ? w->records : none, steps = w->steps ? w->steps : none;
+    const struct arg field[] = {ARG(w->costs), ARG(w->moves), ARG(w->labels), ARG(w->queues),
+                                ARG(w->goals), ARG(list),     ARG(lanes_view)};
+    const struct arg search[] = {ARG(w->costs),   ARG(w->moves), ARG(w->labels), ARG(w->queues),
+                                 ARG(w->touched), ARG(w->goals), ARG(list),      ARG(count),
+                                 ARG(lanes_view), ARG(records),  ARG(steps)};
+    cl_uint args = unit ? sizeof field / sizeof *field : sizeof search / sizeof *search;
+    err = set_args(w->slot, k, unit ? field : search, args);
+    return err ? err : run_lanes(w, k, args, lanes_view, lanes);
+}
+
+// ---- fields on a GPU ----
+
+static enum p2_err seed_tiles(struct work *w, const struct path_search *searches, cl_mem list, cl_mem awake) {
+    cl_kernel k = exec_kernel(w->slot, SEED_TILES);
+    for (cl_uint lane = 0; lane < w->shape.lanes; lane++) {
+        const struct arg args[] = {ARG(w->costs), ARG(w->labels), ARG(awake),   ARG(w->goals),
+                                   ARG(list),     ARG(lane),      ARG(w->shape)};
+        enum p2_err err = set_args(w->slot, k, args, sizeof args / sizeof *args);
+        size_t items = searches[lane].count;
+        if (!err) err = exec_launch(w->slot, k, 1, &items, (size_t[]){64});
+        if (err) return err;
+    }
+    return P2_OK;
+}
+
+// Rounds over all tiles until none is awake; who is awake alternates between two maps of tiles.
+static enum p2_err run_rounds(struct work *w, const size_t *global, cl_mem *awake, cl_mem changed, cl_uint *stirs) {
+    cl_kernel k = exec_kernel(w->slot, FIELD_TILES);
+    do {
+        memset(stirs, 0, ROUNDS * sizeof *stirs);
+        enum p2_err err = exec_upload(w->slot, changed, stirs, ROUNDS * sizeof *stirs);
+        for (cl_uint round = 0; round < ROUNDS && !err; round++) {
+            const struct arg args[] = {
+                ARG(w->costs), ARG(w->moves), ARG(w->labels), ARG(awake[round % 2]), ARG(awake[1 - round % 2]),
+                ARG(changed),  ARG(round),    ARG(w->shape)};
+            err = set_args(w->slot, k, args, sizeof args / sizeof *args);
+            if (!err) err = exec_launch(w->slot, k, 2, global, (size_t[]){PATH_TILE, PATH_TILE});
+        }
+        if (!err) err = exec_download(w->slot, changed, stirs, ROUNDS * sizeof *stirs);
+        if (err) return err;
+    } while (stirs[ROUNDS - 1]);
+    return P2_OK;
+}
+
+// One field for each of the lanes.
+static enum p2_err run_tiles(struct work *w, const struct path_search *searches) {
+    size_t wide = (w->shape.w + PATH_TILE - 1) / PATH_TILE, high = (w->shape.h + PATH_TILE - 1) / PATH_TILE;
+    size_t tiles = wide * high * w->shape.lanes;
+    cl_mem list, changed, awake[2] = {exec_buffer(w->slot, tiles), exec_buffer(w->slot, tiles)};
+    struct path_search *copy = shared(w->slot, w->shape.lanes * sizeof *copy, &list);
+    cl_uint *stirs = shared(w->slot, ROUNDS * sizeof *stirs, &changed);
+    uint8_t *nobody = exec_host(w->slot, tiles);
+    if (!awake[0] || !awake[1] || !copy || !stirs || !nobody) return P2_ERR_DEVICE_MEMORY;
+    memcpy(copy, searches, w->shape.lanes * sizeof *copy);
+    memset(nobody, 0, tiles);
+    enum p2_err err = exec_upload(w->slot, list, copy, w->shape.lanes * sizeof *copy);
+    for (int i = 0; i < 2 && !err; i++) err = exec_upload(w->slot, awake[i], nobody, tiles);
+    if (!err) err = clear_labels(w);
+    if (!err) err = seed_tiles(w, searches, list, awake[0]);
+    const size_t global[] = {wide * PATH_TILE, high * w->shape.lanes * PATH_TILE};
+    return err ? err : run_rounds(w, global, awake, changed, stirs);
+}
+
+// As many fields as there are lanes; their labels stay.
+static enum p2_err run_fields(struct work *w, const struct path_search *searches) {
+    return w->gpu ? run_tiles(w, searches) : run_searches(w, searches, w->shape.lanes);
+}
+
+// ---- paths ----
+
+static enum p2_err walk(struct work *w, const struct group *g, cl_uint lane) {
+    cl_mem view;
+    struct path_walk *walks = shared(w->slot, g->count * sizeof *walks, &view);
+    if (!walks) return P2_ERR_DEVICE_MEMORY;
+    for (uint32_t i = 0; i < g->count; i++) {
+        uint32_t agent = w->order[g->first + i];
+        walks[i] = (struct path_walk){.cell = cell_of(w, p2_path_agent(&w->view, agent).start), .agent = agent};
+    }
+    enum p2_err err = exec_upload(w->slot, view, walks, g->count * sizeof *walks);
+    cl_kernel k = exec_kernel(w->slot, WALK);
+    cl_uint count = g->count, left = count;
+    w->shape.budget = WALK_STEPS;
+    const struct arg args[] = {ARG(w->costs), ARG(w->moves), ARG(w->labels), ARG(view),    ARG(w->records),
+                               ARG(w->steps), ARG(count),    ARG(lane),      ARG(w->shape)};
+    if (!err) err = set_args(w->slot, k, args, sizeof args / sizeof *args);
+    while (left && !err) {
+        err = exec_launch(w->slot, k, 1, (size_t[]){count}, (size_t[]){w->gpu ? 64 : 1});
+        if (!err) err = exec_download(w->slot, view, walks, count * sizeof *walks);
+        left = 0;
+        for (uint32_t i = 0; i < count && !err; i++) left += walks[i].phase != PATH_DONE;
+    }
+    return err;
+}
+
+static enum p2_err walk_fields(struct work *w, const struct group *groups, uint32_t count) {
+    struct path_search searches[LANES_MAX];
+    enum p2_err err = P2_OK;
+    for (uint32_t first = 0; first < count && !err; first += w->shape.lanes) {
+        use_lanes(w, count - first);
+        for (uint32_t i = 0; i < w->shape.lanes; i++) searches[i] = groups[first + i].search;
+        err = run_fields(w, searches);
+        for (uint32_t i = 0; i < w->shape.lanes && !err; i++) err = walk(w, &groups[first + i], i);
+    }
+    return err;
+}
+
+// Puts the agents in order of their goals (nearest comes last) and says where each goal's begin. first: goals + 2 words.
+static void sort_agents(struct work *w, uint32_t *first) {
+    uint32_t goals = w->b->goals;
+    memset(first, 0, (goals + 2) * sizeof *first);
+    for (uint32_t i = 0; i < w->b->agents; i++) {
+        uint32_t goal = p2_path_agent(&w->view, i).goal;
+        first[(goal < goals ? goal : goals) + 1]++;
+    }
+    for (uint32_t g = 0; g <= goals; g++) first[g + 1] += first[g];
+    for (uint32_t i = w->b->agents; i-- > 0;) { // from the end, so that first[] ends up as the beginnings
+        uint32_t goal = p2_path_agent(&w->view, i).goal;
+        w->order[--first[(goal < goals ? goal : goals) + 1]] = i;
+    }
+    memmove(first, first + 1, (goals + 1) * sizeof *first);
+    first[goals + 1] = w->b->agents;
+}
+
+// What a group's agents are served by: one field, or a search each.
+static void plan(const struct work *w, const uint32_t *first, struct group *groups, uint32_t *group_count,
+                 struct path_search *searches, uint32_t *search_count) {
+    *group_count = *search_count = 0;
+    for (uint32_t goal = 0; goal <= w->b->goals; goal++) {
+        bool nearest = goal == w->b->goals;
+        uint32_t sharing = first[goal + 1] - first[goal];
+        struct path_search s = {.first = nearest ? 0 : goal, .count = nearest ? w->b->goals : 1};
+        if (sharing == 0) continue;
+        uint32_t algorithm = p2_path_algorithm(w->b, nearest ? PATH_NEAREST : goal, sharing);
+        if (w->gpu || algorithm == PATH_FIELD) {
+            groups[(*group_count)++] = (struct group){s, first[goal], sharing};
+            continue;
+        }
+        for (uint32_t i = first[goal]; i < first[goal + 1]; i++) {
+            s.agent = w->order[i];
+            s.start = cell_of(w, p2_path_agent(&w->view, s.agent).start);
+            s.guided = algorithm == PATH_ASTAR;
+            searches[(*search_count)++] = s;
+        }
+    }
+}
+
+static enum p2_err run_paths(struct work *w, size_t *out_size) {
+    const struct path_block *b = w->b;
+    size_t agents = b->agents, record_bytes = agents * PATH_RECORD_WORDS * 4, step_bytes = agents * b->steps;
+    uint32_t *records = shared(w->slot, record_bytes, &w->records), group_count, search_count;
+    uint8_t *steps = shared(w->slot, step_bytes + 1, &w->steps);
+    uint32_t *first = (uint32_t *)(void *)exec_host(w->slot, (b->goals + 2) * sizeof *first);
+    struct group *groups = (struct group *)(void *)exec_host(w->slot, agents * sizeof *groups);
+    struct path_search *searches = (struct path_search *)(void *)exec_host(w->slot, agents * sizeof *searches);
+    w->order = (uint32_t *)(void *)exec_host(w->slot, agents * sizeof *w->order);
+    if (!records || !steps || !first || !groups || !searches || !w->order) return P2_ERR_DEVICE_MEMORY;
+    sort_agents(w, first);
+    plan(w, first, groups, &group_count, searches, &search_count);
+    enum p2_err err = make_lanes(w, search_count > group_count ? search_count : group_count);
+    use_lanes(w, search_count);
+    if (search_count && !err) err = run_searches(w, searches, search_count);
+    if (!err) err = walk_fields(w, groups, group_count);
+    if (!err) err = exec_download(w->slot, w->records, records, record_bytes);
+    if (!err) err = exec_download(w->slot, w->steps, steps, step_bytes);
+    return err ? err : p2_path_pack(b, records, steps, w->job->out, w->job->out_capacity, out_size);
+}
+
+// ---- fields as answers ----
+
+static enum p2_err run_field(struct work *w, size_t *out_size) {
+    const struct path_block *b = w->b;
+    bool lengths = b->result == PATH_DISTANCES;
+    size_t cells = (size_t)b->w * b->h, size = lengths ? cells * sizeof(cl_ulong) : cells;
+    if (size > w->job->out_capacity) return P2_ERR_RESULT_TOO_LARGE;
+    const struct path_search whole = {.count = b->goals};
+    enum p2_err err = make_lanes(w, 1);
+    use_lanes(w, 1);
+    if (!err) err = run_fields(w, &whole);
+    if (err) return err;
+    cl_mem out = exec_host_buffer(w->slot, w->job->out, size, false);
+    if (!out) return P2_ERR_DEVICE_MEMORY;
+    if (lengths)
+        err = over_rows(w, DISTANCES, b->w, b->h, (cl_mem[]){w->labels, out}, 2);
+    else
+        err = over_rows(w, DIRECTIONS, b->w, b->h, (cl_mem[]){w->costs, w->moves, w->labels, out}, 4);
+    *out_size = size;
+    return err ? err : exec_download(w->slot, out, w->job->out, size);
+}
+
+// ---- jobs ----
+
+// The width of a bucket: a power of two, no move leads over more than three of them. Guided, a step of sqrt(2) cost_max
+// may also lead sqrt(2) away from the start.
+static uint32_t bucket_shift(uint32_t cost_max) {
+    uint32_t shift = 0;
+    while ((cost_max + 1) * 1.41422 > 2.99 * (double)(1u << shift)) shift++;
+    return PATH_VALUE_BITS + shift;
+}
+
+// The parts of the job's bytes, checked.
+static enum p2_err view_of(struct exec_slot *slot, const struct exec_job *job, struct p2_path_view *view) {
+    const struct path_block *b = job->block;
+    size_t cells = (size_t)b->w * b->h, grid = b->source == PATH_FROM_PAYLOAD ? cells : 0;
+    const uint8_t *map = job->in;
+    if (b->source == PATH_FROM_BLOB) {
+        if (job->blob_count != 1 || job->blobs[0].size != cells) {
+            exec_why(slot, "map=blob wants one blob of %zu bytes, a byte for each cell", cells);
+            return P2_ERR_BAD_PAYLOAD;
+        }
+        map = job->blobs[0].bytes;
+    }
+    enum p2_err err =
+        job->in_size < grid ? P2_ERR_BAD_PAYLOAD : p2_path_view(b, map, job->in + grid, job->in_size - grid, view);
+    if (err) exec_why(slot, "the payload's lists do not fit the map: a point outside it, or a goal that is not there");
+    return err;
+}
+
+static enum p2_err run(struct exec_slot *slot, const struct exec_job *job, size_t *out_size) {
+    const struct path_block *b = job->block;
+    struct work w = {.slot = slot, .job = job, .b = b, .gpu = !exec_facts(slot)->is_cpu, .budget = BUDGET_FIRST};
+    uint32_t stride = (b->w + 15) / 16 * 16 + 2 * PATH_MARGIN;
+    w.shape = (struct path_shape){.w = b->w,
+                                  .h = b->h,
+                                  .stride = stride,
+                                  .cells = stride * (b->h + 2),
+                                  .cost_max = b->cost_max,
+                                  .neighbours = b->neighbours,
+                                  .open = b->source == PATH_FROM_NOTHING,
+                                  .shift = bucket_shift(b->cost_max),
+                                  .steps = b->steps};
+    enum p2_err err = view_of(slot, job, &w.view);
+    if (!err) err = make_map(&w);
+    if (!err) err = make_goals(&w);
+    if (err) return err;
+    return b->result == PATH_PATHS ? run_paths(&w, out_size) : run_field(&w, out_size);
+}
+
+// The reference takes the map in front of the lists.
+static enum p2_err run_reference(struct exec_slot *slot, const struct exec_job *job, size_t *out_size) {
+    const struct path_block *b = job->block;
+    struct p2_path_view view;
+    enum p2_err err = view_of(slot, job, &view);
+    if (err) return err;
+    const uint8_t *in = job->in;
+    size_t size = job->in_size;
+    if (b->source == PATH_FROM_BLOB) {
+        size += job->blobs[0].size;
+        uint8_t *both = exec_host(slot, size);
+        if (!both) return P2_ERR_DEVICE_MEMORY;
+        memcpy(both, job->blobs[0].bytes, job->blobs[0].size);
+        if (job->in_size) memcpy(both + job->blobs[0].size, job->in, job->in_size);
+        in = both;
+    }
+    return p2_path_reference(b, in, size, job->out, job->out_capacity, out_size);
+}
+
+// A field over bytes at random, of which one in 256 is a closed cell.
+#define BENCH_SIDE 512
+static const struct p2_param bench_params[] = {
+    {.name = {"map_size", 8}, .kind = P2_PARAM_INTS, .count = 2, .value.ints = {BENCH_SIDE, BENCH_SIDE}},
+    {.name = {"goal", 4}, .kind = P2_PARAM_INTS, .count = 2, .value.ints = {BENCH_SIDE / 2, BENCH_SIDE / 3}},
+    {.name = {"result", 6}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = {"directions", 10}},
+};
+
+// warm is NULL: the known answers launch every kernel.
+const struct exec_type exec_type_path = {
+    .type = &p2_type_path,
+    .source = path_cl,
+    .kernels = kernels,
+    .run = run,
+    .run_reference = run_reference,
+    .bench_params = bench_params,
+    .bench_param_count = sizeof bench_params / sizeof *bench_params,
+    .bench_payload_size = BENCH_SIDE * BENCH_SIDE,
+};
