@@ -1,6 +1,5 @@
 // A label is a length (layout.h), PATH_NONE where there is none yet; its highest bit may be PATH_QUEUED, which
 // path_value() does not see.
-#define PATH_NONE ((ulong)PATH_UNREACHED << 32)
 
 // Lengths as numbers that compare like them.
 ulong path_value(ulong length) {

@@ -16,31 +16,20 @@ enum { // of kernels below; where there are two, the one for GPUs follows the on
     CLOSE = 10,
     WALK,
     FIELD_UNIT,
+    WIDEN,
     SEARCH,
     SEED_TILES,
     FIELD_TILES,
 };
-static const char *const kernels[] = {"path_pad_row",
-                                      "path_pad_cell",
-                                      "path_moves_row",
-                                      "path_moves_cell",
-                                      "path_clear_strip",
-                                      "path_clear_cell",
-                                      "path_distances_row",
-                                      "path_distances_cell",
-                                      "path_directions_row",
-                                      "path_directions_cell",
-                                      "path_close",
-                                      "path_walk",
-                                      "path_field_unit",
-                                      "path_search",
-                                      "path_seed_tiles",
-                                      "path_field_tiles",
-                                      NULL};
+static const char *const kernels[] = {"path_pad_row",         "path_pad_cell",       "path_moves_row",
+                                      "path_moves_cell",      "path_clear_strip",    "path_clear_cell",
+                                      "path_distances_row",   "path_distances_cell", "path_directions_row",
+                                      "path_directions_cell", "path_close",          "path_walk",
+                                      "path_field_unit",      "path_widen",          "path_search",
+                                      "path_seed_tiles",      "path_field_tiles",    NULL};
 
 #define LAUNCH_CELLS (4u << 20) // of what takes a few nanoseconds a cell
-#define CLEAR_STRIP 4096u       // cells of a work-item of path_clear_strip
-#define LAUNCH_NS (12 * P2_MS)  // aimed at by searches, whose cost for a cell depends on the map
+#define LAUNCH_NS (8 * P2_MS)   // aimed at by searches, whose cost for a cell depends on the map
 #define BUDGET_FIRST 50000u     // cells of a lane in the first launch
 #define BUDGET_LEAST 1000u
 #define BUDGET_MOST (4u << 20)
@@ -127,22 +116,64 @@ static enum p2_err close_cells(struct work *w) {
     return err ? err : exec_launch(w->slot, k, 1, (size_t[]){count}, (size_t[]){64});
 }
 
-static enum p2_err make_map(struct work *w) {
-    const struct path_block *b = w->b;
-    size_t cells = w->shape.cells;
-    w->costs = exec_buffer(w->slot, cells + PATH_TAIL);
-    w->moves = exec_buffer(w->slot, cells + PATH_TAIL);
-    if (!w->costs || !w->moves) return P2_ERR_DEVICE_MEMORY;
+static enum p2_err find_moves(struct work *w) {
+    return over_rows(w, MOVES, w->shape.stride, w->b->h + 2, (cl_mem[]){w->costs, w->moves}, 2);
+}
+
+static enum p2_err pad(struct work *w, size_t grid_size) {
     cl_mem grid = w->costs; // not looked at when every cell is open
-    if (b->source != PATH_FROM_NOTHING) {
-        bool blob = b->source == PATH_FROM_BLOB;
-        size_t size = blob ? (size_t)b->w * b->h : w->job->in_size;
-        grid = exec_host_buffer(w->slot, (void *)(uintptr_t)w->view.grid, size, true);
-    }
+    if (grid_size) grid = exec_host_buffer(w->slot, (void *)(uintptr_t)w->view.grid, grid_size, true);
     if (!grid) return P2_ERR_DEVICE_MEMORY;
-    enum p2_err err = over_rows(w, PAD, w->shape.stride, b->h + 2, (cl_mem[]){grid, w->costs}, 2);
+    return over_rows(w, PAD, w->shape.stride, w->b->h + 2, (cl_mem[]){grid, w->costs}, 2);
+}
+
+static bool make_own(struct work *w) {
+    w->costs = exec_buffer(w->slot, w->shape.cells + PATH_TAIL);
+    w->moves = exec_buffer(w->slot, w->shape.cells + PATH_TAIL);
+    return w->costs && w->moves;
+}
+
+// A blob's map, padded, and its moves: made once, and then there for every task that refers to it.
+static enum p2_err build_map(struct exec_slot *slot, struct exec_kept *kept, void *arg) {
+    struct work *w = arg;
+    w->costs = exec_keep_buffer(slot, kept, 0, w->shape.cells + PATH_TAIL);
+    w->moves = exec_keep_buffer(slot, kept, 1, w->shape.cells + PATH_TAIL);
+    if (!w->costs || !w->moves) return P2_ERR_DEVICE_MEMORY;
+    enum p2_err err = pad(w, (size_t)w->b->w * w->b->h);
+    return err ? err : find_moves(w);
+}
+
+static enum p2_err find_map(struct work *w) {
+    struct {
+        struct p2_digest blob;
+        uint32_t w, h, cost_max, neighbours;
+    } decides = {w->job->blobs[0].digest, w->b->w, w->b->h, w->b->cost_max, w->b->neighbours};
+    struct exec_keep_want want = {.build = build_map, .arg = w};
+    struct exec_kept *kept;
+    p2_sha256(&decides, sizeof decides, &want.key);
+    enum p2_err err = exec_keep(w->slot, &want, &kept);
+    if (err) return err;
+    w->costs = kept->parts[0].mem;
+    w->moves = kept->parts[1].mem;
+    return P2_OK;
+}
+
+static enum p2_err make_map(struct work *w) {
+    enum p2_err err;
+    if (w->b->source == PATH_FROM_BLOB) {
+        err = find_map(w);
+        if (err || w->b->obstacles == 0) return err;
+        cl_mem shared_costs = w->costs;
+        if (!make_own(w)) return P2_ERR_DEVICE_MEMORY;
+        cl_int e = clEnqueueCopyBuffer(exec_queue(w->slot), shared_costs, w->costs, 0, 0, w->shape.cells + PATH_TAIL, 0,
+                                       NULL, NULL);
+        err = exec_check(w->slot, e, "copy of the map");
+    } else {
+        if (!make_own(w)) return P2_ERR_DEVICE_MEMORY;
+        err = pad(w, w->b->source == PATH_FROM_PAYLOAD ? w->job->in_size : 0);
+    }
     if (!err) err = close_cells(w);
-    return err ? err : over_rows(w, MOVES, w->shape.stride, b->h + 2, (cl_mem[]){w->costs, w->moves}, 2);
+    return err ? err : find_moves(w);
 }
 
 static enum p2_err make_goals(struct work *w) {
@@ -152,13 +183,14 @@ static enum p2_err make_goals(struct work *w) {
     return exec_upload(w->slot, w->goals, cells, w->b->goals * sizeof *cells);
 }
 
-static enum p2_err clear_labels(struct work *w) {
+static enum p2_err clear(struct work *w, cl_mem labels, cl_ulong count, cl_ulong with) {
     cl_kernel k = exec_kernel(w->slot, CLEAR + w->gpu);
-    cl_ulong count = (cl_ulong)w->shape.lanes * w->shape.cells;
-    enum p2_err err = set_args(w->slot, k, (struct arg[]){ARG(w->labels), ARG(count)}, 2);
-    size_t items = w->gpu ? count : (count + CLEAR_STRIP - 1) / CLEAR_STRIP;
+    enum p2_err err = set_args(w->slot, k, (struct arg[]){ARG(labels), ARG(count), ARG(with)}, 3);
+    size_t items = w->gpu ? count : (count + PATH_STRIP - 1) / PATH_STRIP;
     return err ? err : exec_launch(w->slot, k, 1, &items, (size_t[]){w->gpu ? 64 : 1});
 }
+
+static cl_ulong all_labels(const struct work *w) { return (cl_ulong)w->shape.lanes * w->shape.cells; }
 
 // ---- lanes ----
 
@@ -201,7 +233,7 @@ static enum p2_err run_lanes(struct work *w, cl_kernel k, cl_uint shape_arg, cl_
         if (!err) err = exec_download(w->slot, view, lanes, count * sizeof *lanes);
         if (err) return err;
         size_t done = 0;
-        while (done < count && lanes[done].phase == PATH_DONE) done++;
+        while (done < count && lanes[done].phase >= PATH_DONE) done++;
         if (done == count) return P2_OK;
         double fits = (double)w->budget * LAUNCH_NS / (double)(p2_clock_now() - start + 1);
         if (fits > 2.0 * w->budget) fits = 2.0 * w->budget;
@@ -209,31 +241,58 @@ static enum p2_err run_lanes(struct work *w, cl_kernel k, cl_uint shape_arg, cl_
     }
 }
 
+struct lanes { // and what they are to do, on the device too
+    struct path_lane *lane;
+    cl_mem view, list;
+    cl_uint searches;
+};
+
+static enum p2_err start_lanes(struct work *w, const struct path_search *searches, cl_uint count, struct lanes *l) {
+    l->lane = shared(w->slot, w->shape.lanes * sizeof *l->lane, &l->view);
+    struct path_search *copy = shared(w->slot, count * sizeof *copy, &l->list);
+    if (!l->lane || !copy) return P2_ERR_DEVICE_MEMORY;
+    l->searches = count;
+    memcpy(copy, searches, count * sizeof *copy);
+    for (uint32_t i = 0; i < w->shape.lanes; i++) l->lane[i] = (struct path_lane){.search = i, .phase = PATH_SEED};
+    enum p2_err err = exec_upload(w->slot, l->view, l->lane, w->shape.lanes * sizeof *l->lane);
+    return err ? err : exec_upload(w->slot, l->list, copy, count * sizeof *copy);
+}
+
 // Searches with a start, any number; or without, one for each lane.
 static enum p2_err run_searches(struct work *w, const struct path_search *searches, cl_uint count) {
-    bool unit = w->b->cost_max == 1 && searches[0].start == PATH_NO_CELL;
-    cl_mem lanes_view, list;
-    struct path_lane *lanes = shared(w->slot, w->shape.lanes * sizeof *lanes, &lanes_view);
-    struct path_search *copy = shared(w->slot, count * sizeof *copy, &list);
-    if (!lanes || !copy) return P2_ERR_DEVICE_MEMORY;
-    memcpy(copy, searches, count * sizeof *copy);
-    for (uint32_t i = 0; i < w->shape.lanes; i++)
-        lanes[i] = (struct path_lane){.search = i, .phase = i < count ? PATH_SEED : PATH_DONE};
-    enum p2_err err = exec_upload(w->slot, lanes_view, lanes, w->shape.lanes * sizeof *lanes);
-    if (!err) err = exec_upload(w->slot, list, copy, count * sizeof *copy);
-    if (!err) err = clear_labels(w);
+    struct lanes l;
+    enum p2_err err = start_lanes(w, searches, count, &l);
+    if (!err) err = clear(w, w->labels, all_labels(w), PATH_NONE);
     if (err) return err;
-    cl_kernel k = exec_kernel(w->slot, unit ? FIELD_UNIT : SEARCH);
-    cl_mem none = w->touched; // fields leave no records
-    cl_mem records = w->records ? w->records : none, steps = w->steps ? w->steps : none;
-    const struct arg field[] = {ARG(w->costs), ARG(w->moves), ARG(w->labels), ARG(w->queues),
-                                ARG(w->goals), ARG(list),     ARG(lanes_view)};
-    const struct arg search[] = {ARG(w->costs),   ARG(w->moves), ARG(w->labels), ARG(w->queues),
-                                 ARG(w->touched), ARG(w->goals), ARG(list),      ARG(count),
-                                 ARG(lanes_view), ARG(records),  ARG(steps)};
-    cl_uint args = unit ? sizeof field / sizeof *field : sizeof search / sizeof *search;
-    err = set_args(w->slot, k, unit ? field : search, args);
-    return err ? err : run_lanes(w, k, args, lanes_view, lanes);
+    cl_mem records = w->records ? w->records : w->touched, steps = w->steps ? w->steps : w->touched; // fields have none
+    cl_kernel k = exec_kernel(w->slot, SEARCH);
+    const struct arg args[] = {ARG(w->costs),   ARG(w->moves), ARG(w->labels), ARG(w->queues),
+                               ARG(w->touched), ARG(w->goals), ARG(l.list),    ARG(l.searches),
+                               ARG(l.view),     ARG(records),  ARG(steps)};
+    err = set_args(w->slot, k, args, sizeof args / sizeof *args);
+    return err ? err : run_lanes(w, k, sizeof args / sizeof *args, l.view, l.lane);
+}
+
+// One field for each lane where every cell costs 1: by short labels, in memory that only searches have another use for;
+// again with long ones if it is too large for those.
+static enum p2_err run_unit_fields(struct work *w, const struct path_search *searches) {
+    struct lanes l;
+    enum p2_err err = start_lanes(w, searches, w->shape.lanes, &l);
+    if (!err) err = clear(w, w->touched, all_labels(w) / 2, 0);
+    if (err) return err;
+    cl_kernel k = exec_kernel(w->slot, FIELD_UNIT);
+    const struct arg args[] = {ARG(w->costs), ARG(w->moves), ARG(w->touched), ARG(w->queues),
+                               ARG(w->goals), ARG(l.list),   ARG(l.view)};
+    err = set_args(w->slot, k, args, sizeof args / sizeof *args);
+    if (!err) err = run_lanes(w, k, sizeof args / sizeof *args, l.view, l.lane);
+    if (err) return err;
+    for (uint32_t i = 0; i < w->shape.lanes; i++)
+        if (l.lane[i].phase == PATH_TOO_LONG) return run_searches(w, searches, w->shape.lanes);
+    k = exec_kernel(w->slot, WIDEN);
+    const struct arg wide[] = {ARG(w->touched), ARG(w->queues), ARG(w->labels), ARG(w->shape)};
+    err = set_args(w->slot, k, wide, sizeof wide / sizeof *wide);
+    size_t items = (w->shape.cells + PATH_STRIP - 1) / PATH_STRIP * w->shape.lanes;
+    return err ? err : exec_launch(w->slot, k, 1, &items, (size_t[]){1});
 }
 
 // ---- fields on a GPU ----
@@ -283,7 +342,7 @@ static enum p2_err run_tiles(struct work *w, const struct path_search *searches)
     memset(nobody, 0, tiles);
     enum p2_err err = exec_upload(w->slot, list, copy, w->shape.lanes * sizeof *copy);
     for (int i = 0; i < 2 && !err; i++) err = exec_upload(w->slot, awake[i], nobody, tiles);
-    if (!err) err = clear_labels(w);
+    if (!err) err = clear(w, w->labels, all_labels(w), PATH_NONE);
     if (!err) err = seed_tiles(w, searches, list, awake[0]);
     const size_t global[] = {wide * PATH_TILE, high * w->shape.lanes * PATH_TILE};
     return err ? err : run_rounds(w, global, awake, changed, stirs);
@@ -291,7 +350,8 @@ static enum p2_err run_tiles(struct work *w, const struct path_search *searches)
 
 // As many fields as there are lanes; their labels stay.
 static enum p2_err run_fields(struct work *w, const struct path_search *searches) {
-    return w->gpu ? run_tiles(w, searches) : run_searches(w, searches, w->shape.lanes);
+    if (w->gpu) return run_tiles(w, searches);
+    return w->b->cost_max == 1 ? run_unit_fields(w, searches) : run_searches(w, searches, w->shape.lanes);
 }
 
 // ---- paths ----

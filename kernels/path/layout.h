@@ -58,6 +58,16 @@ struct path_block {
 #define PATH_QUEUED (1ul << 63)        // of a label: its cell waits in a bucket
 #define PATH_BUCKETS 4u                // a ring: a move leads at most three buckets on
 
+#define PATH_NONE ((unsigned long)PATH_UNREACHED << 32) // a label where there is none
+
+// Short labels (field.cl).
+#define PATH_SHORT_ONE (1u << 29)
+#define PATH_SHORT_ROOT (47453133u << 4)
+#define PATH_SHORT_INVERSE 28774661u // of a sixteenth of the root, modulo 2^25
+#define PATH_SHORT_MOST 10500u       // bucket
+
+#define PATH_STRIP 4096u // cells of a work-item where each takes no thought
+
 struct path_shape {
     unsigned int w, h, stride, cells; // cells: of the padded map, all rows
     unsigned int cost_max, neighbours, open;
@@ -83,6 +93,7 @@ struct path_search {
 #define PATH_WALK 2u
 #define PATH_CLEAN 3u
 #define PATH_DONE 4u
+#define PATH_TOO_LONG 5u
 struct path_lane {
     unsigned int search, phase;
     unsigned int bucket;

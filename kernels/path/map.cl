@@ -83,14 +83,14 @@ __kernel void path_moves_cell(__global const uchar *costs, __global uchar *moves
 
 // ---- labels ----
 
-__kernel void path_clear_strip(__global ulong *label, ulong count) {
-    ulong i = get_global_id(0) * (ulong)4096, end = min(i + 4096, count);
-    for (; i + 8 <= end; i += 8) vstore8((ulong8)PATH_NONE, 0, label + i);
-    for (; i < end; i++) label[i] = PATH_NONE;
+__kernel void path_clear_strip(__global ulong *label, ulong count, ulong with) {
+    ulong i = get_global_id(0) * (ulong)PATH_STRIP, end = min(i + PATH_STRIP, count);
+    for (; i + 8 <= end; i += 8) vstore8((ulong8)with, 0, label + i);
+    for (; i < end; i++) label[i] = with;
 }
 
-__kernel void path_clear_cell(__global ulong *label, ulong count) {
-    if (get_global_id(0) < count) label[get_global_id(0)] = PATH_NONE;
+__kernel void path_clear_cell(__global ulong *label, ulong count, ulong with) {
+    if (get_global_id(0) < count) label[get_global_id(0)] = with;
 }
 
 __kernel void path_distances_row(__global const ulong *label, __global ulong *out, struct path_shape s) {

@@ -189,6 +189,25 @@ static void fields_equal_the_reference(void **state) {
             }
 }
 
+// Equal lengths by different ways are what a search may get wrong: every density of noise has others.
+static void noise_of_every_density(void **state) {
+    (void)state;
+    struct p2_rng rng;
+    p2_rng_init(&rng, 26);
+    for (unsigned turn = 0; turn < 240; turn++) {
+        unsigned w = 30 + below(&rng, 40), h = 30 + below(&rng, 40), closed = 5 + turn / 4, goals = 1 + turn % 3;
+        size_t size = (size_t)w * h;
+        for (size_t i = 0; i < size; i++) payload[i] = below(&rng, 100) >= closed;
+        for (unsigned g = 0; g < goals; g++) size = put_point(size, below(&rng, w), below(&rng, h));
+        char params[120];
+        snprintf(params, sizeof params, "map_size=%ux%u goals=%u result=distances", w, h, goals);
+        compare(turn % 8 ? RIG_VECTORS : RIG_PIXELS, params, size);
+        snprintf(params, sizeof params, "map_size=%ux%u start=%ux%u goal=%ux%u", w, h, below(&rng, w), below(&rng, h),
+                 below(&rng, w), below(&rng, h));
+        compare(turn % 8 ? RIG_VECTORS : RIG_PIXELS, params, (size_t)w * h);
+    }
+}
+
 static size_t put_crowd(size_t size, unsigned w, unsigned h, unsigned goals, unsigned agents, struct p2_rng *rng) {
     for (unsigned g = 0; g < goals; g++) size = put_point(size, below(rng, w), below(rng, h));
     for (unsigned a = 0; a < agents; a++) {
@@ -223,22 +242,22 @@ static void crowds_equal_the_reference(void **state) {
             }
 }
 
-// Longer than one launch: a serpent's path passes half of all cells, and a noisy map takes many launches on small budgets.
+// More than one launch, and a path that passes half of all cells.
 static void long_searches_are_cut_and_whole(void **state) {
     (void)state;
     struct p2_rng rng;
     p2_rng_init(&rng, 23);
     for (enum rig_device d = RIG_VECTORS; d <= RIG_PIXELS; d++) {
-        size_t size = paint(401, 399, SERPENT, &rng);
-        compare(d, "map_size=401x399 start=0x0 goal=0x398 steps=200000", size);
-        compare(d, "map_size=401x399 goal=0x398 result=distances", size);
-        size = paint(640, 620, NOISE, &rng);
+        size_t size = paint(151, 151, SERPENT, &rng); // too long for short labels
+        compare(d, "map_size=151x151 start=0x0 goal=150x150 steps=20000", size);
+        compare(d, "map_size=151x151 goal=150x150 result=distances", size);
+        size = paint(400, 380, NOISE, &rng);
         payload[0] = payload[size - 1] = 1;
-        compare(d, "map_size=640x620 start=0x0 goal=639x619", size);
-        compare(d, "map_size=640x620 goal=639x619 result=directions", size);
-        size = paint(500, 300, DEAR, &rng);
+        compare(d, "map_size=400x380 start=0x0 goal=399x379", size);
+        compare(d, "map_size=400x380 goal=399x379 result=distances", size);
+        size = paint(300, 200, DEAR, &rng);
         payload[0] = payload[size - 1] = 1;
-        compare(d, "map_size=500x300 start=0x0 goal=499x299 cost_max=255", size);
+        compare(d, "map_size=300x200 start=0x0 goal=299x199 cost_max=255", size);
     }
 }
 
@@ -251,40 +270,96 @@ static void open_ground_needs_no_map(void **state) {
     }
 }
 
+static struct rig_result run_blob(enum rig_device device, const char *params, const uint8_t *map, size_t map_size,
+                                  size_t lists) {
+    struct rig_result r;
+    rig_run(&(struct rig_job){.device = device,
+                              .type = "ai_pathfinding",
+                              .params = params,
+                              .payload = payload,
+                              .payload_size = lists,
+                              .blobs = {{map, map_size}},
+                              .blob_count = map != NULL},
+            &r);
+    return r;
+}
+
+// The same answers as with the map in the payload, dynamic obstacles included; and the map is made ready once.
 static void a_map_may_be_a_blob(void **state) {
     (void)state;
     struct p2_rng rng;
     p2_rng_init(&rng, 24);
+    const struct p2_task_type *t = p2_task_type_find(p2_str("path"));
     static uint8_t map[70 * 41];
     memcpy(map, payload, paint(70, 41, NOISE, &rng));
-    size_t lists = put_crowd(sizeof map, 70, 41, 3, 12, &rng) - sizeof map;
-    struct rig_result whole;
-    run(RIG_VECTORS, "map_size=70x41 goals=3 agents=12", sizeof map + lists, &whole);
-    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++) {
-        struct rig_job job = {.device = d,
-                              .type = "ai_pathfinding",
-                              .params = "map=blob map_size=70x41 goals=3 agents=12",
-                              .payload = payload + sizeof map,
-                              .payload_size = lists,
-                              .blobs = {{map, sizeof map}},
-                              .blob_count = 1};
-        struct rig_result r;
-        rig_run(&job, &r);
-        assert_int_equal(r.code, P2_OK);
-        assert_int_equal(r.size, whole.size);
-        if (d == RIG_VECTORS) assert_memory_equal(r.bytes, whole.bytes, whole.size);
-        rig_free(&r);
-        job.blobs[0].size--;
-        rig_run(&job, &r);
-        assert_int_equal(r.code, P2_ERR_BAD_PAYLOAD);
-        assert_non_null(strstr(r.why, "2870 bytes"));
-        rig_free(&r);
-        job.blob_count = 0;
-        rig_run(&job, &r);
-        assert_int_equal(r.code, P2_ERR_BAD_PAYLOAD);
-        rig_free(&r);
+    static const char *const params[] = {"map_size=70x41 goals=3 agents=12",
+                                         "map_size=70x41 obstacles=3 goals=3 agents=12"};
+    for (int closed = 0; closed < 2; closed++) {
+        struct p2_rng again = rng;
+        struct rig_result whole;
+        size_t size = sizeof map;
+        memcpy(payload, map, sizeof map);
+        for (unsigned i = 0; i < 3 && closed; i++) size = put_point(size, 20 * i, 20);
+        run(RIG_VECTORS, params[closed], put_crowd(size, 70, 41, 3, 12, &rng), &whole);
+        char words[120];
+        snprintf(words, sizeof words, "map=blob %s", params[closed]);
+        size = 0;
+        for (unsigned i = 0; i < 3 && closed; i++) size = put_point(size, 20 * i, 20);
+        size = put_crowd(size, 70, 41, 3, 12, &again);
+        for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++) {
+            struct rig_kept before = rig_kept(d);
+            for (int round = 0; round < 2; round++) {
+                struct rig_result r = run_blob(d, words, map, sizeof map, size);
+                assert_int_equal(r.code, P2_OK);
+                if (!t->equal(r.block, r.bytes, r.size, whole.bytes, whole.size)) fail_msg("device %d: %s", d, words);
+                rig_free(&r);
+            }
+            if (d == RIG_FAKE) continue;
+            assert_int_equal(rig_kept(d).built - before.built, closed ? 0 : 1);
+            assert_int_equal(rig_kept(d).found - before.found, closed ? 2 : 1);
+        }
+        rig_free(&whole);
     }
-    rig_free(&whole);
+}
+
+// What decides how a map is made ready is part of its key.
+static void one_blob_may_be_several_maps(void **state) {
+    (void)state;
+    static const struct {
+        const char *params;
+        uint32_t straight, diagonal;
+    } readings[] = {{"map=blob map_size=4x3 start=0x0 goal=3x0", 3, 1},
+                    {"map=blob map_size=4x3 start=0x0 goal=1x0", 1, 0},
+                    {"map=blob map_size=4x3 start=0x0 goal=1x0 cost_max=9", 9, 0},
+                    {"map=blob map_size=4x3 start=0x0 goal=3x0 neighbours=4", 5, 0},
+                    {"map=blob map_size=3x4 start=0x0 goal=2x0", PATH_UNREACHED, 0}};
+    const size_t size = put_map(".9#./..../....");
+    static uint8_t map[12];
+    memcpy(map, payload, sizeof map);
+    assert_int_equal(size, sizeof map);
+    for (int round = 0; round < 2; round++)
+        for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++)
+            for (size_t i = 0; i < sizeof readings / sizeof *readings; i++) {
+                struct rig_result r = run_blob(d, readings[i].params, map, sizeof map, 0);
+                assert_int_equal(r.code, P2_OK);
+                struct answer is = answer_of(&r, 0);
+                if (is.straight != readings[i].straight || is.diagonal != readings[i].diagonal)
+                    fail_msg("device %d, reading %zu: %u + %u sqrt 2", d, i, is.straight, is.diagonal);
+                rig_free(&r);
+            }
+}
+
+static void a_blob_of_another_size_is_no_map(void **state) {
+    (void)state;
+    static const uint8_t map[12];
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++)
+        for (int none = 0; none < 2; none++) {
+            struct rig_result r =
+                run_blob(d, "map=blob map_size=4x3 start=0x0 goal=3x0", none ? NULL : map, sizeof map - 1, 0);
+            assert_int_equal(r.code, P2_ERR_BAD_PAYLOAD);
+            assert_non_null(strstr(r.why, "12 bytes"));
+            rig_free(&r);
+        }
 }
 
 // ---- refusals, repetition ----
@@ -359,10 +434,13 @@ int main(void) {
         cmocka_unit_test(lengths_by_hand),
         cmocka_unit_test(a_long_path_is_cut_but_measured),
         cmocka_unit_test(fields_equal_the_reference),
+        cmocka_unit_test(noise_of_every_density),
         cmocka_unit_test(crowds_equal_the_reference),
         cmocka_unit_test(long_searches_are_cut_and_whole),
         cmocka_unit_test(open_ground_needs_no_map),
         cmocka_unit_test(a_map_may_be_a_blob),
+        cmocka_unit_test(one_blob_may_be_several_maps),
+        cmocka_unit_test(a_blob_of_another_size_is_no_map),
         cmocka_unit_test(points_outside_are_bad_payloads),
         cmocka_unit_test(a_cancelled_job_ends_so),
         cmocka_unit_test(the_same_bytes_every_time),
