@@ -9,6 +9,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"upscale", "Enlarge pictures on the cluster.", cli_upscale},
+    {"path", "Find shortest ways over a map on the cluster.", cli_path},
     {"echo", "Measure round trips.", cli_echo},
     {"blob", "Bring the coordinator files that tasks refer to.", cli_blob},
     {"status", "Show how the cluster does.", cli_status},

@@ -30,7 +30,8 @@ RULES = [
     (r'client/shell/', [BASE, MSG, 'client/core', 'client/include', *SHELL, TYPE]),
     (r'client/include/', []),
     (r'client/examples/', ['client/include']),
-    (r'client/cli/', [BASE, 'client/include', 'common/os', 'common/image', TYPE]),
+    (r'client/grid/', [BASE]),
+    (r'client/cli/', [BASE, 'client/include', 'client/grid', 'common/os', 'common/image', TYPE]),
     (r'coordinator/[^/]+$', [BASE, 'coordinator/shell', 'coordinator/core', 'common/os']),
     (r'peer/[^/]+$', [BASE, 'peer/shell', 'peer/core', 'common/os']),
     (r'(tests|loadtest)/', None),  # anything
