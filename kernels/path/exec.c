@@ -28,12 +28,10 @@ static const char *const kernels[] = {"path_pad_row",         "path_pad_cell",  
                                       "path_field_unit",      "path_widen",          "path_search",
                                       "path_seed_tiles",      "path_field_tiles",    NULL};
 
+// Of a launch at most, enough to make its start cheap; slow devices take fewer.
 #define LAUNCH_CELLS (4u << 20) // of what takes a few nanoseconds a cell
-#define LAUNCH_NS (8 * P2_MS)   // aimed at by searches, whose cost for a cell depends on the map
-#define BUDGET_FIRST 50000u     // cells of a lane in the first launch
-#define BUDGET_LEAST 1000u
-#define BUDGET_MOST (4u << 20)
-#define WALK_STEPS 16384u // of an agent in a launch
+#define LANE_CELLS 400000u      // that a search takes off its queues
+#define WALK_STEPS 16384u       // of an agent
 #define LANES_MAX 16u
 #define LAYERS_MAX 8u // fields at once on a GPU
 #define ROUNDS 16u    // launches between two looks at whether any tile is awake
@@ -50,7 +48,7 @@ struct work {
     struct p2_path_view view;
     struct path_shape shape;
     bool gpu;
-    uint32_t budget, lanes_most;
+    uint32_t lanes_most;
     cl_mem costs, moves, goals;
     cl_mem labels, queues, touched; // of all lanes
     cl_mem records, steps;
@@ -78,10 +76,11 @@ static uint32_t cell_of(const struct work *w, struct p2_path_point p) {
 static enum p2_err over_rows(struct work *w, uint32_t pair, uint32_t columns, uint32_t rows, const cl_mem *memory,
                              cl_uint count) {
     cl_kernel k = exec_kernel(w->slot, pair + w->gpu);
-    uint32_t cut = LAUNCH_CELLS / columns + 1;
-    for (uint32_t begin = 0; begin < rows; begin += cut) {
+    for (uint32_t begin = 0; begin < rows; begin = w->shape.row_end) {
+        uint32_t share = (uint32_t)exec_share(w->slot, k, LAUNCH_CELLS) / columns + 1;
         w->shape.row_begin = begin;
-        w->shape.row_end = rows - begin < cut ? rows : begin + cut;
+        w->shape.row_end = rows - begin < share ? rows : begin + share;
+        exec_launch_units(w->slot, (uint64_t)(w->shape.row_end - begin) * columns);
         cl_int e = CL_SUCCESS;
         for (cl_uint i = 0; i < count && !e; i++) e = clSetKernelArg(k, i, sizeof *memory, &memory[i]);
         if (!e) e = clSetKernelArg(k, count, sizeof w->shape, &w->shape);
@@ -220,25 +219,20 @@ static void use_lanes(struct work *w, uint32_t searches) {
     w->shape.lanes = searches < w->lanes_most ? searches : w->lanes_most;
 }
 
-// Launches k, whose argument shape_arg is the shape, until every lane is done; how much a launch does is fitted to the
-// time that the one before took.
+// Launches k, whose argument shape_arg is the shape, until every lane is done; each launch takes so many cells of a lane.
 static enum p2_err run_lanes(struct work *w, cl_kernel k, cl_uint shape_arg, cl_mem view, struct path_lane *lanes) {
-    size_t count = w->shape.lanes;
-    for (;;) {
-        w->shape.budget = w->budget;
-        p2_ns start = p2_clock_now();
+    size_t count = w->shape.lanes, done = 0;
+    while (done < count) {
+        w->shape.budget = (uint32_t)exec_share(w->slot, k, LANE_CELLS);
+        exec_launch_units(w->slot, w->shape.budget);
         cl_int e = clSetKernelArg(k, shape_arg, sizeof w->shape, &w->shape);
         enum p2_err err = exec_check(w->slot, e, "kernel argument");
         if (!err) err = exec_launch(w->slot, k, 1, &count, (size_t[]){1});
         if (!err) err = exec_download(w->slot, view, lanes, count * sizeof *lanes);
         if (err) return err;
-        size_t done = 0;
-        while (done < count && lanes[done].phase >= PATH_DONE) done++;
-        if (done == count) return P2_OK;
-        double fits = (double)w->budget * LAUNCH_NS / (double)(p2_clock_now() - start + 1);
-        if (fits > 2.0 * w->budget) fits = 2.0 * w->budget;
-        w->budget = fits < BUDGET_LEAST ? BUDGET_LEAST : fits > BUDGET_MOST ? BUDGET_MOST : (uint32_t)fits;
+        for (done = 0; done < count && lanes[done].phase >= PATH_DONE;) done++;
     }
+    return P2_OK;
 }
 
 struct lanes { // and what they are to do, on the device too
@@ -505,7 +499,7 @@ static enum p2_err view_of(struct exec_slot *slot, const struct exec_job *job, s
 
 static enum p2_err run(struct exec_slot *slot, const struct exec_job *job, size_t *out_size) {
     const struct path_block *b = job->block;
-    struct work w = {.slot = slot, .job = job, .b = b, .gpu = !exec_facts(slot)->is_cpu, .budget = BUDGET_FIRST};
+    struct work w = {.slot = slot, .job = job, .b = b, .gpu = !exec_facts(slot)->is_cpu};
     uint32_t stride = (b->w + 15) / 16 * 16 + 2 * PATH_MARGIN;
     w.shape = (struct path_shape){.w = b->w,
                                   .h = b->h,
