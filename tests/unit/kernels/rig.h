@@ -40,7 +40,7 @@ struct rig_result {
     uint8_t *bytes; // the job's result; rig_free
     size_t size;
     bool overran; // bytes beyond result_bytes_max were written
-    uint8_t block[P2_BLOCK_MAX];
+    _Alignas(64) uint8_t block[P2_BLOCK_MAX];
     struct p2_task_cost cost;
 };
 
