@@ -30,7 +30,7 @@ static const char *const kernels[] = {"path_pad_row",         "path_pad_cell",  
 
 // Of a launch at most, enough to make its start cheap; slow devices take fewer.
 #define LAUNCH_CELLS (4u << 20) // of what takes a few nanoseconds a cell
-#define LANE_CELLS 400000u      // that a search takes off its queues
+#define LANE_CELLS 250000u      // that a search takes off its queues
 #define WALK_STEPS 16384u       // of an agent
 #define LANES_MAX 16u
 #define LAYERS_MAX 8u // fields at once on a GPU
