@@ -29,8 +29,8 @@ static const char *const kernels[] = {"path_pad_row",         "path_pad_cell",  
                                       "path_seed_tiles",      "path_field_tiles",    NULL};
 
 // Of a launch at most, enough to make its start cheap; slow devices take fewer.
-#define LAUNCH_CELLS (4u << 20) // of what takes a few nanoseconds a cell
-#define LANE_CELLS 250000u      // that a search takes off its queues
+#define LAUNCH_CELLS (1u << 19) // of what takes a few nanoseconds a cell
+#define LANE_CELLS 100000u      // that a search takes off its queues
 #define WALK_STEPS 16384u       // of an agent
 #define LANES_MAX 16u
 #define LAYERS_MAX 8u // fields at once on a GPU
@@ -182,11 +182,27 @@ static enum p2_err make_goals(struct work *w) {
     return exec_upload(w->slot, w->goals, cells, w->b->goals * sizeof *cells);
 }
 
+// A kernel over strips of cells, whose last argument is the shape; `items` are those of a strip.
+static enum p2_err over_strips(struct work *w, cl_kernel k, cl_uint shape_arg, uint64_t cells, size_t items) {
+    uint32_t strips = (uint32_t)((cells + PATH_STRIP - 1) / PATH_STRIP);
+    for (uint32_t begin = 0; begin < strips; begin = w->shape.row_end) {
+        uint32_t share = (uint32_t)(exec_share(w->slot, k, LAUNCH_CELLS) / PATH_STRIP + 1);
+        w->shape.row_begin = begin;
+        w->shape.row_end = strips - begin < share ? strips : begin + share;
+        exec_launch_units(w->slot, (uint64_t)(w->shape.row_end - begin) * PATH_STRIP);
+        cl_int e = clSetKernelArg(k, shape_arg, sizeof w->shape, &w->shape);
+        enum p2_err err = exec_check(w->slot, e, "kernel argument");
+        size_t all = (w->shape.row_end - begin) * items;
+        if (!err) err = exec_launch(w->slot, k, 1, &all, (size_t[]){items > 1 ? 64 : 1});
+        if (err) return err;
+    }
+    return P2_OK;
+}
+
 static enum p2_err clear(struct work *w, cl_mem labels, cl_ulong count, cl_ulong with) {
     cl_kernel k = exec_kernel(w->slot, CLEAR + w->gpu);
     enum p2_err err = set_args(w->slot, k, (struct arg[]){ARG(labels), ARG(count), ARG(with)}, 3);
-    size_t items = w->gpu ? count : (count + PATH_STRIP - 1) / PATH_STRIP;
-    return err ? err : exec_launch(w->slot, k, 1, &items, (size_t[]){w->gpu ? 64 : 1});
+    return err ? err : over_strips(w, k, 3, count, w->gpu ? PATH_STRIP : 1);
 }
 
 static cl_ulong all_labels(const struct work *w) { return (cl_ulong)w->shape.lanes * w->shape.cells; }
@@ -283,10 +299,10 @@ static enum p2_err run_unit_fields(struct work *w, const struct path_search *sea
     for (uint32_t i = 0; i < w->shape.lanes; i++)
         if (l.lane[i].phase == PATH_TOO_LONG) return run_searches(w, searches, w->shape.lanes);
     k = exec_kernel(w->slot, WIDEN);
-    const struct arg wide[] = {ARG(w->touched), ARG(w->queues), ARG(w->labels), ARG(w->shape)};
+    const struct arg wide[] = {ARG(w->touched), ARG(w->queues), ARG(w->labels)};
     err = set_args(w->slot, k, wide, sizeof wide / sizeof *wide);
-    size_t items = (w->shape.cells + PATH_STRIP - 1) / PATH_STRIP * w->shape.lanes;
-    return err ? err : exec_launch(w->slot, k, 1, &items, (size_t[]){1});
+    uint64_t strips = (w->shape.cells + PATH_STRIP - 1) / PATH_STRIP * (uint64_t)w->shape.lanes;
+    return err ? err : over_strips(w, k, 3, strips * PATH_STRIP, 1);
 }
 
 // ---- fields on a GPU ----

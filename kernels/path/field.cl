@@ -138,9 +138,9 @@ __kernel void path_field_unit(__global const uchar *costs, __global const uchar 
 // and so has an inverse modulo the fraction's range.
 __kernel void path_widen(__global const uint *shorts, __global const uint *queues, __global ulong *labels,
                          struct path_shape s) {
-    uint strips = (s.cells + PATH_STRIP - 1) / PATH_STRIP, lane = get_global_id(0) / strips;
-    if (lane >= s.lanes) return;
-    uint i = get_global_id(0) % strips * PATH_STRIP, end = min(i + PATH_STRIP, s.cells);
+    uint strips = (s.cells + PATH_STRIP - 1) / PATH_STRIP, strip = s.row_begin + get_global_id(0);
+    if (strip >= s.row_end) return;
+    uint lane = strip / strips, i = strip % strips * PATH_STRIP, end = min(i + PATH_STRIP, s.cells);
     __global const uint *label = shorts + (size_t)lane * s.cells;
     __global const ushort *upper =
         (__global const ushort *)(queues + ((size_t)lane * PATH_BUCKETS + 3) * s.capacity);

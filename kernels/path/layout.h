@@ -72,11 +72,11 @@ struct path_shape {
     unsigned int w, h, stride, cells; // cells: of the padded map, all rows
     unsigned int cost_max, neighbours, open;
     unsigned int lanes;
-    unsigned int capacity; // entries of a bucket
-    unsigned int shift;    // a value's bucket is value >> shift
-    unsigned int budget;   // cells a lane takes in one launch
-    unsigned int steps;    // as in the block
-    unsigned int row_begin, row_end;
+    unsigned int capacity;           // entries of a bucket
+    unsigned int shift;              // a value's bucket is value >> shift
+    unsigned int budget;             // cells a lane takes in one launch
+    unsigned int steps;              // as in the block
+    unsigned int row_begin, row_end; // of this launch, or strips of PATH_STRIP cells
 };
 
 // One search: from its goals outwards until start is certain, or over the whole map.

@@ -83,14 +83,18 @@ __kernel void path_moves_cell(__global const uchar *costs, __global uchar *moves
 
 // ---- labels ----
 
-__kernel void path_clear_strip(__global ulong *label, ulong count, ulong with) {
-    ulong i = get_global_id(0) * (ulong)PATH_STRIP, end = min(i + PATH_STRIP, count);
+// Rows of the shape are strips of cells here.
+__kernel void path_clear_strip(__global ulong *label, ulong count, ulong with, struct path_shape s) {
+    uint strip = s.row_begin + get_global_id(0);
+    if (strip >= s.row_end) return;
+    ulong i = (ulong)strip * PATH_STRIP, end = min(i + PATH_STRIP, count);
     for (; i + 8 <= end; i += 8) vstore8((ulong8)with, 0, label + i);
     for (; i < end; i++) label[i] = with;
 }
 
-__kernel void path_clear_cell(__global ulong *label, ulong count, ulong with) {
-    if (get_global_id(0) < count) label[get_global_id(0)] = with;
+__kernel void path_clear_cell(__global ulong *label, ulong count, ulong with, struct path_shape s) {
+    ulong i = (ulong)s.row_begin * PATH_STRIP + get_global_id(0);
+    if (i < min((ulong)s.row_end * PATH_STRIP, count)) label[i] = with;
 }
 
 __kernel void path_distances_row(__global const ulong *label, __global ulong *out, struct path_shape s) {
