@@ -41,6 +41,17 @@ struct group { // agents that are served by one field
     uint32_t first, count; // in the agents' order
 };
 
+// What searches are told and tell, on the device and here; taken once, since a job may have thousands of fields.
+struct lanes {
+    struct path_lane *lane;
+    struct path_search *search;
+    struct path_walk *walk;
+    cl_mem lane_view, search_view, walk_view;
+    cl_mem awake[2], changed; // of tiles
+    cl_uint *stirs;
+    uint8_t *nobody;
+};
+
 struct work {
     struct exec_slot *slot;
     const struct exec_job *job;
@@ -52,6 +63,7 @@ struct work {
     cl_mem costs, moves, goals;
     cl_mem labels, queues, touched; // of all lanes
     cl_mem records, steps;
+    struct lanes lanes;
     uint32_t *order; // agents by goal
 };
 
@@ -219,13 +231,34 @@ static uint32_t lanes_for(const struct work *w, uint32_t searches) {
     return lanes ? lanes : 1;
 }
 
+static size_t tiles_of(const struct work *w) {
+    size_t wide = (w->shape.w + PATH_TILE - 1) / PATH_TILE, high = (w->shape.h + PATH_TILE - 1) / PATH_TILE;
+    return wide * high;
+}
+
+static enum p2_err make_tiles(struct work *w) {
+    struct lanes *l = &w->lanes;
+    size_t tiles = tiles_of(w) * w->lanes_most;
+    l->awake[0] = exec_buffer(w->slot, tiles);
+    l->awake[1] = exec_buffer(w->slot, tiles);
+    l->stirs = shared(w->slot, ROUNDS * sizeof *l->stirs, &l->changed);
+    l->nobody = exec_host(w->slot, tiles);
+    if (!l->awake[0] || !l->awake[1] || !l->stirs || !l->nobody) return P2_ERR_DEVICE_MEMORY;
+    memset(l->nobody, 0, tiles);
+    return P2_OK;
+}
+
 static enum p2_err make_lanes(struct work *w, uint32_t searches) {
-    size_t cells = w->shape.cells;
+    struct lanes *l = &w->lanes;
+    size_t cells = w->shape.cells, agents = w->b->agents ? w->b->agents : 1;
     w->lanes_most = lanes_for(w, searches);
     w->shape.capacity = w->shape.cells + 1;
     w->labels = exec_buffer(w->slot, w->lanes_most * cells * sizeof(cl_ulong));
-    if (!w->labels) return P2_ERR_DEVICE_MEMORY;
-    if (w->gpu) return P2_OK;
+    l->lane = shared(w->slot, w->lanes_most * sizeof *l->lane, &l->lane_view);
+    l->search = shared(w->slot, searches * sizeof *l->search, &l->search_view);
+    l->walk = shared(w->slot, agents * sizeof *l->walk, &l->walk_view);
+    if (!w->labels || !l->lane || !l->search || !l->walk) return P2_ERR_DEVICE_MEMORY;
+    if (w->gpu) return make_tiles(w);
     w->queues = exec_buffer(w->slot, w->lanes_most * (size_t)w->shape.capacity * PATH_BUCKETS * sizeof(cl_uint));
     w->touched = exec_buffer(w->slot, w->lanes_most * cells * sizeof(cl_uint));
     return w->queues && w->touched ? P2_OK : P2_ERR_DEVICE_MEMORY;
@@ -236,7 +269,8 @@ static void use_lanes(struct work *w, uint32_t searches) {
 }
 
 // Launches k, whose argument shape_arg is the shape, until every lane is done; each launch takes so many cells of a lane.
-static enum p2_err run_lanes(struct work *w, cl_kernel k, cl_uint shape_arg, cl_mem view, struct path_lane *lanes) {
+static enum p2_err run_lanes(struct work *w, cl_kernel k, cl_uint shape_arg) {
+    const struct lanes *l = &w->lanes;
     size_t count = w->shape.lanes, done = 0;
     while (done < count) {
         w->shape.budget = (uint32_t)exec_share(w->slot, k, LANE_CELLS);
@@ -244,60 +278,56 @@ static enum p2_err run_lanes(struct work *w, cl_kernel k, cl_uint shape_arg, cl_
         cl_int e = clSetKernelArg(k, shape_arg, sizeof w->shape, &w->shape);
         enum p2_err err = exec_check(w->slot, e, "kernel argument");
         if (!err) err = exec_launch(w->slot, k, 1, &count, (size_t[]){1});
-        if (!err) err = exec_download(w->slot, view, lanes, count * sizeof *lanes);
+        if (!err) err = exec_download(w->slot, l->lane_view, l->lane, count * sizeof *l->lane);
         if (err) return err;
-        for (done = 0; done < count && lanes[done].phase >= PATH_DONE;) done++;
+        for (done = 0; done < count && l->lane[done].phase >= PATH_DONE;) done++;
     }
     return P2_OK;
 }
 
-struct lanes { // and what they are to do, on the device too
-    struct path_lane *lane;
-    cl_mem view, list;
-    cl_uint searches;
-};
+static enum p2_err put_searches(struct work *w, const struct path_search *searches, cl_uint count) {
+    struct lanes *l = &w->lanes;
+    memcpy(l->search, searches, count * sizeof *l->search);
+    return exec_upload(w->slot, l->search_view, l->search, count * sizeof *l->search);
+}
 
-static enum p2_err start_lanes(struct work *w, const struct path_search *searches, cl_uint count, struct lanes *l) {
-    l->lane = shared(w->slot, w->shape.lanes * sizeof *l->lane, &l->view);
-    struct path_search *copy = shared(w->slot, count * sizeof *copy, &l->list);
-    if (!l->lane || !copy) return P2_ERR_DEVICE_MEMORY;
-    l->searches = count;
-    memcpy(copy, searches, count * sizeof *copy);
+static enum p2_err start_lanes(struct work *w, const struct path_search *searches, cl_uint count) {
+    struct lanes *l = &w->lanes;
     for (uint32_t i = 0; i < w->shape.lanes; i++) l->lane[i] = (struct path_lane){.search = i, .phase = PATH_SEED};
-    enum p2_err err = exec_upload(w->slot, l->view, l->lane, w->shape.lanes * sizeof *l->lane);
-    return err ? err : exec_upload(w->slot, l->list, copy, count * sizeof *copy);
+    enum p2_err err = exec_upload(w->slot, l->lane_view, l->lane, w->shape.lanes * sizeof *l->lane);
+    return err ? err : put_searches(w, searches, count);
 }
 
 // Searches with a start, any number; or without, one for each lane.
 static enum p2_err run_searches(struct work *w, const struct path_search *searches, cl_uint count) {
-    struct lanes l;
-    enum p2_err err = start_lanes(w, searches, count, &l);
+    struct lanes *l = &w->lanes;
+    enum p2_err err = start_lanes(w, searches, count);
     if (!err) err = clear(w, w->labels, all_labels(w), PATH_NONE);
     if (err) return err;
     cl_mem records = w->records ? w->records : w->touched, steps = w->steps ? w->steps : w->touched; // fields have none
     cl_kernel k = exec_kernel(w->slot, SEARCH);
-    const struct arg args[] = {ARG(w->costs),   ARG(w->moves), ARG(w->labels), ARG(w->queues),
-                               ARG(w->touched), ARG(w->goals), ARG(l.list),    ARG(l.searches),
-                               ARG(l.view),     ARG(records),  ARG(steps)};
+    const struct arg args[] = {ARG(w->costs),     ARG(w->moves), ARG(w->labels),      ARG(w->queues),
+                               ARG(w->touched),   ARG(w->goals), ARG(l->search_view), ARG(count),
+                               ARG(l->lane_view), ARG(records),  ARG(steps)};
     err = set_args(w->slot, k, args, sizeof args / sizeof *args);
-    return err ? err : run_lanes(w, k, sizeof args / sizeof *args, l.view, l.lane);
+    return err ? err : run_lanes(w, k, sizeof args / sizeof *args);
 }
 
 // One field for each lane where every cell costs 1: by short labels, in memory that only searches have another use for;
 // again with long ones if it is too large for those.
 static enum p2_err run_unit_fields(struct work *w, const struct path_search *searches) {
-    struct lanes l;
-    enum p2_err err = start_lanes(w, searches, w->shape.lanes, &l);
+    struct lanes *l = &w->lanes;
+    enum p2_err err = start_lanes(w, searches, w->shape.lanes);
     if (!err) err = clear(w, w->touched, all_labels(w) / 2, 0);
     if (err) return err;
     cl_kernel k = exec_kernel(w->slot, FIELD_UNIT);
-    const struct arg args[] = {ARG(w->costs), ARG(w->moves), ARG(w->touched), ARG(w->queues),
-                               ARG(w->goals), ARG(l.list),   ARG(l.view)};
+    const struct arg args[] = {ARG(w->costs), ARG(w->moves),       ARG(w->touched),  ARG(w->queues),
+                               ARG(w->goals), ARG(l->search_view), ARG(l->lane_view)};
     err = set_args(w->slot, k, args, sizeof args / sizeof *args);
-    if (!err) err = run_lanes(w, k, sizeof args / sizeof *args, l.view, l.lane);
+    if (!err) err = run_lanes(w, k, sizeof args / sizeof *args);
     if (err) return err;
     for (uint32_t i = 0; i < w->shape.lanes; i++)
-        if (l.lane[i].phase == PATH_TOO_LONG) return run_searches(w, searches, w->shape.lanes);
+        if (l->lane[i].phase == PATH_TOO_LONG) return run_searches(w, searches, w->shape.lanes);
     k = exec_kernel(w->slot, WIDEN);
     const struct arg wide[] = {ARG(w->touched), ARG(w->queues), ARG(w->labels)};
     err = set_args(w->slot, k, wide, sizeof wide / sizeof *wide);
@@ -307,11 +337,12 @@ static enum p2_err run_unit_fields(struct work *w, const struct path_search *sea
 
 // ---- fields on a GPU ----
 
-static enum p2_err seed_tiles(struct work *w, const struct path_search *searches, cl_mem list, cl_mem awake) {
+static enum p2_err seed_tiles(struct work *w, const struct path_search *searches) {
+    const struct lanes *l = &w->lanes;
     cl_kernel k = exec_kernel(w->slot, SEED_TILES);
     for (cl_uint lane = 0; lane < w->shape.lanes; lane++) {
-        const struct arg args[] = {ARG(w->costs), ARG(w->labels), ARG(awake),   ARG(w->goals),
-                                   ARG(list),     ARG(lane),      ARG(w->shape)};
+        const struct arg args[] = {ARG(w->costs),       ARG(w->labels), ARG(l->awake[0]), ARG(w->goals),
+                                   ARG(l->search_view), ARG(lane),      ARG(w->shape)};
         enum p2_err err = set_args(w->slot, k, args, sizeof args / sizeof *args);
         size_t items = searches[lane].count;
         if (!err) err = exec_launch(w->slot, k, 1, &items, (size_t[]){64});
@@ -321,41 +352,36 @@ static enum p2_err seed_tiles(struct work *w, const struct path_search *searches
 }
 
 // Rounds over all tiles until none is awake; who is awake alternates between two maps of tiles.
-static enum p2_err run_rounds(struct work *w, const size_t *global, cl_mem *awake, cl_mem changed, cl_uint *stirs) {
+static enum p2_err run_rounds(struct work *w, const size_t *global) {
+    const struct lanes *l = &w->lanes;
     cl_kernel k = exec_kernel(w->slot, FIELD_TILES);
     do {
-        memset(stirs, 0, ROUNDS * sizeof *stirs);
-        enum p2_err err = exec_upload(w->slot, changed, stirs, ROUNDS * sizeof *stirs);
+        memset(l->stirs, 0, ROUNDS * sizeof *l->stirs);
+        enum p2_err err = exec_upload(w->slot, l->changed, l->stirs, ROUNDS * sizeof *l->stirs);
         for (cl_uint round = 0; round < ROUNDS && !err; round++) {
             const struct arg args[] = {
-                ARG(w->costs), ARG(w->moves), ARG(w->labels), ARG(awake[round % 2]), ARG(awake[1 - round % 2]),
-                ARG(changed),  ARG(round),    ARG(w->shape)};
+                ARG(w->costs),   ARG(w->moves), ARG(w->labels), ARG(l->awake[round % 2]), ARG(l->awake[1 - round % 2]),
+                ARG(l->changed), ARG(round),    ARG(w->shape)};
             err = set_args(w->slot, k, args, sizeof args / sizeof *args);
             if (!err) err = exec_launch(w->slot, k, 2, global, (size_t[]){PATH_TILE, PATH_TILE});
         }
-        if (!err) err = exec_download(w->slot, changed, stirs, ROUNDS * sizeof *stirs);
+        if (!err) err = exec_download(w->slot, l->changed, l->stirs, ROUNDS * sizeof *l->stirs);
         if (err) return err;
-    } while (stirs[ROUNDS - 1]);
+    } while (l->stirs[ROUNDS - 1]);
     return P2_OK;
 }
 
 // One field for each of the lanes.
 static enum p2_err run_tiles(struct work *w, const struct path_search *searches) {
+    const struct lanes *l = &w->lanes;
     size_t wide = (w->shape.w + PATH_TILE - 1) / PATH_TILE, high = (w->shape.h + PATH_TILE - 1) / PATH_TILE;
-    size_t tiles = wide * high * w->shape.lanes;
-    cl_mem list, changed, awake[2] = {exec_buffer(w->slot, tiles), exec_buffer(w->slot, tiles)};
-    struct path_search *copy = shared(w->slot, w->shape.lanes * sizeof *copy, &list);
-    cl_uint *stirs = shared(w->slot, ROUNDS * sizeof *stirs, &changed);
-    uint8_t *nobody = exec_host(w->slot, tiles);
-    if (!awake[0] || !awake[1] || !copy || !stirs || !nobody) return P2_ERR_DEVICE_MEMORY;
-    memcpy(copy, searches, w->shape.lanes * sizeof *copy);
-    memset(nobody, 0, tiles);
-    enum p2_err err = exec_upload(w->slot, list, copy, w->shape.lanes * sizeof *copy);
-    for (int i = 0; i < 2 && !err; i++) err = exec_upload(w->slot, awake[i], nobody, tiles);
+    enum p2_err err = put_searches(w, searches, w->shape.lanes);
+    for (int i = 0; i < 2 && !err; i++)
+        err = exec_upload(w->slot, l->awake[i], l->nobody, tiles_of(w) * w->shape.lanes);
     if (!err) err = clear(w, w->labels, all_labels(w), PATH_NONE);
-    if (!err) err = seed_tiles(w, searches, list, awake[0]);
+    if (!err) err = seed_tiles(w, searches);
     const size_t global[] = {wide * PATH_TILE, high * w->shape.lanes * PATH_TILE};
-    return err ? err : run_rounds(w, global, awake, changed, stirs);
+    return err ? err : run_rounds(w, global);
 }
 
 // As many fields as there are lanes; their labels stay.
@@ -367,25 +393,23 @@ static enum p2_err run_fields(struct work *w, const struct path_search *searches
 // ---- paths ----
 
 static enum p2_err walk(struct work *w, const struct group *g, cl_uint lane) {
-    cl_mem view;
-    struct path_walk *walks = shared(w->slot, g->count * sizeof *walks, &view);
-    if (!walks) return P2_ERR_DEVICE_MEMORY;
+    const struct lanes *l = &w->lanes;
     for (uint32_t i = 0; i < g->count; i++) {
         uint32_t agent = w->order[g->first + i];
-        walks[i] = (struct path_walk){.cell = cell_of(w, p2_path_agent(&w->view, agent).start), .agent = agent};
+        l->walk[i] = (struct path_walk){.cell = cell_of(w, p2_path_agent(&w->view, agent).start), .agent = agent};
     }
-    enum p2_err err = exec_upload(w->slot, view, walks, g->count * sizeof *walks);
+    enum p2_err err = exec_upload(w->slot, l->walk_view, l->walk, g->count * sizeof *l->walk);
     cl_kernel k = exec_kernel(w->slot, WALK);
     cl_uint count = g->count, left = count;
     w->shape.budget = WALK_STEPS;
-    const struct arg args[] = {ARG(w->costs), ARG(w->moves), ARG(w->labels), ARG(view),    ARG(w->records),
+    const struct arg args[] = {ARG(w->costs), ARG(w->moves), ARG(w->labels), ARG(l->walk_view), ARG(w->records),
                                ARG(w->steps), ARG(count),    ARG(lane),      ARG(w->shape)};
     if (!err) err = set_args(w->slot, k, args, sizeof args / sizeof *args);
     while (left && !err) {
         err = exec_launch(w->slot, k, 1, (size_t[]){count}, (size_t[]){w->gpu ? 64 : 1});
-        if (!err) err = exec_download(w->slot, view, walks, count * sizeof *walks);
+        if (!err) err = exec_download(w->slot, l->walk_view, l->walk, count * sizeof *l->walk);
         left = 0;
-        for (uint32_t i = 0; i < count && !err; i++) left += walks[i].phase != PATH_DONE;
+        for (uint32_t i = 0; i < count && !err; i++) left += l->walk[i].phase != PATH_DONE;
     }
     return err;
 }
@@ -552,6 +576,8 @@ static enum p2_err run_reference(struct exec_slot *slot, const struct exec_job *
     return p2_path_reference(b, in, size, job->out, job->out_capacity, out_size);
 }
 
+static bool raw_payload(const void *block) { return ((const struct path_block *)block)->source == PATH_FROM_PAYLOAD; }
+
 // A field over bytes at random, of which one in 256 is a closed cell.
 #define BENCH_SIDE 512
 static const struct p2_param bench_params[] = {
@@ -566,6 +592,7 @@ const struct exec_type exec_type_path = {
     .source = path_cl,
     .kernels = kernels,
     .run = run,
+    .raw_payload = raw_payload,
     .run_reference = run_reference,
     .bench_params = bench_params,
     .bench_param_count = sizeof bench_params / sizeof *bench_params,
