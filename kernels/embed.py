@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """OpenCL source to a C header holding it as one string, with its #include "..." lines replaced by the files.
 
-embed.py IN.cl OUT.h NAME   A file is inlined once; a depfile OUT.h.d lists what was read."""
+embed.py IN.cl OUT.h NAME   A file is inlined once, X.inc.h wherever it is named; a depfile OUT.h.d lists what was read."""
 import os
 import re
 import sys
@@ -10,11 +10,12 @@ INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
 
 
 def inline(path, seen):
-    """The lines of a file, its quoted includes replaced by theirs; a file seen before gives none."""
+    """The lines of a file, its quoted includes replaced by theirs; a file seen before gives none, unless it is *.inc.h."""
     path = os.path.normpath(path)
-    if path in seen:
+    if path in seen and not path.endswith(".inc.h"):
         return []
-    seen.append(path)
+    if path not in seen:
+        seen.append(path)
     lines = []
     with open(path, encoding="ascii") as file:
         for line in file.read().splitlines():
