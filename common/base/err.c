@@ -44,6 +44,7 @@ static const struct row rows[] = {
     {P2_ERR_RESULT_TOO_LARGE, false, "ResultTooLarge", "The result is above its limit."},
     {P2_ERR_WATCHDOG_KILLED, true, "WatchdogKilled", "The task ran too long and was stopped."},
     {P2_ERR_INTERNAL, true, "Internal", "Something went wrong that has no better name."},
+    {P2_ERR_STATE_MISSING, false, "StateMissing", "What the task goes on from is not kept there: send it whole."},
     {P2_ERR_AGAIN, true, "Again", "Not now: try again in a moment."},
     {P2_ERR_INVALID_ARGUMENT, false, "InvalidArgument", "An argument is not valid."},
     {P2_ERR_NO_MEMORY, true, "NoMemory", "There is not enough memory."},

@@ -45,6 +45,7 @@ enum p2_err {
     P2_ERR_RESULT_TOO_LARGE = 63,
     P2_ERR_WATCHDOG_KILLED = 64,
     P2_ERR_INTERNAL = 65,
+    P2_ERR_STATE_MISSING = 66, // what the task goes on from is not kept by that peer, or no longer
     // Local to one process; never on the wire.
     P2_ERR_AGAIN = 80,
     P2_ERR_INVALID_ARGUMENT = 81,

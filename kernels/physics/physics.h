@@ -36,13 +36,16 @@ struct p2_physics_plan {
 // P2_ERR_BAD_PAYLOAD with a sentence when there are too many large bodies. Borrows for the call.
 enum p2_err p2_physics_plan(const struct physics_block *b, const struct physics_world *head,
                             const struct physics_body *bodies, struct p2_physics_plan *plan, struct p2_strbuf *why);
-uint32_t p2_physics_grid_word(const struct p2_physics_plan *plan); // for physics_world.grid
+void p2_physics_pace(const struct physics_block *b, struct p2_physics_plan *plan); // what of it is the task's alone
+uint32_t p2_physics_grid_word(const struct p2_physics_plan *plan);                 // for physics_world.grid
 
 // Joints in the order in which they are solved, and where each colour begins (and the last ends): joints of a colour
 // share no body that moves, but for the last colour. `order` has two entries for each joint (the first extents is
 // the result), `used` one for each body.
 void p2_physics_colour(const struct p2_physics_parts *w, uint32_t *order, uint16_t *used,
                        uint32_t begins[PHYSICS_JOINT_COLOURS + 1]);
+
+void p2_physics_count(struct physics_world *head, uint32_t steps); // that many more
 
 // Softness of a constraint for a substep of h seconds.
 struct soft p2_physics_soft(float hertz, float damping, float h);

@@ -257,6 +257,61 @@ static void a_full_result_goes_on_to_the_bit(void **state) {
     }
 }
 
+#define NAME "world=a-world-nobody-guesses "
+
+static enum p2_err code_of(enum rig_device device, const char *more, size_t size, const char *says) {
+    struct rig_result r;
+    run_on(device, words(more), size, &r);
+    if (r.code != P2_OK && !strstr(r.why, says)) fail_msg("%s: %s", more, r.why);
+    rig_free(&r);
+    return r.code;
+}
+
+static void a_kept_world_goes_on_to_the_bit(void **state) {
+    (void)state;
+    begin_scene(25);
+    add_heap(4, true);
+    add_joint(9, 20, 1.5f, 0);
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++) {
+        struct rig_result whole, rest;
+        size_t size = write_scene();
+        run_on(d, words("num_steps=60 content=full"), size, &whole);
+        assert_int_equal(code_of(d, NAME "num_steps=5", size, ""), P2_OK);
+        assert_int_equal(code_of(d, NAME "num_steps=20", size, ""), P2_OK); // in place of the first
+        assert_int_equal(code_of(d, NAME "num_steps=15 step=20", 0, ""), P2_OK);
+        run_on(d, words(NAME "num_steps=25 step=35 content=full"), 0, &rest);
+        assert_int_equal(rest.code, P2_OK);
+        assert_int_equal(whole.size, rest.size);
+        assert_memory_equal(whole.bytes, rest.bytes, whole.size);
+        rig_free(&whole);
+        rig_free(&rest);
+        uint64_t before = rig_allocations(d);
+        assert_int_equal(code_of(d, NAME "num_steps=1 step=60 gravity=1,2,3", 0, ""), P2_OK);
+        assert_true(d == RIG_FAKE || rig_allocations(d) == before);
+    }
+}
+
+static void a_world_that_is_not_kept_is_missing(void **state) {
+    (void)state;
+    begin_scene(26);
+    add_heap(2, false);
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++) {
+        size_t size = write_scene();
+        assert_int_equal(code_of(d, "world=never-heard-of-it step=0", 0, "send it whole"), P2_ERR_STATE_MISSING);
+        assert_int_equal(code_of(d, NAME "num_steps=4", size, ""), P2_OK);
+        assert_int_equal(code_of(d, NAME "step=3", 0, "4 steps, not 3"), P2_ERR_STATE_MISSING);
+        assert_int_equal(code_of(d, NAME "step=4", 0, "send it whole"),
+                         P2_ERR_STATE_MISSING); // who fails lets go of it
+        assert_int_equal(code_of(d, NAME "num_steps=4", size, ""), P2_OK);
+        rig_forget(d);
+        assert_int_equal(code_of(d, NAME "step=4", 0, "send it whole"), P2_ERR_STATE_MISSING);
+        assert_int_equal(code_of(d, NAME "num_steps=4", size, ""), P2_OK);
+        scene.body_count--;
+        assert_int_equal(code_of(d, NAME "step=4", 0, "bodies"), P2_ERR_BAD_PAYLOAD);
+        scene.body_count++;
+    }
+}
+
 static void equal_jobs_allocate_nothing(void **state) {
     (void)state;
     begin_scene(8);
@@ -681,6 +736,8 @@ int main(void) {
         cmocka_unit_test(joints_agree),
         cmocka_unit_test(extremes_agree),
         cmocka_unit_test(a_full_result_goes_on_to_the_bit),
+        cmocka_unit_test(a_kept_world_goes_on_to_the_bit),
+        cmocka_unit_test(a_world_that_is_not_kept_is_missing),
         cmocka_unit_test(equal_jobs_allocate_nothing),
         cmocka_unit_test(a_cancelled_job_ends_so),
         cmocka_unit_test(what_falls_falls_as_galileo_said),

@@ -180,10 +180,18 @@ static void choose_grid(const struct physics_body *bodies, uint32_t count, struc
     }
 }
 
+void p2_physics_pace(const struct physics_block *b, struct p2_physics_plan *p) {
+    p->step = b->timestep;
+    p->substep = b->timestep / (float)b->substeps;
+    p->weightless = b->gravity[0] == 0 && b->gravity[1] == 0 && b->gravity[2] == 0;
+    p->push = p2_physics_soft(PHYSICS_PUSH_HERTZ / p->substep, PHYSICS_PUSH_DAMPING, p->substep);
+    p->joint = p2_physics_soft(PHYSICS_PUSH_HERTZ / p->substep, 2, p->substep);
+}
+
 enum p2_err p2_physics_plan(const struct physics_block *b, const struct physics_world *head,
                             const struct physics_body *bodies, struct p2_physics_plan *p, struct p2_strbuf *why) {
-    *p = (struct p2_physics_plan){.round = true, .step = b->timestep, .substep = b->timestep / (float)b->substeps};
-    p->weightless = b->gravity[0] == 0 && b->gravity[1] == 0 && b->gravity[2] == 0;
+    *p = (struct p2_physics_plan){.round = true};
+    p2_physics_pace(b, p);
     float largest = 0;
     for (uint32_t i = 0; i < b->bodies; i++) {
         if (bodies[i].kind == PHYSICS_BOX) p->round = false;
@@ -203,13 +211,16 @@ enum p2_err p2_physics_plan(const struct physics_block *b, const struct physics_
         for (int k = 0; k < 3; k++) p->bits[k] = head->grid >> (8 * k) & 0xff;
     else
         choose_grid(bodies, b->bodies, p);
-    p->push = p2_physics_soft(PHYSICS_PUSH_HERTZ / p->substep, PHYSICS_PUSH_DAMPING, p->substep);
-    p->joint = p2_physics_soft(PHYSICS_PUSH_HERTZ / p->substep, 2, p->substep);
     return P2_OK;
 }
 
 uint32_t p2_physics_grid_word(const struct p2_physics_plan *p) {
     return p->bits[0] | p->bits[1] << 8 | p->bits[2] << 16;
+}
+
+void p2_physics_count(struct physics_world *head, uint32_t steps) {
+    head->step_low += steps;
+    head->step_high += head->step_low < steps;
 }
 
 void p2_physics_colour(const struct p2_physics_parts *w, uint32_t *order, uint16_t *used,

@@ -16,7 +16,8 @@ static bool done_code(enum p2_err code) {
     case P2_ERR_EXECUTION_FAILED:
     case P2_ERR_DEVICE_MEMORY:
     case P2_ERR_RESULT_TOO_LARGE:
-    case P2_ERR_INTERNAL: return true;
+    case P2_ERR_INTERNAL:
+    case P2_ERR_STATE_MISSING: return true;
     default: return false;
     }
 }

@@ -47,7 +47,7 @@ struct exec_type {
     const char *source;         // the .cl text, layout.h included (kernels/embed.py); NULL: no device code
     const char *const *kernels; // NULL-terminated names; a slot has one object of each, by this index; NULL: none
     // Runs one job on the slot. Returns P2_OK with *out_size set, P2_ERR_BAD_PAYLOAD, P2_ERR_DEVICE_MEMORY,
-    // P2_ERR_EXECUTION_FAILED, P2_ERR_RESULT_TOO_LARGE, P2_ERR_CANCELLED; exec_why() takes a sentence. Called a second
+    // P2_ERR_EXECUTION_FAILED, P2_ERR_RESULT_TOO_LARGE, P2_ERR_STATE_MISSING, P2_ERR_CANCELLED; exec_why() takes a sentence. Called a second
     // time after P2_ERR_DEVICE_MEMORY when things that nobody uses made room meanwhile, unless it had an exclusive one.
     // Codecs are its business: decode (exec_host) - kernels - encode into job->out.
     enum p2_err (*run)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);

@@ -18,7 +18,7 @@ static void names_are_camel_case_and_differ(void **state) {
         assert_true(isupper((unsigned char)sentence[0]) && sentence[strlen(sentence) - 1] == '.');
         for (unsigned j = 0; j < i; j++) assert_string_not_equal(name, p2_err_name((enum p2_err)j));
     }
-    assert_int_equal(listed, 41); // of err.h: whoever adds one adds its row and counts it here
+    assert_int_equal(listed, 42); // of err.h: whoever adds one adds its row and counts it here
     assert_string_equal(p2_err_name(P2_ERR_NOT_FOUND), "NotFound");
     assert_string_equal(p2_err_name((enum p2_err)UINT32_MAX), "Unknown");
     assert_non_null(p2_err_sentence((enum p2_err)12345));
@@ -29,8 +29,9 @@ static void numbers_from_the_wire(void **state) {
     (void)state;
     assert_int_equal(p2_err_from_wire(1), P2_ERR_BAD_MAGIC);
     assert_int_equal(p2_err_from_wire(65), P2_ERR_INTERNAL);
+    assert_int_equal(p2_err_from_wire(66), P2_ERR_STATE_MISSING);
     assert_int_equal(p2_err_from_wire(44), P2_ERR_CONNECTION_LOST);
-    const uint32_t refused[] = {0, 12, 19, 31, 45, 66, 80, 86, 87, UINT32_MAX, 1u << 31};
+    const uint32_t refused[] = {0, 12, 19, 31, 45, 67, 80, 86, 87, UINT32_MAX, 1u << 31};
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         assert_int_equal(p2_err_from_wire(refused[i]), P2_ERR_INTERNAL);
     }
@@ -43,6 +44,7 @@ static void who_may_try_again(void **state) {
     assert_true(p2_err_retryable(P2_ERR_EXECUTION_FAILED));
     assert_false(p2_err_retryable(P2_ERR_BAD_PAYLOAD));
     assert_false(p2_err_retryable(P2_ERR_BAD_PARAMETER));
+    assert_false(p2_err_retryable(P2_ERR_STATE_MISSING));
     assert_false(p2_err_retryable(P2_ERR_CANCELLED));
     assert_false(p2_err_retryable(P2_OK));
 }
