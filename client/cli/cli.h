@@ -40,6 +40,7 @@ struct common_settings {
 // Each takes its own argc and argv (argv[0] is its name) and returns an exit code.
 int cli_upscale(int argc, char **argv);
 int cli_path(int argc, char **argv);
+int cli_physics(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_echo(int argc, char **argv);
 int cli_can_meet(int argc, char **argv);

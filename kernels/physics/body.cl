@@ -64,8 +64,80 @@ INLINE int is_large(__global const uint *mem, const struct physics_shape *s, uin
     return 0;
 }
 
+// ---- islands: bodies that push each other or are joined (Jaiganesh and Burtscher 2018) ----
+
+INLINE uint island_of(__global const uint *mem, const struct physics_shape *s, uint body) {
+    volatile __global const uint *parent = mem + s->island;
+    uint up = parent[body];
+    while (up != body) {
+        body = up;
+        up = parent[body];
+    }
+    return body;
+}
+
+// The least of all is the root, however many join at once.
+INLINE void island_join(__global uint *mem, const struct physics_shape *s, uint a, uint b) {
+    if (body_at(mem, s, a)->mass <= 0 || body_at(mem, s, b)->mass <= 0) return;
+    a = island_of(mem, s, a), b = island_of(mem, s, b);
+    while (a != b) {
+        uint high = max(a, b), low = min(a, b);
+        uint seen = atomic_cmpxchg((volatile __global uint *)mem + s->island + high, high, low);
+        if (seen == high) return;
+        a = island_of(mem, s, seen), b = low;
+    }
+}
+
+__kernel void islands_begin(__global uint *mem, struct physics_shape s, uint each) {
+    uint first, last;
+    if (!share_of(s.bodies, each, &first, &last)) return;
+    for (uint i = first; i < last; i++) {
+        mem[s.island + i] = i;
+        mem[s.rest + i] = as_uint(2 * PHYSICS_STILL_TIME);
+        mem[s.woken + i] = 0;
+    }
+}
+
+__kernel void islands_join(__global uint *mem, struct physics_shape s) {
+    uint slots = mem[s.status + STATUS_ROWS] * PHYSICS_LANES, all = slots + s.joints;
+    if (mem[s.status + STATUS_FAILED]) return;
+    for (uint at = get_global_id(0); at < all; at += get_global_size(0)) {
+        if (at < slots) {
+            __global const uint *old = mem + s.old + at * PHYSICS_OLD;
+            if (old[0] < s.bodies && as_float(old[3]) > 0) island_join(mem, &s, old[0], old[1]);
+        } else {
+            __global const struct physics_joint *j = (__global struct physics_joint *)(mem + s.joint_of) + (at - slots);
+            island_join(mem, &s, j->a, j->b);
+        }
+    }
+}
+
+__kernel void islands_rest(__global uint *mem, struct physics_shape s, uint each) {
+    uint first, last;
+    if (!share_of(s.bodies, each, &first, &last)) return;
+    for (uint i = first; i < last; i++) {
+        if (body_at(mem, &s, i)->mass <= 0) continue;
+        uint still = as_uint(body_at(mem, &s, i)->still), root = island_of(mem, &s, i); // not negative: ordered as its bits
+        if (still < mem[s.rest + root]) atomic_min((volatile __global uint *)mem + s.rest + root, still);
+    }
+}
+
+// One that moves wakes the island of one that does not; who says it first does not matter.
+INLINE void island_wake(__global uint *mem, const struct physics_shape *s, uint by, uint body) {
+    if (body_at(mem, s, body)->asleep && floats(mem, s->mover + by * PHYSICS_MOVER)[3] > 0)
+        mem[s->woken + island_of(mem, s, body)] = 1;
+}
+
+// ---- a step begins ----
+
+INLINE int rests(__global const uint *mem, const struct physics_shape *s, uint i) {
+    uint root = island_of(mem, s, i);
+    return as_float(mem[s->rest + root]) >= PHYSICS_STILL_TIME && !mem[s->woken + root];
+}
+
 INLINE void body_begin(__global uint *mem, const struct physics_shape *s, uint i) {
-    __global const struct physics_body *b = body_at(mem, s, i);
+    __global struct physics_body *b = body_at(mem, s, i);
+    b->asleep = s->sleeping && b->mass > 0 && rests(mem, s, i);
     __global float *m = floats(mem, s->mover + i * PHYSICS_MOVER), *mass = floats(mem, s->mass + i * PHYSICS_MASS);
     __global float *ball = floats(mem, s->ball + i * 4);
     int moves = b->mass > 0 && !b->asleep;
@@ -75,13 +147,14 @@ INLINE void body_begin(__global uint *mem, const struct physics_shape *s, uint i
     t.xx = t.yy = t.zz = moments.x, t.xy = t.xz = t.yz = 0;
     if (b->kind != PHYSICS_SPHERE) t = inertia_turned(frame_of(body_orientation(b)), moments);
     for (uint k = 0; k < PHYSICS_MOVER; k++) m[k] = 0;
-    for (uint k = 0; k < 3 && moves; k++) m[k] = b->velocity[k], m[4 + k] = b->spin[k];
+    for (uint k = 0; k < 3; k++) {
+        if (moves) m[k] = b->velocity[k], m[4 + k] = b->spin[k];
+        else b->velocity[k] = b->spin[k] = 0;
+    }
     m[3] = moves ? 1.0f / b->mass : 0, m[7] = moments.x;
     mass[0] = t.xx, mass[1] = t.yy, mass[2] = t.zz, mass[3] = t.xy, mass[4] = t.xz, mass[5] = t.yz;
     for (uint k = 0; k < 3; k++) ball[k] = b->position[k];
     ball[3] = b->kind == PHYSICS_BOX ? vec_length(extents) : extents.x;
-    floats(mem, s->least)[i] = 2 * PHYSICS_STILL_TIME;
-    mem[s->touched + i] = s->weightless;
     float per_cell = 1.0f / s->cell;
     mem[s->cell_of + i] = is_large(mem, s, i) ? s->cells
                                               : cell_at(s, (uint)(int)floor(b->position[0] * per_cell),
@@ -93,6 +166,14 @@ __kernel void bodies_begin(__global uint *mem, struct physics_shape s, uint each
     uint first, last;
     if (!share_of(s.bodies, each, &first, &last)) return;
     for (uint i = first; i < last; i++) body_begin(mem, &s, i);
+}
+
+// After contacts were counted: those whom somebody woke.
+__kernel void bodies_wake(__global uint *mem, struct physics_shape s, uint each) {
+    uint first, last;
+    if (mem[s.status + STATUS_FAILED] || !share_of(s.bodies, each, &first, &last)) return;
+    for (uint i = first; i < last; i++)
+        if (body_at(mem, &s, i)->asleep && !rests(mem, &s, i)) body_begin(mem, &s, i);
 }
 
 // Also forgets which contacts the bodies had: their impulses have been taken over by now.
@@ -128,22 +209,8 @@ __kernel void bodies_end(__global uint *mem, struct physics_shape s, uint each) 
         __global struct physics_body *b = body_at(mem, &s, i);
         if (b->mass <= 0) continue;
         struct one_mover m = load_mover(mem, &s, i);
-        int calm = s.sleeping && mem[s.touched + i] && floats(mem, s.least)[i] >= PHYSICS_STILL_TIME;
-        body_end(b, &m, s.step, floats(mem, s.ball)[4 * i + 3], calm);
+        body_end(b, &m, s.step, floats(mem, s.ball)[4 * i + 3]);
     }
-}
-
-// a and b touch: each learns how long the other has been slow. Who comes first does not matter.
-INLINE void meet_one(__global uint *mem, const struct physics_shape *s, uint a, uint b) {
-    if (!mem[s->touched + a]) mem[s->touched + a] = 1;
-    if (body_at(mem, s, b)->mass <= 0) return;
-    uint still = as_uint(body_at(mem, s, b)->still); // not negative: ordered as its bits are
-    if (still < mem[s->least + a]) atomic_min((volatile __global uint *)mem + s->least + a, still);
-}
-
-INLINE void meet(__global uint *mem, const struct physics_shape *s, uint a, uint b) {
-    if (body_at(mem, s, a)->mass > 0) meet_one(mem, s, a, b);
-    if (body_at(mem, s, b)->mass > 0) meet_one(mem, s, b, a);
 }
 
 // ---- joints ----
@@ -193,6 +260,5 @@ __kernel void links_end(__global uint *mem, struct physics_shape s, uint each) {
     for (uint i = first; i < last; i++) {
         __global struct physics_joint *j = joint_at(mem, &s, i);
         j->impulse = impulse_kept(link_at(mem, &s, i)->impulse);
-        meet(mem, &s, j->a, j->b);
     }
 }

@@ -8,6 +8,10 @@
 _Static_assert(sizeof(struct link) <= PHYSICS_LINK * sizeof(cl_uint), "links lie in device memory");
 
 enum { // of kernels below
+    ISLANDS_BEGIN,
+    ISLANDS_JOIN,
+    ISLANDS_REST,
+    BODIES_WAKE,
     BODIES_BEGIN,
     BODIES_ACCELERATE,
     BODIES_MOVE,
@@ -35,15 +39,39 @@ enum { // of kernels below
     KERNELS,
 };
 static const char *const kernels[KERNELS + 1] = {
-    "bodies_begin",       "bodies_accelerate", "bodies_move",         "bodies_end",          "links_begin",
-    "links_visit",        "links_end",         "sort_alone",          "sort_clear",          "sort_count",
-    "sort_sum",           "sort_place",        "sort_cells",          "strands_count_round", "strands_count_any",
-    "pack_alone",         "pack_group",        "strands_write_round", "strands_write_any",   "strands_end",
-    "visit_round_vector", "visit_any_vector",  "visit_round_lane",    "visit_any_lane",      NULL};
+    [ISLANDS_BEGIN] = "islands_begin",
+    [ISLANDS_JOIN] = "islands_join",
+    [ISLANDS_REST] = "islands_rest",
+    [BODIES_WAKE] = "bodies_wake",
+    [BODIES_BEGIN] = "bodies_begin",
+    [BODIES_ACCELERATE] = "bodies_accelerate",
+    [BODIES_MOVE] = "bodies_move",
+    [BODIES_END] = "bodies_end",
+    [LINKS_BEGIN] = "links_begin",
+    [LINKS_VISIT] = "links_visit",
+    [LINKS_END] = "links_end",
+    [SORT_ALONE] = "sort_alone",
+    [SORT_CLEAR] = "sort_clear",
+    [SORT_COUNT] = "sort_count",
+    [SORT_SUM] = "sort_sum",
+    [SORT_PLACE] = "sort_place",
+    [SORT_CELLS] = "sort_cells",
+    [STRANDS_COUNT_ROUND] = "strands_count_round",
+    [STRANDS_COUNT_ANY] = "strands_count_any",
+    [PACK_ALONE] = "pack_alone",
+    [PACK_GROUP] = "pack_group",
+    [STRANDS_WRITE_ROUND] = "strands_write_round",
+    [STRANDS_WRITE_ANY] = "strands_write_any",
+    [STRANDS_END] = "strands_end",
+    [VISIT_ROUND_VECTOR] = "visit_round_vector",
+    [VISIT_ANY_VECTOR] = "visit_any_vector",
+    [VISIT_ROUND_LANE] = "visit_round_lane",
+    [VISIT_ANY_LANE] = "visit_any_lane",
+};
 
-#define LOCAL 64u              // work-items of a group on a GPU; 1 on a CPU
-#define LANES_AT_ONCE 16384u   // work-items on a GPU that take turns at strands
-#define BODIES_A_LAUNCH 16384u // whose contacts one launch finds, until it is known how long that takes
+#define LOCAL 64u             // work-items of a group on a GPU; 1 on a CPU
+#define LANES_AT_ONCE 16384u  // work-items on a GPU that take turns at strands
+#define BODIES_A_LAUNCH 4096u // whose contacts one launch finds
 
 // ---- launches ----
 
@@ -91,30 +119,20 @@ static enum p2_err sort(struct work *w) {
     return err ? err : shared_out(w, SORT_CELLS, w->shape.cells, none);
 }
 
-// Into how many launches a kernel that looks for the contacts of all bodies is cut.
-static uint32_t launches_of(struct work *w, uint32_t which) {
-    uint32_t share = (uint32_t)exec_share(w->slot, exec_kernel(w->slot, which), BODIES_A_LAUNCH);
-    return (w->shape.bodies + share - 1) / share;
-}
-
 static enum p2_err find_contacts(struct work *w) {
     const struct extra none = {0};
     uint32_t count = w->world->plan.round ? STRANDS_COUNT_ROUND : STRANDS_COUNT_ANY;
     uint32_t write = w->world->plan.round ? STRANDS_WRITE_ROUND : STRANDS_WRITE_ANY;
-    uint32_t cells = w->shape.cells, parts = launches_of(w, count);
+    uint32_t cells = w->shape.cells, parts = (w->shape.bodies + BODIES_A_LAUNCH - 1) / BODIES_A_LAUNCH;
     enum p2_err err = sort(w);
     for (uint32_t i = 0; i < parts && !err; i++) {
         uint32_t begin = (uint32_t)((uint64_t)cells * i / parts), end = (uint32_t)((uint64_t)cells * (i + 1) / parts);
-        exec_launch_units(w->slot, w->shape.bodies / parts);
         err = shared_out(w, count, end - begin, (struct extra){2, {begin, end}});
     }
+    if (!err && w->shape.sleeping) err = shared_out(w, BODIES_WAKE, w->shape.bodies, none);
     if (!err && w->cpu) err = launch(w, PACK_ALONE, 1, 1, none);
     if (!err && !w->cpu) err = launch(w, PACK_GROUP, PHYSICS_GROUP, PHYSICS_GROUP, none);
-    parts = launches_of(w, write);
-    for (uint32_t i = 0; i < parts && !err; i++) {
-        exec_launch_units(w->slot, w->shape.bodies / parts);
-        err = turns(w, write, (struct extra){2, {i, parts}});
-    }
+    for (uint32_t i = 0; i < parts && !err; i++) err = turns(w, write, (struct extra){2, {i, parts}});
     return err;
 }
 
@@ -140,10 +158,18 @@ static enum p2_err visit_contacts(struct work *w, uint32_t kind) {
     return err;
 }
 
+static enum p2_err find_islands(struct work *w) {
+    const struct extra none = {0};
+    enum p2_err err = shared_out(w, ISLANDS_BEGIN, w->shape.bodies, none);
+    if (!err) err = turns(w, ISLANDS_JOIN, none);
+    return err ? err : shared_out(w, ISLANDS_REST, w->shape.bodies, none);
+}
+
 static enum p2_err step(struct work *w) {
     const struct extra none = {0};
     uint32_t n = w->shape.bodies;
-    enum p2_err err = shared_out(w, BODIES_BEGIN, n, none);
+    enum p2_err err = w->shape.sleeping ? find_islands(w) : P2_OK;
+    if (!err) err = shared_out(w, BODIES_BEGIN, n, none);
     if (!err && w->world->plan.moves) err = find_contacts(w);
     if (!err) err = shared_out(w, LINKS_BEGIN, w->shape.joints, none);
     for (uint32_t i = 0; i < w->block->substeps && !err; i++) {

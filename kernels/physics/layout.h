@@ -76,7 +76,7 @@ struct physics_contact {  // one point at which two bodies touch or are about to
 #define PHYSICS_PUSH_MOST 3.0f        // m/s: how fast overlap is pushed apart
 #define PHYSICS_BOUNCE_LEAST 1.0f     // m/s of approach that bounces
 #define PHYSICS_STILL_SPEED 0.05f     // m/s (and rad/s times radius) below which a body counts as slow
-#define PHYSICS_STILL_TIME 0.5f       // s a body and all it touches are slow before it sleeps
+#define PHYSICS_STILL_TIME 0.5f       // s a body and all it hangs together with are slow before they sleep
 #define PHYSICS_COLOURS 8u            // of cells: parity of x, y, z
 #define PHYSICS_JOINT_COLOURS 17u     // of joints; those of the last are solved one after another
 #define PHYSICS_CROWD 256u            // sum over cells of (bodies in it)^2 is at most this times bodies
@@ -127,13 +127,13 @@ struct physics_shape {
     unsigned int bodies, joints, large, cells;
     unsigned int bits[3];
     unsigned int rows, contacts; // at most
-    unsigned int weightless, sleeping;
+    unsigned int sleeping;
     float cell, margin, step, substep;
     float gravity[3];        // speed it gives in a substep
     float push[3], joint[3]; // softness: rate, mass, impulse
     // Offsets.
     unsigned int body, joint_of, mover, mass, start, ball, cell_of, order, begin, length, strand, pack_row, pack_depth;
-    unsigned int row, old, first, link, joint_order, least, touched, large_of, status;
+    unsigned int row, old, first, link, joint_order, island, rest, woken, large_of, status;
 };
 
 #ifndef __OPENCL_VERSION__

@@ -20,7 +20,7 @@ void physics_lay_out(struct work *w) {
     s->rows = slots / PHYSICS_LANES;
     s->contacts = PHYSICS_CONTACTS_PER_BODY * b->bodies;
     memcpy(s->bits, p->bits, sizeof s->bits);
-    s->weightless = p->weightless, s->sleeping = b->sleeping;
+    s->sleeping = b->sleeping;
     s->cell = p->cell, s->margin = p->margin, s->step = p->step, s->substep = p->substep;
     for (int k = 0; k < 3; k++) s->gravity[k] = b->gravity[k] * p->substep;
     memcpy(s->push, &p->push, sizeof s->push);
@@ -36,8 +36,9 @@ void physics_lay_out(struct work *w) {
     s->mass = reserve(&at, ((size_t)b->bodies + 1) * PHYSICS_MASS);
     s->start = reserve(&at, (size_t)b->bodies * PHYSICS_START);
     s->ball = reserve(&at, (size_t)b->bodies * 4);
-    s->least = reserve(&at, b->bodies);
-    s->touched = reserve(&at, b->bodies);
+    s->island = reserve(&at, b->bodies);
+    s->rest = reserve(&at, b->bodies);
+    s->woken = reserve(&at, b->bodies);
     s->cell_of = reserve(&at, b->bodies);
     s->order = reserve(&at, b->bodies);
     s->begin = reserve(&at, cells + 1);
@@ -67,17 +68,19 @@ static enum p2_err get(struct work *w, uint32_t from, void *to, size_t size) {
 
 // Contacts of the payload as the last step would have left them.
 static enum p2_err put_contacts(struct work *w, const struct physics_contact *contacts) {
-    uint32_t count = w->block->contacts, *first = (uint32_t *)(void *)exec_host(w->slot, w->shape.bodies * 4);
-    uint32_t *old = (uint32_t *)(void *)exec_host(w->slot, (size_t)count * PHYSICS_OLD * 4 + 4);
+    uint32_t count = w->block->contacts, slots = (count + PHYSICS_LANES - 1) / PHYSICS_LANES * PHYSICS_LANES;
+    uint32_t *first = (uint32_t *)(void *)exec_host(w->slot, w->shape.bodies * sizeof *first);
+    uint32_t *old = (uint32_t *)(void *)exec_host(w->slot, ((size_t)slots * PHYSICS_OLD + 1) * sizeof *old);
     if (!first || !old) return P2_ERR_DEVICE_MEMORY;
     memset(first, 0xff, w->shape.bodies * sizeof *first);
+    memset(old, 0xff, (size_t)slots * PHYSICS_OLD * sizeof *old);
     for (uint32_t i = 0; i < count; i++) {
         memcpy(old + i * PHYSICS_OLD, &contacts[i], sizeof contacts[i]);
         old[i * PHYSICS_OLD + 8] = first[contacts[i].a];
         first[contacts[i].a] = i;
     }
     enum p2_err err = put(w, w->shape.first, first, w->shape.bodies * sizeof *first);
-    return err ? err : put(w, w->shape.old, old, (size_t)count * PHYSICS_OLD * sizeof *old);
+    return err ? err : put(w, w->shape.old, old, (size_t)slots * PHYSICS_OLD * sizeof *old);
 }
 
 static enum p2_err put_joints(struct work *w, const struct p2_physics_parts *parts) {
@@ -101,7 +104,7 @@ struct p2_physics_parts physics_parts(const uint8_t *payload) {
 
 enum p2_err physics_load(struct work *w, const struct p2_physics_parts *parts) {
     const struct physics_shape *s = &w->shape;
-    const uint32_t status[STATUS_WORDS] = {0};
+    const uint32_t status[STATUS_WORDS] = {[STATUS_ROWS] = (w->block->contacts + PHYSICS_LANES - 1) / PHYSICS_LANES};
     static const float nobody[PHYSICS_MOVER];
     enum p2_err err = put(w, s->status, status, sizeof status);
     if (!err) err = put(w, s->body, parts->bodies, s->bodies * sizeof *parts->bodies);

@@ -26,8 +26,7 @@ struct p2_physics_plan {
     float step, substep; // s
     bool round;          // spheres and planes only
     bool bounces;        // some body has restitution
-    bool weightless;
-    bool moves; // some body does
+    bool moves;          // some body does
     struct soft push, joint;
     uint32_t large_count;
     uint32_t large[PHYSICS_LARGE_MAX]; // bodies not in the grid: planes, and fixed ones larger than all that move

@@ -1,8 +1,8 @@
 // The meaning of physics: one world, one thread, everything in order.
 //
-// A step finds the contacts, then takes `substeps` turns of: gravity and what the last turn ended with; a pass over joints
+// A step decides who sleeps, finds the contacts, then takes `substeps` turns of: gravity and what the last turn ended with; a pass over joints
 // and contacts that solves each in its order (Gauss-Seidel) and pushes apart what overlaps; motion; the same pass without
-// pushing. Small steps beat many iterations (Macklin et al. 2019). Then restitution, and who may sleep.
+// pushing. Small steps beat many iterations (Macklin et al. 2019). Then restitution.
 //
 // Bodies lie in cells of a grid at least as wide as two of them reach. A pair belongs to the cell that is least along
 // each axis of the two it lies in, so the pairs of a cell touch bodies of eight cells, and cells whose x, y, z agree in
@@ -18,9 +18,10 @@ struct contact {
     struct one_row row;
 };
 
-struct still { // of a body, what its neighbours say
-    float least;
-    bool touched;
+struct island {      // of a body: those it hangs together with by contacts and joints
+    uint32_t parent; // on the way to the least of them, whose own it is
+    float rest;      // of the least: how long the one that moved last has been slow
+    bool woken;      // of the least: somebody came
 };
 
 struct sim {
@@ -29,7 +30,8 @@ struct sim {
     struct p2_physics_plan plan;
     struct one_mover *movers;
     struct one_mover *starts; // v and w when the substep began
-    struct still *stills;
+    struct island *islands;
+    bool disturbed;                 // some island was woken by this step's contacts
     uint32_t *cell, *order, *begin; // of each body; bodies by cell; of each cell, and the end
     uint32_t *first;                // contact of each body in w.contacts, by first body, and the end
     struct contact *contacts;
@@ -47,17 +49,46 @@ static struct solid solid_of(const struct physics_body *b) {
 
 // ---- a step begins ----
 
+static uint32_t island_of(const struct sim *s, uint32_t body) {
+    while (s->islands[body].parent != body) body = s->islands[body].parent;
+    return body;
+}
+
+static void join(struct sim *s, uint32_t a, uint32_t b) {
+    if (s->w.bodies[a].mass <= 0 || s->w.bodies[b].mass <= 0) return;
+    a = island_of(s, a), b = island_of(s, b);
+    s->islands[a < b ? b : a].parent = a < b ? a : b;
+}
+
+// Bodies that push each other sleep and wake together: when the last of them has been slow for long, and when any that
+// moves comes to touch one of them.
+static void begin_islands(struct sim *s) {
+    uint32_t n = s->w.head.bodies;
+    s->disturbed = false;
+    for (uint32_t i = 0; i < n; i++) s->islands[i] = (struct island){i, 2 * PHYSICS_STILL_TIME, false};
+    if (!s->block->sleeping) return;
+    for (uint32_t i = 0; i < s->w.head.contacts; i++)
+        if (s->w.contacts[i].push > 0) join(s, s->w.contacts[i].a, s->w.contacts[i].b);
+    for (uint32_t i = 0; i < s->w.head.joints; i++) join(s, s->w.joints[i].a, s->w.joints[i].b);
+    for (uint32_t i = 0; i < n; i++) {
+        struct island *of = &s->islands[island_of(s, i)];
+        if (s->w.bodies[i].mass > 0) of->rest = PHYSICS_MIN(of->rest, s->w.bodies[i].still);
+    }
+}
+
 static void begin_bodies(struct sim *s) {
     for (uint32_t i = 0; i < s->w.head.bodies; i++) {
-        const struct physics_body *b = &s->w.bodies[i];
+        struct physics_body *b = &s->w.bodies[i];
         struct one_mover *m = &s->movers[i];
+        const struct island *of = &s->islands[island_of(s, i)];
+        b->asleep = s->block->sleeping && b->mass > 0 && of->rest >= PHYSICS_STILL_TIME && !of->woken;
         bool moves = b->mass > 0 && !b->asleep;
         struct vec moments = moments_inverse(b->kind, vec_at_place(b->extents), moves ? b->mass : 0);
         *m = (struct one_mover){.im = moves ? 1.0f / b->mass : 0, .ii = moments.x};
         m->i = one_mass_of(inertia_turned(frame_of(body_orientation(b)), moments));
         if (b->kind == PHYSICS_SPHERE) m->i = (struct one_mass){moments.x, moments.x, moments.x, 0, 0, 0};
         if (moves) m->v = one_of(vec_at_place(b->velocity)), m->w = one_of(vec_at_place(b->spin));
-        s->stills[i] = (struct still){2 * PHYSICS_STILL_TIME, s->plan.weightless};
+        for (int k = 0; k < 3 && !moves; k++) b->velocity[k] = b->spin[k] = 0;
     }
 }
 
@@ -120,6 +151,12 @@ static void go_on(const struct sim *s, struct contact *c) {
     }
 }
 
+// One that moves wakes the island of one that does not.
+static void wake(struct sim *s, uint32_t by, uint32_t body) {
+    if (s->movers[by].im <= 0 || !s->w.bodies[body].asleep) return;
+    s->islands[island_of(s, body)].woken = s->disturbed = true;
+}
+
 static bool try_pair(struct sim *s, uint32_t i, uint32_t j) {
     uint32_t a = i < j ? i : j, b = i < j ? j : i;
     const struct physics_body *p = &s->w.bodies[a], *q = &s->w.bodies[b];
@@ -132,6 +169,7 @@ static bool try_pair(struct sim *s, uint32_t i, uint32_t j) {
     if (sa.kind != PHYSICS_PLANE && sb.kind != PHYSICS_PLANE && vec_dot(d, d) >= (reach + margin) * (reach + margin))
         return true;
     struct touch t = touch_of(&sa, &sb, margin);
+    if (t.count) wake(s, a, b), wake(s, b, a);
     for (int k = 0; k < t.count; k++) {
         if (s->contact_count == PHYSICS_CONTACTS_PER_BODY * s->w.head.bodies) return false;
         struct contact *c = &s->contacts[s->contact_count++];
@@ -221,23 +259,13 @@ static void move(struct sim *s) {
 
 // ---- a step ends ----
 
-static void meet(struct sim *s, uint32_t a, uint32_t b) {
-    struct still *p = &s->stills[a], *q = &s->stills[b];
-    p->touched = q->touched = true;
-    if (s->w.bodies[b].mass > 0) p->least = PHYSICS_MIN(p->least, s->w.bodies[b].still);
-    if (s->w.bodies[a].mass > 0) q->least = PHYSICS_MIN(q->least, s->w.bodies[a].still);
-}
-
 static int by_first(const void *one, const void *other) {
     const struct physics_contact *a = one, *b = other;
     return a->a < b->a ? -1 : a->a > b->a;
 }
 
 static void end_contacts(struct sim *s) {
-    for (uint32_t i = 0; i < s->w.head.joints; i++) {
-        s->w.joints[i].impulse = impulse_kept(s->links[i].impulse);
-        meet(s, s->w.joints[i].a, s->w.joints[i].b);
-    }
+    for (uint32_t i = 0; i < s->w.head.joints; i++) s->w.joints[i].impulse = impulse_kept(s->links[i].impulse);
     s->w.head.contacts = s->contact_count;
     for (uint32_t i = 0; i < s->contact_count; i++) {
         const struct contact *c = &s->contacts[i];
@@ -249,7 +277,6 @@ static void end_contacts(struct sim *s) {
                                      impulse_kept(c->row.push),
                                      {impulse_kept(slide.x), impulse_kept(slide.y), impulse_kept(slide.z)},
                                      c->row.gap};
-        if (c->row.peak > 0) meet(s, c->a, c->b);
     }
     if (s->contact_count) qsort(s->w.contacts, s->contact_count, sizeof *s->w.contacts, by_first);
 }
@@ -257,14 +284,18 @@ static void end_contacts(struct sim *s) {
 static void end_bodies(struct sim *s) {
     for (uint32_t i = 0; i < s->w.head.bodies; i++) {
         if (s->w.bodies[i].mass <= 0) continue;
-        bool calm = s->block->sleeping && s->stills[i].touched && s->stills[i].least >= PHYSICS_STILL_TIME;
-        body_end(&s->w.bodies[i], &s->movers[i], s->plan.step, p2_physics_radius(&s->w.bodies[i]), calm);
+        body_end(&s->w.bodies[i], &s->movers[i], s->plan.step, p2_physics_radius(&s->w.bodies[i]));
     }
 }
 
 static bool step(struct sim *s) {
+    begin_islands(s);
     begin_bodies(s);
     if (s->plan.moves && !(sort_bodies(s) && find_contacts(s))) return false;
+    if (s->disturbed) { // once more, with those who are awake now
+        begin_bodies(s);
+        if (!find_contacts(s)) return false;
+    }
     begin_links(s);
     for (uint32_t k = 0; k < s->block->substeps; k++) {
         accelerate(s, k == 0);
@@ -292,7 +323,7 @@ static bool allocate(struct sim *s, const struct physics_block *b) {
     s->w.contacts = calloc(contacts, sizeof *s->w.contacts);
     s->movers = calloc(n, sizeof *s->movers);
     s->starts = calloc(n, sizeof *s->starts);
-    s->stills = calloc(n, sizeof *s->stills);
+    s->islands = calloc(n, sizeof *s->islands);
     s->cell = calloc(n, sizeof *s->cell);
     s->order = calloc(n, sizeof *s->order);
     s->begin = calloc((1u << 18) + 1, sizeof *s->begin);
@@ -301,12 +332,12 @@ static bool allocate(struct sim *s, const struct physics_block *b) {
     s->links = calloc(b->joints + 1, sizeof *s->links);
     s->joint_order = calloc(2 * (size_t)b->joints + 1, sizeof *s->joint_order);
     s->joint_used = calloc(n, sizeof *s->joint_used);
-    return s->w.bodies && s->w.joints && s->w.contacts && s->movers && s->starts && s->stills && s->cell && s->order &&
+    return s->w.bodies && s->w.joints && s->w.contacts && s->movers && s->starts && s->islands && s->cell && s->order &&
            s->begin && s->first && s->contacts && s->links && s->joint_order && s->joint_used;
 }
 
 static void release(struct sim *s) {
-    void *all[] = {s->w.bodies, s->w.joints, s->w.contacts, s->movers,   s->starts, s->stills,      s->cell,
+    void *all[] = {s->w.bodies, s->w.joints, s->w.contacts, s->movers,   s->starts, s->islands,     s->cell,
                    s->order,    s->begin,    s->first,      s->contacts, s->links,  s->joint_order, s->joint_used};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }

@@ -169,9 +169,9 @@ static inline float place_kept(float x) {
     return PHYSICS_MAX(-PHYSICS_PLACE_MAX, PHYSICS_MIN(x, PHYSICS_PLACE_MAX)); // also of NaN
 }
 
-// Where the step took a body that is not fixed. `calm`: all it touches have been slow for long; it may sleep.
-static inline void body_end(PHYSICS_GLOBAL struct physics_body *b, const struct one_mover *m, float step, float radius,
-                            int calm) {
+// Where the step took a body that is not fixed.
+static inline void body_end(PHYSICS_GLOBAL struct physics_body *b, const struct one_mover *m, float step,
+                            float radius) {
     struct vec v = vec_from(m->v), w = vec_from(m->w), t = vec_from(m->t), p = vec_add(body_place(b), vec_from(m->d));
     struct quat q = body_orientation(b);
     body_limit(&v, &w, step);
@@ -194,8 +194,6 @@ static inline void body_end(PHYSICS_GLOBAL struct physics_body *b, const struct 
     int slow = vec_dot(v, v) < PHYSICS_STILL_SPEED * PHYSICS_STILL_SPEED &&
                vec_dot(w, w) * radius * radius < PHYSICS_STILL_SPEED * PHYSICS_STILL_SPEED;
     b->still = slow ? PHYSICS_MIN(b->still + step, 2 * PHYSICS_STILL_TIME) : 0.0f;
-    b->asleep = calm && b->still >= PHYSICS_STILL_TIME;
-    if (b->asleep) v = w = vec_of(0, 0, 0);
     b->position[0] = p.x, b->position[1] = p.y, b->position[2] = p.z;
     b->orientation[0] = q.x, b->orientation[1] = q.y, b->orientation[2] = q.z, b->orientation[3] = q.w;
     b->velocity[0] = v.x, b->velocity[1] = v.y, b->velocity[2] = v.z;

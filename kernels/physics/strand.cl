@@ -64,6 +64,7 @@ INLINE void pair_rows(__global uint *mem, const struct physics_shape *s, uint a,
                       int round, struct strand *out) {
     if (!out->write) {
         out->count += (uint)t->count;
+        if (t->count && s->sleeping) island_wake(mem, s, a, b), island_wake(mem, s, b, a);
         return;
     }
     struct party pa = party_at(mem, s, a, body_place(body_at(mem, s, a)));
@@ -173,7 +174,7 @@ __kernel void strands_write_any(__global uint *mem, struct physics_shape s, uint
     strands_write_of(mem, &s, part, parts, 0);
 }
 
-// After the last pass: impulses to go on from, found by first body, and who touches whom.
+// After the last pass: impulses to go on from, found by first body.
 __kernel void strands_end(__global uint *mem, struct physics_shape s) {
     if (mem[s.status + STATUS_FAILED]) return;
     uint slots = mem[s.status + STATUS_ROWS] * PHYSICS_LANES;
@@ -190,6 +191,5 @@ __kernel void strands_end(__global uint *mem, struct physics_shape s) {
         for (uint k = 0; k < 3; k++) old[4 + k] = as_uint(impulse_kept(f[(ROW_SLIDE + k) * w]));
         old[7] = as_uint(f[ROW_GAP * w]);
         old[8] = atomic_xchg((volatile __global uint *)mem + s.first + a, at);
-        if (f[ROW_PEAK * w] > 0) meet(mem, &s, a, b);
     }
 }

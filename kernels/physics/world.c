@@ -183,7 +183,6 @@ static void choose_grid(const struct physics_body *bodies, uint32_t count, struc
 void p2_physics_pace(const struct physics_block *b, struct p2_physics_plan *p) {
     p->step = b->timestep;
     p->substep = b->timestep / (float)b->substeps;
-    p->weightless = b->gravity[0] == 0 && b->gravity[1] == 0 && b->gravity[2] == 0;
     p->push = p2_physics_soft(PHYSICS_PUSH_HERTZ / p->substep, PHYSICS_PUSH_DAMPING, p->substep);
     p->joint = p2_physics_soft(PHYSICS_PUSH_HERTZ / p->substep, 2, p->substep);
 }
