@@ -37,17 +37,19 @@ class Physics(unittest.TestCase):
 
     def test_another_peer_goes_on_when_the_first_is_gone(self):
         with Cluster() as cluster:
-            peer = cluster.peer()
+            peers = {}
+            for _ in range(2):
+                peer = cluster.peer(wait=False)
+                peers[peer.line('registered ').split()[-1]] = peer
             out, whole = os.path.join(cluster.folder, 'out.json'), os.path.join(cluster.folder, 'whole.json')
-            cluster.cli('physics', WORLD, '-o', whole)
-            cli = cluster.start_cli('physics', WORLD, '-o', out, '--each', '3', '--full-every', '7', '--json')
-            lines = [json.loads(cli.line('{')) for _ in range(9)]
-            cluster.peer()
-            peer.kill()
-            lines += [json.loads(cli.line('{')) for _ in range(51)]
+            cluster.cli('physics', WORLD, '-o', whole, '--steps', '1500')
+            cli = cluster.start_cli('physics', WORLD, '-o', out, '--steps', '1500', '--each', '1', '--full-every', '7', '--json')
+            lines = [json.loads(cli.line('{')) for _ in range(20)]
+            peers.pop(lines[-1]['peer']).kill()
+            lines += [json.loads(cli.line('{')) for _ in range(1480)]
             self.assertEqual(cli.wait(), 0, cli.tail())
-            self.assertEqual([line['step'] for line in lines], list(range(3, 183, 3)))
-            self.assertEqual(len({line['peer'] for line in lines}), 2)
+            self.assertEqual([line['step'] for line in lines], list(range(1, 1501)))
+            self.assertIn(lines[-1]['peer'], peers)
             self.assertEqual(load(out), load(whole))
 
     def test_worlds_that_are_none(self):
