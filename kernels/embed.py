@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """OpenCL source to a C header holding it as one string, with its #include "..." lines replaced by the files.
 
-embed.py IN.cl OUT.h NAME   A file is inlined once, X.inc.h wherever it is named; a depfile OUT.h.d lists what was read."""
+
+embed.py IN.cl OUT.h NAME   A file is inlined once, X.inc.h wherever it is named, others again at an include that ends in
+"// again"; a depfile OUT.h.d lists what was read."""
 import os
 import re
 import sys
 
-INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"')
+INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"\s*(// again)?')
 
 
-def inline(path, seen):
-    """The lines of a file, its quoted includes replaced by theirs; a file seen before gives none, unless it is *.inc.h."""
+def inline(path, seen, again=False):
+    """The lines of a file, its quoted includes replaced by theirs; a file seen before gives none but by "// again", unless it is *.inc.h."""
     path = os.path.normpath(path)
-    if path in seen and not path.endswith(".inc.h"):
+    if path in seen and not again and not path.endswith(".inc.h"):
         return []
     if path not in seen:
         seen.append(path)
@@ -21,7 +23,7 @@ def inline(path, seen):
         for line in file.read().splitlines():
             match = INCLUDE.match(line)
             if match:
-                lines += inline(os.path.join(os.path.dirname(path), match.group(1)), seen)
+                lines += inline(os.path.join(os.path.dirname(path), match.group(1)), seen, bool(match.group(2)))
             else:
                 lines.append(line)
     return lines

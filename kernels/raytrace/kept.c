@@ -1,0 +1,143 @@
+#include "kernels/raytrace/kept.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/raytrace/bvh.h"
+
+enum p2_err kept_scene_open(struct exec_slot *slot, const struct exec_blob *bytes, struct p2_raytrace_scene *out) {
+    char text[160];
+    struct p2_strbuf why;
+    p2_strbuf_init(&why, text, sizeof text);
+    enum p2_err err = p2_raytrace_scene_open(bytes->bytes, bytes->size, out, &why);
+    if (err) exec_why(slot, "%s", text);
+    return err;
+}
+
+// ---- primitives ----
+
+static void face_of(const struct p2_raytrace_scene *s, const struct raytrace_triangle *t, float normal[3]) {
+    const float *a = s->vertices[t->vertex[0]].position, *b = s->vertices[t->vertex[1]].position;
+    const float *c = s->vertices[t->vertex[2]].position;
+    float e1[3], e2[3], square = 0;
+    for (int i = 0; i < 3; i++) {
+        e1[i] = b[i] - a[i];
+        e2[i] = c[i] - a[i];
+    }
+    for (int i = 0; i < 3; i++) {
+        normal[i] = e1[(i + 1) % 3] * e2[(i + 2) % 3] - e1[(i + 2) % 3] * e2[(i + 1) % 3];
+        square += normal[i] * normal[i];
+    }
+    float scale = 1 / sqrtf(fmaxf(square, 1e-30f));
+    for (int i = 0; i < 3; i++) normal[i] *= scale;
+}
+
+static bool is_smooth(const struct p2_raytrace_scene *s, const struct raytrace_triangle *t) {
+    for (int corner = 0; corner < 3; corner++)
+        for (int i = 0; i < 3; i++)
+            if (s->vertices[t->vertex[corner]].normal[i] != 0) return true;
+    return false;
+}
+
+static void put_prims(const struct p2_raytrace_scene *s, struct raytrace_prim *p) {
+    for (uint32_t i = 0; i < s->head->triangles; i++, p++) {
+        const struct raytrace_triangle *t = &s->triangles[i];
+        face_of(s, t, p->at);
+        p->material = t->material;
+        if (is_smooth(s, t)) p->material |= RAYTRACE_SMOOTH;
+        if (s->materials[t->material].texture != RAYTRACE_NO_TEXTURE) p->material |= RAYTRACE_TEXTURED;
+        memcpy(p->vertex, t->vertex, sizeof t->vertex);
+    }
+    for (uint32_t i = 0; i < s->head->spheres; i++, p++) {
+        memcpy(p->at, s->spheres[i].centre, sizeof p->at);
+        p->inverse_radius = 1 / s->spheres[i].radius;
+        p->material = s->spheres[i].material;
+    }
+    for (uint32_t i = 0; i < s->head->planes; i++, p++) {
+        memcpy(p->at, s->planes[i].normal, sizeof p->at);
+        p->material = s->planes[i].material;
+    }
+}
+
+// ---- onto the device ----
+
+static bool is_cancelled(void *slot) { return exec_cancelled(slot); }
+
+// Nothing is a buffer of a few zeros: one of no bytes cannot be made.
+static enum p2_err put(struct exec_slot *slot, cl_mem *to, const void *bytes, size_t size) {
+    static const uint8_t zeros[64];
+    *to = exec_buffer(slot, size ? size : sizeof zeros);
+    if (!*to) return P2_ERR_DEVICE_MEMORY;
+    return size ? exec_upload(slot, *to, bytes, size) : exec_upload(slot, *to, zeros, sizeof zeros);
+}
+
+static enum p2_err no_memory(struct exec_slot *slot) {
+    exec_why(slot, "no memory for the tree of the scene");
+    return P2_ERR_DEVICE_MEMORY;
+}
+
+static enum p2_err put_prim_table(struct exec_slot *slot, const struct p2_raytrace_scene *s, cl_mem *to) {
+    size_t count = (size_t)s->head->triangles + s->head->spheres + s->head->planes;
+    struct raytrace_prim *prims = calloc(count + 1, sizeof *prims);
+    if (!prims) return no_memory(slot);
+    put_prims(s, prims);
+    enum p2_err err = put(slot, to, prims, count * sizeof *prims);
+    free(prims);
+    return err;
+}
+
+static enum p2_err put_tree(struct exec_slot *slot, const struct p2_raytrace_scene *s, struct kept_scene *k) {
+    bool is_cpu = exec_facts(slot)->is_cpu;
+    struct bvh tree;
+    struct bvh_flat flat = {.root = RAYTRACE_NONE};
+    const struct bvh_watch watch = {is_cancelled, slot};
+    if (s->head->triangles + s->head->spheres) {
+        if (!bvh_build(&tree, s, &watch)) return no_memory(slot);
+        bool stopped = tree.node_count == 0;
+        bool made = !stopped && (is_cpu ? bvh_flatten_wide(&tree, s, &flat) : bvh_flatten_pairs(&tree, s, &flat));
+        bvh_free(&tree);
+        if (stopped) return P2_ERR_CANCELLED;
+        if (!made) return no_memory(slot);
+    }
+    size_t node = is_cpu ? sizeof(struct raytrace_wide) : sizeof(struct raytrace_pair);
+    size_t leaf = is_cpu ? sizeof(struct raytrace_pack) : sizeof(struct raytrace_leaf);
+    enum p2_err err = put(slot, &k->nodes, flat.nodes, flat.node_count * node);
+    if (!err) err = put(slot, &k->leaves, flat.leaves, flat.leaf_count * leaf);
+    k->frame.root = flat.root;
+    bvh_flat_free(&flat);
+    return err;
+}
+
+// Where an array begins in the scene, in words.
+static unsigned int word_of(const struct p2_raytrace_scene *s, const void *array) {
+    return (unsigned int)((size_t)((const uint8_t *)array - (const uint8_t *)s->head) / sizeof(unsigned int));
+}
+
+static enum p2_err build(struct exec_slot *slot, const struct exec_blob *bytes, struct kept_scene *k) {
+    struct p2_raytrace_scene s;
+    enum p2_err err = kept_scene_open(slot, bytes, &s);
+    if (err) return err;
+    k->frame = (struct raytrace_frame){
+        .planes_first = s.head->triangles + s.head->spheres,
+        .planes = s.head->planes,
+        .lights = s.head->lights,
+        .materials_at = word_of(&s, s.materials),
+        .textures_at = word_of(&s, s.textures),
+        .lights_at = word_of(&s, s.lights),
+        .planes_at = word_of(&s, s.planes),
+        .vertices_at = word_of(&s, s.vertices),
+        .texels_at = word_of(&s, s.texels),
+    };
+    memcpy(k->frame.zenith, s.head->sky_zenith, sizeof k->frame.zenith);
+    memcpy(k->frame.horizon, s.head->sky_horizon, sizeof k->frame.horizon);
+    err = put_tree(slot, &s, k);
+    if (!err) err = put_prim_table(slot, &s, &k->prims);
+    if (!err) err = put(slot, &k->words, bytes->bytes, bytes->size);
+    return err;
+}
+
+enum p2_err kept_scene_find(struct exec_slot *slot, const struct exec_blob *bytes, struct kept_scene *out) {
+    *out = (struct kept_scene){0};
+    return build(slot, bytes, out);
+}

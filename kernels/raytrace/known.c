@@ -1,0 +1,102 @@
+#include "kernels/raytrace/known.h"
+#include "kernels/raytrace/layout.h"
+
+// A checkered floor under a smooth roof, spheres of each material, and a wall behind.
+struct known_scene {
+    struct raytrace_header head;
+    struct raytrace_material materials[6];
+    struct raytrace_texture textures[1];
+    struct raytrace_light lights[3];
+    struct raytrace_sphere spheres[4];
+    struct raytrace_plane planes[1];
+    struct raytrace_vertex vertices[7];
+    struct raytrace_triangle triangles[3];
+    unsigned int texels[4];
+};
+
+static const struct known_scene scene = {
+    .head = {.magic = RAYTRACE_MAGIC,
+             .version = RAYTRACE_VERSION,
+             .materials = 6,
+             .textures = 1,
+             .lights = 3,
+             .spheres = 4,
+             .planes = 1,
+             .vertices = 7,
+             .triangles = 3,
+             .texels = 4,
+             .sky_zenith = {0.3f, 0.5f, 0.9f},
+             .sky_horizon = {0.9f, 0.9f, 0.8f}},
+    .materials = {{RAYTRACE_DIFFUSE, {1, 1, 1}, 0, 1, 0, 0},
+                  {RAYTRACE_DIFFUSE, {0.8f, 0.3f, 0.2f}, 0, 1, RAYTRACE_NO_TEXTURE, 0},
+                  {RAYTRACE_METAL, {0.9f, 0.8f, 0.5f}, 0.1f, 1, RAYTRACE_NO_TEXTURE, 0},
+                  {RAYTRACE_GLASS, {1, 1, 1}, 0, 1.5f, RAYTRACE_NO_TEXTURE, 0},
+                  {RAYTRACE_EMISSIVE, {3, 2.5f, 2}, 0, 1, RAYTRACE_NO_TEXTURE, 0},
+                  {RAYTRACE_DIFFUSE, {0.4f, 0.5f, 0.6f}, 0, 1, RAYTRACE_NO_TEXTURE, 0}},
+    .textures = {{2, 2, 0, 0}},
+    .lights = {{RAYTRACE_POINT, {2, 3, 1}, {4, 4, 3}, {0}, {0}, {0}},
+               {RAYTRACE_DIRECTIONAL, {-0.6f, -0.8f, 0}, {0.5f, 0.5f, 0.6f}, {0}, {0}, {0}},
+               {RAYTRACE_AREA, {-2, 3, 0}, {5, 5, 5}, {1, 0, 0}, {0, 0, 1}, {0}}},
+    .spheres = {{{-1.2f, 0.5f, -0.5f}, 0.5f, 2},
+                {{0, 0.5f, 0.2f}, 0.5f, 3},
+                {{1.1f, 0.4f, -0.2f}, 0.4f, 1},
+                {{0.5f, 1.6f, -1}, 0.25f, 4}},
+    .planes = {{{0, 0, 1}, -3, 5}},
+    .vertices = {{{-4, 0, -4}, {0, 0, 0}, {0, 0}},
+                 {{4, 0, -4}, {0, 0, 0}, {4, 0}},
+                 {{4, 0, 4}, {0, 0, 0}, {4, 4}},
+                 {{-4, 0, 4}, {0, 0, 0}, {0, 4}},
+                 {{-1.5f, 1.6f, -2}, {-0.5f, 0, 1}, {0, 0}},
+                 {{1.5f, 1.6f, -2}, {0.5f, 0, 1}, {0, 0}},
+                 {{0, 2.6f, -2.2f}, {0, 1, 1}, {0, 0}}},
+    .triangles = {{{0, 1, 2}, 0}, {{0, 2, 3}, 0}, {{4, 5, 6}, 1}},
+    .texels = {0xffe0e0e0u, 0xff404040u, 0xff404040u, 0xffc0d0e0u},
+};
+
+#define NAMED(n) .name = {n, sizeof n - 1}
+#define INT(n, x)                                                                                                      \
+    {                                                                                                                  \
+        NAMED(n), .kind = P2_PARAM_INT, .count = 1, .value.ints = { x }                                                \
+    }
+#define INTS(n, count_, ...)                                                                                           \
+    {                                                                                                                  \
+        NAMED(n), .kind = P2_PARAM_INTS, .count = count_, .value.ints = { __VA_ARGS__ }                                \
+    }
+#define REALS(n, ...)                                                                                                  \
+    {                                                                                                                  \
+        NAMED(n), .kind = P2_PARAM_REALS, .count = 3, .value.reals = { __VA_ARGS__ }                                   \
+    }
+#define TEXT(n, x)                                                                                                     \
+    {                                                                                                                  \
+        NAMED(n), .kind = P2_PARAM_TEXT, .count = 1, .value.text = { x, sizeof x - 1 }                                 \
+    }
+#define VIEW REALS("position", 0.5, 1.5, 4), REALS("direction", -0.1, -0.2, -1)
+
+static const struct p2_param primary[] = {VIEW, INTS("resolution", 2, 65, 43)};
+static const struct p2_param paths[] = {VIEW,
+                                        INTS("resolution", 2, 33, 22),
+                                        TEXT("mode", "path"),
+                                        INT("depth", 5),
+                                        INT("samples_per_pixel", 3),
+                                        INT("seed", 7),
+                                        INT("albedo", 1),
+                                        INT("normals", 1),
+                                        INT("distance", 1),
+                                        TEXT("result_format", "float")};
+static const struct p2_param denoised[] = {VIEW,
+                                           INTS("resolution", 2, 40, 30),
+                                           INTS("region", 4, 3, 2, 35, 25),
+                                           TEXT("mode", "path"),
+                                           INT("samples_per_pixel", 2),
+                                           INT("denoise", 2),
+                                           TEXT("result_format", "rgba8")};
+static const struct p2_param denoised_floats[] = {VIEW, INTS("resolution", 2, 20, 9), INT("denoise", 1),
+                                                  INT("normals", 1), TEXT("result_format", "float")};
+
+#define KNOWN(list)                                                                                                    \
+    {                                                                                                                  \
+        .params = list, .param_count = sizeof list / sizeof *list, .payload = (const uint8_t *)&scene,                 \
+        .payload_size = sizeof scene                                                                                   \
+    }
+const struct p2_known_answer p2_raytrace_known_answers[RAYTRACE_KNOWN_ANSWERS] = {
+    KNOWN(primary), KNOWN(paths), KNOWN(denoised), KNOWN(denoised_floats)};
