@@ -5,6 +5,7 @@
 #include "kernels/raytrace/kept.h"
 #include "kernels/raytrace/raytrace.h"
 #include "kernels/raytrace/raytrace_cl.h"
+#include "os/os.h"
 
 enum { // of kernels below; those for GPUs follow those for CPUs
     TRACE,
@@ -19,8 +20,8 @@ static const char *const kernels[] = {"trace_strip",    "compress_strip", "smoot
 
 // Work of a launch, so that it takes less than about 20 ms: rays of bundles and of paths, pixels of later steps; of one
 // compute unit.
-#define LAUNCH_BUNDLED (512u << 10)
-#define LAUNCH_PATHS (64u << 10)
+#define LAUNCH_BUNDLED (128u << 10)
+#define LAUNCH_PATHS (32u << 10)
 #define LAUNCH_PIXELS (128u << 10)
 
 struct work {
@@ -177,7 +178,7 @@ static enum p2_err render(struct work *w) {
 
 static bool is_encoded(const struct raytrace_block *b) { return b->form == RAYTRACE_PNG || b->form == RAYTRACE_JPEG; }
 
-// The bytes of the scene: the payload, or the blob when there is none.
+// The scene and its digest: the payload, or the blob when there is none.
 static enum p2_err find_scene(struct exec_slot *slot, const struct exec_job *job, struct exec_blob *out) {
     const struct raytrace_block *b = job->block;
     *out = (struct exec_blob){.bytes = job->in, .size = job->in_size};
@@ -185,7 +186,10 @@ static enum p2_err find_scene(struct exec_slot *slot, const struct exec_job *job
         exec_why(slot, "payload is %zu bytes, the task says %u", job->in_size, b->payload_size);
         return P2_ERR_BAD_PAYLOAD;
     }
-    if (job->in_size) return P2_OK;
+    if (job->in_size) {
+        p2_sha256(job->in, job->in_size, &out->digest);
+        return P2_OK;
+    }
     if (job->blob_count != 1) {
         exec_why(slot, "there is no scene: neither a payload nor a blob");
         return P2_ERR_BAD_PAYLOAD;

@@ -10,7 +10,13 @@ enum p2_err kept_scene_open(struct exec_slot *slot, const struct exec_blob *byte
     char text[160];
     struct p2_strbuf why;
     p2_strbuf_init(&why, text, sizeof text);
-    enum p2_err err = p2_raytrace_scene_open(bytes->bytes, bytes->size, out, &why);
+    const uint8_t *at = bytes->bytes;
+    if ((uintptr_t)at % sizeof(unsigned int)) {
+        uint8_t *aligned = exec_host(slot, bytes->size);
+        if (!aligned) return P2_ERR_DEVICE_MEMORY;
+        at = memcpy(aligned, bytes->bytes, bytes->size);
+    }
+    enum p2_err err = p2_raytrace_scene_open(at, bytes->size, out, &why);
     if (err) exec_why(slot, "%s", text);
     return err;
 }
@@ -62,14 +68,17 @@ static void put_prims(const struct p2_raytrace_scene *s, struct raytrace_prim *p
 
 // ---- onto the device ----
 
+enum { NODES, LEAVES, PRIMS, WORDS }; // parts of what is kept
+_Static_assert(sizeof(struct raytrace_frame) <= EXEC_KEPT_FACTS, "what the scene says of a frame is kept with it");
+
 static bool is_cancelled(void *slot) { return exec_cancelled(slot); }
 
 // Nothing is a buffer of a few zeros: one of no bytes cannot be made.
-static enum p2_err put(struct exec_slot *slot, cl_mem *to, const void *bytes, size_t size) {
+static enum p2_err put(struct exec_slot *slot, struct exec_kept *k, uint32_t part, const void *bytes, size_t size) {
     static const uint8_t zeros[64];
-    *to = exec_buffer(slot, size ? size : sizeof zeros);
-    if (!*to) return P2_ERR_DEVICE_MEMORY;
-    return size ? exec_upload(slot, *to, bytes, size) : exec_upload(slot, *to, zeros, sizeof zeros);
+    cl_mem to = exec_keep_buffer(slot, k, part, size ? size : sizeof zeros);
+    if (!to) return P2_ERR_DEVICE_MEMORY;
+    return size ? exec_upload(slot, to, bytes, size) : exec_upload(slot, to, zeros, sizeof zeros);
 }
 
 static enum p2_err no_memory(struct exec_slot *slot) {
@@ -77,34 +86,39 @@ static enum p2_err no_memory(struct exec_slot *slot) {
     return P2_ERR_DEVICE_MEMORY;
 }
 
-static enum p2_err put_prim_table(struct exec_slot *slot, const struct p2_raytrace_scene *s, cl_mem *to) {
+static enum p2_err put_prim_table(struct exec_slot *slot, const struct p2_raytrace_scene *s, struct exec_kept *k) {
     size_t count = (size_t)s->head->triangles + s->head->spheres + s->head->planes;
     struct raytrace_prim *prims = calloc(count + 1, sizeof *prims);
     if (!prims) return no_memory(slot);
     put_prims(s, prims);
-    enum p2_err err = put(slot, to, prims, count * sizeof *prims);
+    enum p2_err err = put(slot, k, PRIMS, prims, count * sizeof *prims);
     free(prims);
     return err;
 }
 
-static enum p2_err put_tree(struct exec_slot *slot, const struct p2_raytrace_scene *s, struct kept_scene *k) {
-    bool is_cpu = exec_facts(slot)->is_cpu;
+static enum p2_err make_tree(struct exec_slot *slot, const struct p2_raytrace_scene *s, struct bvh_flat *flat) {
     struct bvh tree;
-    struct bvh_flat flat = {.root = RAYTRACE_NONE};
     const struct bvh_watch watch = {is_cancelled, slot};
-    if (s->head->triangles + s->head->spheres) {
-        if (!bvh_build(&tree, s, &watch)) return no_memory(slot);
-        bool stopped = tree.node_count == 0;
-        bool made = !stopped && (is_cpu ? bvh_flatten_wide(&tree, s, &flat) : bvh_flatten_pairs(&tree, s, &flat));
-        bvh_free(&tree);
-        if (stopped) return P2_ERR_CANCELLED;
-        if (!made) return no_memory(slot);
-    }
+    *flat = (struct bvh_flat){.root = RAYTRACE_NONE};
+    if (s->head->triangles + s->head->spheres == 0) return P2_OK;
+    if (!bvh_build(&tree, s, &watch)) return no_memory(slot);
+    bool stopped = tree.node_count == 0, made = false;
+    if (!stopped)
+        made = exec_facts(slot)->is_cpu ? bvh_flatten_wide(&tree, s, flat) : bvh_flatten_pairs(&tree, s, flat);
+    bvh_free(&tree);
+    return made ? P2_OK : stopped ? P2_ERR_CANCELLED : no_memory(slot);
+}
+
+static enum p2_err put_tree(struct exec_slot *slot, const struct p2_raytrace_scene *s, struct exec_kept *k) {
+    bool is_cpu = exec_facts(slot)->is_cpu;
     size_t node = is_cpu ? sizeof(struct raytrace_wide) : sizeof(struct raytrace_pair);
     size_t leaf = is_cpu ? sizeof(struct raytrace_pack) : sizeof(struct raytrace_leaf);
-    enum p2_err err = put(slot, &k->nodes, flat.nodes, flat.node_count * node);
-    if (!err) err = put(slot, &k->leaves, flat.leaves, flat.leaf_count * leaf);
-    k->frame.root = flat.root;
+    struct bvh_flat flat;
+    enum p2_err err = make_tree(slot, s, &flat);
+    if (err) return err;
+    err = put(slot, k, NODES, flat.nodes, flat.node_count * node);
+    if (!err) err = put(slot, k, LEAVES, flat.leaves, flat.leaf_count * leaf);
+    ((struct raytrace_frame *)(void *)k->facts)->root = flat.root;
     bvh_flat_free(&flat);
     return err;
 }
@@ -114,11 +128,13 @@ static unsigned int word_of(const struct p2_raytrace_scene *s, const void *array
     return (unsigned int)((size_t)((const uint8_t *)array - (const uint8_t *)s->head) / sizeof(unsigned int));
 }
 
-static enum p2_err build(struct exec_slot *slot, const struct exec_blob *bytes, struct kept_scene *k) {
+static enum p2_err build(struct exec_slot *slot, struct exec_kept *k, void *arg) {
+    const struct exec_blob *bytes = arg;
     struct p2_raytrace_scene s;
     enum p2_err err = kept_scene_open(slot, bytes, &s);
     if (err) return err;
-    k->frame = (struct raytrace_frame){
+    struct raytrace_frame *f = (struct raytrace_frame *)(void *)k->facts;
+    *f = (struct raytrace_frame){
         .planes_first = s.head->triangles + s.head->spheres,
         .planes = s.head->planes,
         .lights = s.head->lights,
@@ -129,15 +145,22 @@ static enum p2_err build(struct exec_slot *slot, const struct exec_blob *bytes, 
         .vertices_at = word_of(&s, s.vertices),
         .texels_at = word_of(&s, s.texels),
     };
-    memcpy(k->frame.zenith, s.head->sky_zenith, sizeof k->frame.zenith);
-    memcpy(k->frame.horizon, s.head->sky_horizon, sizeof k->frame.horizon);
+    memcpy(f->zenith, s.head->sky_zenith, sizeof f->zenith);
+    memcpy(f->horizon, s.head->sky_horizon, sizeof f->horizon);
     err = put_tree(slot, &s, k);
-    if (!err) err = put_prim_table(slot, &s, &k->prims);
-    if (!err) err = put(slot, &k->words, bytes->bytes, bytes->size);
-    return err;
+    if (!err) err = put_prim_table(slot, &s, k);
+    return err ? err : put(slot, k, WORDS, s.head, bytes->size);
 }
 
-enum p2_err kept_scene_find(struct exec_slot *slot, const struct exec_blob *bytes, struct kept_scene *out) {
-    *out = (struct kept_scene){0};
-    return build(slot, bytes, out);
+enum p2_err kept_scene_find(struct exec_slot *slot, struct exec_blob *bytes, struct kept_scene *out) {
+    struct exec_keep_want want = {.key = bytes->digest, .build = build, .arg = bytes};
+    struct exec_kept *k;
+    enum p2_err err = exec_keep(slot, &want, &k);
+    if (err) return err;
+    *out = (struct kept_scene){.nodes = k->parts[NODES].mem,
+                               .leaves = k->parts[LEAVES].mem,
+                               .prims = k->parts[PRIMS].mem,
+                               .words = k->parts[WORDS].mem};
+    memcpy(&out->frame, k->facts, sizeof out->frame);
+    return P2_OK;
 }

@@ -13,8 +13,8 @@ struct kept_scene {
 // Opens a scene for the reference. P2_ERR_BAD_PAYLOAD: exec_why is set.
 enum p2_err kept_scene_open(struct exec_slot *slot, const struct exec_blob *bytes, struct p2_raytrace_scene *out);
 
-// The scene on the device, until the job ends. P2_ERR_BAD_PAYLOAD, P2_ERR_DEVICE_MEMORY, P2_ERR_CANCELLED: exec_why is
-// set.
-enum p2_err kept_scene_find(struct exec_slot *slot, const struct exec_blob *bytes, struct kept_scene *out);
+// The scene on the device, where it stays under its digest; lent until the job ends. P2_ERR_BAD_PAYLOAD,
+// P2_ERR_DEVICE_MEMORY, P2_ERR_CANCELLED: exec_why is set.
+enum p2_err kept_scene_find(struct exec_slot *slot, struct exec_blob *bytes, struct kept_scene *out);
 
 #endif

@@ -43,7 +43,7 @@ struct bundle {
 };
 
 #define SLOPE_SLACK 2e-6f // for rounding, of slopes and places
-#define BUNDLE_LEAN 2.0f  // slopes that differ by more are no bundle
+#define BUNDLE_LEAN 0.1f  // slopes that differ by more are no bundle
 
 INLINE float16 along(struct vec_16 v, uint axis) { return axis == 0 ? v.x : axis == 1 ? v.y : v.z; }
 
