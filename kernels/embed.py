@@ -4,6 +4,8 @@
 
 embed.py IN.cl OUT.h NAME   A file is inlined once, X.inc.h wherever it is named, others again at an include that ends in
 "// again"; a depfile OUT.h.d lists what was read."""
+embed.py IN.cl OUT.h NAME   A file is inlined once, or at each include that ends in "// again"; a depfile OUT.h.d
+lists what was read."""
 import os
 import re
 import sys

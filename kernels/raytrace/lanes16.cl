@@ -63,6 +63,13 @@ INLINE float least_of(float16 v) {
     return min(c.x, c.y);
 }
 
+INLINE uint first_of(uint16 v) {
+    uint8 a = min(v.lo, v.hi);
+    uint4 b = min(a.lo, a.hi);
+    uint2 c = min(b.lo, b.hi);
+    return min(c.x, c.y);
+}
+
 INLINE float most_of(float16 v) { return -least_of(-v); }
 
 // Bit i: lane i of a mask.

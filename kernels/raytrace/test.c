@@ -196,11 +196,296 @@ static void gpu_kernels_equal_the_reference(void **state) {
     equals_the_reference(RIG_PIXELS);
 }
 
+// ---- what holds beside the reference ----
+
+static void compose_all(struct bytes *out, unsigned kind, uint64_t seed) {
+    struct p2_rng rng;
+    p2_rng_init(&rng, seed);
+    struct scene *s = malloc(sizeof *s);
+    compose(s, kind, &rng);
+    *out = pack(s);
+    free(s);
+}
+
+// Rows of a part of a picture, `pixel` bytes each, as a picture of its own.
+static void tiles_make_the_whole(enum rig_device device, const char *params, size_t pixel) {
+    static const unsigned tiles[][4] = {{0, 0, 21, 17}, {21, 0, 32, 17}, {0, 17, 7, 24}, {7, 17, 46, 24}};
+    struct bytes scene;
+    compose_all(&scene, 6, 5);
+    char text[256];
+    struct rig_result whole, part;
+    snprintf(text, sizeof text, "resolution=53x41 position=0.2,1,4 direction=0,-0.2,-1 %s", params);
+    run(device, text, &scene, &whole);
+    assert_int_equal(whole.code, P2_OK);
+    for (size_t i = 0; i < 4; i++) {
+        const unsigned *t = tiles[i];
+        snprintf(text, sizeof text, "resolution=53x41 region=%u,%u,%u,%u position=0.2,1,4 direction=0,-0.2,-1 %s", t[0],
+                 t[1], t[2], t[3], params);
+        run(device, text, &scene, &part);
+        assert_int_equal(part.code, P2_OK);
+        assert_int_equal(part.size, t[2] * t[3] * pixel);
+        for (unsigned y = 0; y < t[3]; y++)
+            assert_memory_equal(part.bytes + y * t[2] * pixel, whole.bytes + ((t[1] + y) * 53 + t[0]) * pixel,
+                                t[2] * pixel);
+        rig_free(&part);
+    }
+    rig_free(&whole);
+    free(scene.at);
+}
+
+static void tiles_are_what_the_whole_holds(void **state) {
+    (void)state;
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++) {
+        tiles_make_the_whole(d, "samples_per_pixel=2", 3);
+        tiles_make_the_whole(d, "mode=path depth=5 result_format=float", 12);
+        if (d != RIG_FAKE) tiles_make_the_whole(d, "mode=path denoise=2 result_format=rgba8", 4);
+    }
+}
+
+static void samples_of_calls_average(void **state) {
+    (void)state;
+    struct bytes scene;
+    compose_all(&scene, 6, 6);
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_PIXELS; d++) {
+        static const char *const parts[] = {"samples_per_pixel=16", "samples_per_pixel=8",
+                                            "samples_per_pixel=8 first_sample=8"};
+        struct rig_result r[3];
+        for (int i = 0; i < 3; i++) {
+            char text[256];
+            snprintf(text, sizeof text, "resolution=30x20 position=0,1,4 mode=path result_format=float %s", parts[i]);
+            run(d, text, &scene, &r[i]);
+            assert_int_equal(r[i].code, P2_OK);
+        }
+        for (size_t i = 0; i < r[0].size; i += sizeof(float)) {
+            float all, first, second;
+            memcpy(&all, r[0].bytes + i, sizeof all);
+            memcpy(&first, r[1].bytes + i, sizeof first);
+            memcpy(&second, r[2].bytes + i, sizeof second);
+            assert_float_equal(all, (first + second) / 2, 1e-4f * (1 + all));
+        }
+        for (int i = 0; i < 3; i++) rig_free(&r[i]);
+    }
+    free(scene.at);
+}
+
+// Paths of many samples, so that launches are cut by rows, samples and columns; twice the same bytes.
+static void long_work_is_cut_and_repeats(void **state) {
+    (void)state;
+    struct bytes scene;
+    compose_all(&scene, 6, 7);
+    static const char *const params[] = {"resolution=700x6 samples_per_pixel=40 depth=16 mode=path",
+                                         "resolution=16384x3 depth=16 mode=path", "resolution=90x1200"};
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_PIXELS; d++)
+        for (size_t i = 0; i < sizeof params / sizeof *params; i++) {
+            struct rig_result r[2];
+            for (int turn = 0; turn < 2; turn++) {
+                run(d, params[i], &scene, &r[turn]);
+                assert_int_equal(r[turn].code, P2_OK);
+                assert_false(r[turn].overran);
+            }
+            assert_memory_equal(r[0].bytes, r[1].bytes, r[0].size);
+            rig_free(&r[0]);
+            rig_free(&r[1]);
+        }
+    free(scene.at);
+}
+
+static void pictures_are_encoded(void **state) {
+    (void)state;
+    struct bytes scene;
+    compose_all(&scene, 6, 8);
+    static const char *const forms[] = {"png", "jpeg"};
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++)
+        for (int i = 0; i < 2; i++) {
+            char text[128];
+            snprintf(text, sizeof text, "resolution=31x17 position=0,1,4 result_format=%s", forms[i]);
+            struct rig_result r, raw;
+            run(d, text, &scene, &r);
+            run(d, "resolution=31x17 position=0,1,4", &scene, &raw);
+            assert_int_equal(r.code, P2_OK);
+            struct p2_image_info is;
+            assert_int_equal(p2_image_probe(r.bytes, r.size, &is), P2_OK);
+            assert_true(is.width == 31 && is.height == 17 && is.format == (i ? P2_IMAGE_JPEG : P2_IMAGE_PNG));
+            uint8_t pixels[31 * 17 * 3];
+            is.channels = 3;
+            assert_int_equal(p2_image_decode(r.bytes, r.size, &is, pixels, sizeof pixels), P2_OK);
+            if (i == 0) assert_memory_equal(pixels, raw.bytes, sizeof pixels);
+            rig_free(&r);
+            rig_free(&raw);
+        }
+    free(scene.at);
+}
+
+static void a_scene_is_uploaded_once(void **state) {
+    (void)state;
+    struct bytes scene, other;
+    compose_all(&scene, 6, 9);
+    compose_all(&other, 5, 9);
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_PIXELS; d++) {
+        rig_forget(d);
+        uint64_t built = rig_kept(d).built;
+        struct rig_result by_payload, by_blob;
+        run(d, "resolution=20x20 position=0,1,4", &scene, &by_payload);
+        struct rig_job job = {.device = d,
+                              .type = "raytracing",
+                              .params = "resolution=20x20 position=0,1,4",
+                              .blobs = {{scene.at, scene.size}},
+                              .blob_count = 1};
+        rig_run(&job, &by_blob);
+        assert_int_equal(by_blob.code, P2_OK);
+        assert_memory_equal(by_payload.bytes, by_blob.bytes, by_blob.size);
+        rig_free(&by_blob);
+        assert_int_equal(rig_kept(d).built, built + 1);
+        uint64_t allocations = rig_allocations(d);
+        rig_run(&job, &by_blob);
+        assert_int_equal(rig_allocations(d), allocations);
+        rig_free(&by_blob);
+        job.blobs[0].bytes = other.at;
+        job.blobs[0].size = other.size;
+        rig_run(&job, &by_blob);
+        assert_int_equal(rig_kept(d).built, built + 2);
+        rig_free(&by_blob);
+        rig_free(&by_payload);
+    }
+    free(scene.at);
+    free(other.at);
+}
+
+// ---- refusals ----
+
+static void tasks_without_a_scene_are_refused(void **state) {
+    (void)state;
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++) {
+        struct rig_result r;
+        run(d, "resolution=4x4", &(struct bytes){(uint8_t[1]){0}, 0}, &r);
+        assert_int_equal(r.code, P2_ERR_BAD_PAYLOAD);
+        assert_non_null(strstr(r.why, "no scene"));
+        rig_free(&r);
+    }
+}
+
+static void a_cancelled_job_ends_so(void **state) {
+    (void)state;
+    struct bytes scene;
+    compose_all(&scene, 6, 10);
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_PIXELS; d++) {
+        struct rig_result r;
+        rig_run(&(struct rig_job){.device = d,
+                                  .type = "raytracing",
+                                  .params = "resolution=64x64",
+                                  .payload = scene.at,
+                                  .payload_size = scene.size,
+                                  .cancelled = true},
+                &r);
+        assert_int_equal(r.code, P2_ERR_CANCELLED);
+        rig_free(&r);
+    }
+    free(scene.at);
+}
+
+// Every word of a scene replaced by what it must not be: refused or rendered, never a read beyond the scene.
+static void hostile_scenes_are_refused_or_rendered(void **state) {
+    (void)state;
+    static const unsigned words[] = {0,           1,           0xffffffffu, 0x7fc00000u,
+                                     0x7f800000u, 0x80000000u, 0x49742400u, 0x3fffffffu};
+    struct p2_rng rng;
+    p2_rng_init(&rng, 31);
+    struct scene *s = malloc(sizeof *s);
+    begin(s);
+    add_lights(s);
+    add_planes(s);
+    add_spheres(s, 3, &rng);
+    add_sheet(s, 2, &rng);
+    struct bytes scene = pack(s);
+    unsigned refused = 0, rendered = 0;
+    for (size_t at = 0; at < scene.size; at += 4)
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+            unsigned kept;
+            memcpy(&kept, scene.at + at, 4);
+            memcpy(scene.at + at, &words[i], 4);
+            struct rig_result r;
+            run((at / 4 + i) % 2 ? RIG_PIXELS : RIG_VECTORS,
+                "resolution=5x4 position=0,1,4 direction=0,-0.2,-1 mode=path depth=3", &scene, &r);
+            if (r.code != P2_OK && r.code != P2_ERR_BAD_PAYLOAD) fail_msg("word %zu: %d %s", at / 4, r.code, r.why);
+            if (r.code == P2_OK)
+                rendered++;
+            else
+                refused++;
+            rig_free(&r);
+            memcpy(scene.at + at, &kept, 4);
+        }
+    assert_true(refused > 1000 && rendered > 300);
+    for (size_t size = 0; size < scene.size; size += 4) {
+        struct rig_result r;
+        run(RIG_VECTORS, "resolution=1x1", &(struct bytes){scene.at, size}, &r);
+        assert_int_equal(r.code, P2_ERR_BAD_PAYLOAD);
+        rig_free(&r);
+    }
+    free(scene.at);
+    free(s);
+}
+
+static void parameters_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *params, *says;
+        enum p2_err code;
+    } cases[] = {
+        {"mode=path", "resolution", P2_ERR_BAD_PARAMETER},
+        {"resolution=0x4", "resolution", P2_ERR_BAD_PARAMETER},
+        {"resolution=16385x4", "resolution", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 region=0,0,0,1", "region", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 region=4,0,5,8", "region", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 region=0,8,1,1", "region", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 direction=0,0,0", "direction", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 direction=0,2,0", "direction", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 fov=180", "fov", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 mode=magic", "mode", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 samples_per_pixel=1000000000", "samples_per_pixel", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 depth=17", "depth", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 normals=1", "float", P2_ERR_BAD_PARAMETER},
+        {"resolution=8x8 denoise=6", "denoise", P2_ERR_BAD_PARAMETER},
+        {"resolution=16384x16384", "pixels", P2_ERR_TOO_LARGE},
+        {"resolution=4096x4096 samples_per_pixel=4096 mode=path depth=16", "rays", P2_ERR_TOO_LARGE},
+        {"resolution=4096x4000 result_format=float", "result", P2_ERR_TOO_LARGE},
+    };
+    struct rig_result r;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rig_prepare("raytrace", cases[i].params, 128, &r);
+        if (r.code != cases[i].code || !strstr(r.why, cases[i].says)) fail_msg("case %zu: %d %s", i, r.code, r.why);
+    }
+    rig_prepare("raytracing", "resolution=8x8", RAYTRACE_BYTES_MAX + 1ull, &r);
+    assert_int_equal(r.code, P2_ERR_TOO_LARGE);
+    rig_prepare("raytracing", "resolution=8x8", RAYTRACE_BYTES_MAX, &r);
+    assert_int_equal(r.code, P2_OK);
+}
+
+static void results_that_differ_are_not_equal(void **state) {
+    (void)state;
+    const struct p2_task_type *t = p2_task_type_find(p2_str("raytracing"));
+    struct rig_result r;
+    rig_prepare("raytracing", "resolution=16x16", 0, &r);
+    uint8_t a[768], b[768];
+    memset(a, 100, sizeof a);
+    memset(b, 102, sizeof b);
+    assert_false(t->equal(r.block, a, sizeof a, b, sizeof b)); // everywhere a little
+    memcpy(b, a, sizeof b);
+    memset(b, 150, 12);
+    assert_true(t->equal(r.block, a, sizeof a, b, 768)); // a few at an edge
+    memset(b, 150, 13);
+    assert_false(t->equal(r.block, a, sizeof a, b, 768));
+    assert_false(t->equal(r.block, a, sizeof a, a, 767));
+}
+
 int main(void) {
     if (!rig_open()) return RIG_SKIPPED;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cpu_kernels_equal_the_reference),
-        cmocka_unit_test(gpu_kernels_equal_the_reference),
+        cmocka_unit_test(cpu_kernels_equal_the_reference), cmocka_unit_test(gpu_kernels_equal_the_reference),
+        cmocka_unit_test(tiles_are_what_the_whole_holds),  cmocka_unit_test(samples_of_calls_average),
+        cmocka_unit_test(long_work_is_cut_and_repeats),    cmocka_unit_test(pictures_are_encoded),
+        cmocka_unit_test(a_scene_is_uploaded_once),        cmocka_unit_test(tasks_without_a_scene_are_refused),
+        cmocka_unit_test(a_cancelled_job_ends_so),         cmocka_unit_test(hostile_scenes_are_refused_or_rendered),
+        cmocka_unit_test(parameters_are_refused),          cmocka_unit_test(results_that_differ_are_not_equal),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rig_close();

@@ -28,7 +28,8 @@ INLINE int meet_one(__global const struct raytrace_leaf *l, int round, struct ve
         t = dot_1(e2, q) * inverse;
         met = u >= 0 && v >= 0 && u + v <= 1;
     }
-    if (!met || !(t > 0) || !(t < h->distance)) return 0;
+    met = met && t > 0 && (t < h->distance || (t == h->distance && l->prim < h->prim)); // as in trace16.cl
+    if (!met) return 0;
     h->distance = t;
     h->u = u;
     h->v = v;

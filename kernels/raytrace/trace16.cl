@@ -137,6 +137,11 @@ INLINE uint swept_pack(const struct bundle *b, __global const struct raytrace_pa
     return bits_of(sweeps(b, k0, k1, lo, hi, &unused));
 }
 
+// Of two things at the same distance the first counts, so that the order of a walk does not matter.
+INLINE int16 nearer(float16 t, uint prim, const struct hit_16 *h) {
+    return (t < h->distance) | ((t == h->distance) & (prim < h->prim));
+}
+
 // One triangle, 16 rays; Moeller and Trumbore as in ref_trace.c.
 INLINE int16 meet_triangle(__global const struct raytrace_pack *p, uint i, struct vec_16 o, struct vec_16 d,
                            struct hit_16 *h) {
@@ -148,7 +153,7 @@ INLINE int16 meet_triangle(__global const struct raytrace_pack *p, uint i, struc
     float16 qx = sy * e1z - sz * e1y, qy = sz * e1x - sx * e1z, qz = sx * e1y - sy * e1x;
     float16 v = (d.x * qx + d.y * qy + d.z * qz) * inverse;
     float16 t = (e2x * qx + e2y * qy + e2z * qz) * inverse;
-    int16 met = (u >= 0.0f) & (v >= 0.0f) & (u + v <= 1.0f) & (t > 0.0f) & (t < h->distance);
+    int16 met = (u >= 0.0f) & (v >= 0.0f) & (u + v <= 1.0f) & (t > 0.0f) & nearer(t, p->prim[i], h);
     h->distance = select(h->distance, t, met);
     h->u = select(h->u, u, met);
     h->v = select(h->v, v, met);
@@ -158,14 +163,14 @@ INLINE int16 meet_triangle(__global const struct raytrace_pack *p, uint i, struc
 
 INLINE int16 meet_sphere(__global const struct raytrace_pack *p, uint i, struct vec_16 o, struct vec_16 d,
                          struct hit_16 *h) {
-    float r = p->v[3][i];
+    float16 r = p->v[3][i]; // a vector, so that it is rounded as in met_spheres()
     struct vec_16 to = {p->v[0][i] - o.x, p->v[1][i] - o.y, p->v[2][i] - o.z};
     float16 middle = dot_16(to, d);
     struct vec_16 aside = sub_16(to, times_16(d, middle));
     float16 square = r * r - dot_16(aside, aside);
     float16 half_ = sqrt(max(square, 0.0f));
     float16 t = select(middle + half_, middle - half_, middle - half_ > 0.0f);
-    int16 met = (square >= 0.0f) & (t > 0.0f) & (t < h->distance);
+    int16 met = (square >= 0.0f) & (t > 0.0f) & nearer(t, p->prim[i], h);
     h->distance = select(h->distance, t, met);
     h->prim = select(h->prim, (uint16)(p->prim[i]), met);
     return met;
@@ -237,7 +242,7 @@ INLINE int16 met_triangles(const struct single *r, __global const struct raytrac
     *u = dot_16(s, c) * inverse;
     *v = dot_16(d, q) * inverse;
     *t = dot_16(e2, q) * inverse;
-    return (*u >= 0.0f) & (*v >= 0.0f) & (*u + *v <= 1.0f) & (*t > 0.0f) & (*t < r->distance);
+    return (*u >= 0.0f) & (*v >= 0.0f) & (*u + *v <= 1.0f) & (*t > 0.0f) & (*t <= r->distance);
 }
 
 INLINE int16 met_spheres(const struct single *r, __global const struct raytrace_pack *p, float16 *t) {
@@ -249,7 +254,7 @@ INLINE int16 met_spheres(const struct single *r, __global const struct raytrace_
     float16 square = radius * radius - dot_16(aside, aside);
     float16 half_ = sqrt(max(square, 0.0f));
     *t = select(middle + half_, middle - half_, middle - half_ > 0.0f);
-    return (square >= 0.0f) & (radius > 0.0f) & (*t > 0.0f) & (*t < r->distance);
+    return (square >= 0.0f) & (radius > 0.0f) & (*t > 0.0f) & (*t <= r->distance);
 }
 
 // Whether something of a pack is nearer.
@@ -258,14 +263,17 @@ INLINE int met_pack(struct single *r, __global const struct raytrace_pack *p, in
     int16 met = round ? met_spheres(r, p, &t) : met_triangles(r, p, &t, &u, &v);
     if (!any(met)) return 0;
     float least = least_of(but(t, met, FLT_MAX));
-    uint i = lowest_of(bits_of(met & (t == least)));
+    uint16 prims = vload16(0, p->prim), own = select((uint16)(RAYTRACE_NONE), prims, met & (t == least));
+    uint prim = first_of(own);
+    if (least == r->distance && prim >= r->prim) return 0;
+    uint i = lowest_of(bits_of(own == prim));
     float us[16], vs[16];
     vstore16(u, 0, us);
     vstore16(v, 0, vs);
     r->distance = least;
     r->u = us[i];
     r->v = vs[i];
-    r->prim = p->prim[i];
+    r->prim = prim;
     return 1;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """embed.py: includes inlined once but for *.inc.h, comments gone, quotes and backslashes kept, what was read listed for the build."""
+"""embed.py: includes inlined once or as often as asked for, comments gone, quotes and backslashes kept, what was read listed for the build."""
 import os
 import subprocess
 import sys
@@ -23,6 +24,11 @@ def main():
         assert text.count('int T;') == 2, text
         assert 'words' not in text and 'include' not in text, text
         assert text.index('#define A 1') < text.index('int f(void);') < text.index('char c'), text
+        put('twice.cl', '#include "layout.h"\n#include "layout.h" // again\n#include "layout.h"\n')
+        twice = os.path.join(folder, 'twice.h')
+        subprocess.run([sys.executable, sys.argv[1], os.path.join(folder, 'twice.cl'), twice, 'twice_cl'], check=True)
+        with open(twice, encoding='ascii') as file:
+            assert file.read().count('#define A 1') == 2
         probe = os.path.join(folder, 'probe.c')
         put('probe.c', '#include <stdio.h>\n#include "x.h"\nint main(void) { fputs(x_cl, stdout); return 0; }\n')
         subprocess.run([os.environ.get('CC', 'cc'), probe, '-o', os.path.join(folder, 'probe')], check=True)
