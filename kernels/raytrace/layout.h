@@ -24,7 +24,7 @@
 struct raytrace_header {
     unsigned int magic, version;
     unsigned int materials, textures, lights, spheres, planes, vertices, triangles, texels;
-    float sky_zenith[3], sky_horizon[3]; // radiance straight up, and straight down what lies beyond horizon: sky()
+    float sky_zenith[3], sky_horizon[3]; // radiance straight up; of the horizon and all below it
     unsigned int reserved[16];           // 0
 };
 

@@ -139,7 +139,7 @@ static struct hit nearest(const struct p2_raytrace_scene *s, const struct ray *r
 // ---- what is there ----
 
 static struct vec sky(const struct p2_raytrace_scene *s, struct vec direction) {
-    return mix(vec(s->head->sky_horizon), vec(s->head->sky_zenith), 0.5f + 0.5f * direction.y);
+    return mix(vec(s->head->sky_horizon), vec(s->head->sky_zenith), fmaxf(direction.y, 0));
 }
 
 // sRGB to linear light, within half a level.

@@ -53,7 +53,7 @@ INLINE VEC NAME(on_sphere)(REAL a, REAL b) {
 }
 
 INLINE VEC NAME(sky)(const struct NAME(world) *w, VEC direction) {
-    return NAME(mix)(NAME(even)(w->frame->horizon), NAME(even)(w->frame->zenith), 0.5f + 0.5f * direction.y);
+    return NAME(mix)(NAME(even)(w->frame->horizon), NAME(even)(w->frame->zenith), max(direction.y, 0.0f));
 }
 
 INLINE REAL NAME(linear)(WORD level) {

@@ -186,14 +186,17 @@ INLINE int16 meet_pack(const struct bundle *b, __global const struct raytrace_pa
     return met;
 }
 
-// Walks the tree with a bundle. shadow: what lanes hit first will do, and their distance is then -1.
-INLINE void trace_bundle(struct tracer_16 t, struct bundle *b, struct vec_16 o, struct vec_16 d, int16 active, int shadow,
+#define BUNDLE_STEPS 6u // nodes and packs a ray, after which rays that share a direction but no place go on alone
+
+// Walks the tree with a bundle. shadow: what lanes hit first will do, and their distance is then -1. Returns the rays that
+// are better off alone: what they have met so far stands.
+INLINE int16 trace_bundle(struct tracer_16 t, struct bundle *b, struct vec_16 o, struct vec_16 d, int16 active, int shadow,
                          struct hit_16 *h) {
     struct stack16 s;
     s.top = 0;
     uint at = t.root;
     shorten(b, h->distance, active);
-    for (;;) {
+    for (uint steps = BUNDLE_STEPS * popcount(bits_of(active)); steps; steps--) {
         if (at & RAYTRACE_LEAF) {
             int16 met = meet_pack(b, t.packs + (at & RAYTRACE_INDEX), (at & RAYTRACE_ROUND) != 0, o, d, h) & active;
             if (any(met)) {
@@ -206,9 +209,10 @@ INLINE void trace_bundle(struct tracer_16 t, struct bundle *b, struct vec_16 o, 
             push_all(&s, t.nodes[at].child, bits, near);
         }
         while (s.top && s.near[s.top - 1] > b->end) s.top--;
-        if (!s.top || b->end < 0) return;
+        if (!s.top || b->end < 0) return 0;
         at = s.child[--s.top];
     }
+    return active & (h->distance >= 0.0f);
 }
 
 // ---- single rays ----
@@ -312,7 +316,8 @@ INLINE void trace_singles(struct tracer_16 t, struct vec_16 o, struct vec_16 d, 
     for (uint bits = bits_of(active); bits; bits &= bits - 1) {
         uint i = lowest_of(bits);
         struct single r = {.ox = lanes[0][i], .oy = lanes[1][i], .oz = lanes[2][i], .dx = lanes[3][i],
-                           .dy = lanes[4][i], .dz = lanes[5][i], .distance = lanes[6][i], .prim = prims[i]};
+                           .dy = lanes[4][i], .dz = lanes[5][i], .distance = lanes[6][i], .u = lanes[7][i],
+                           .v = lanes[8][i], .prim = prims[i]};
         r.ix = inverse_of(r.dx);
         r.iy = inverse_of(r.dy);
         r.iz = inverse_of(r.dz);
@@ -332,6 +337,6 @@ INLINE void trace_singles(struct tracer_16 t, struct vec_16 o, struct vec_16 d, 
 INLINE void trace_16(struct tracer_16 t, struct vec_16 o, struct vec_16 d, int16 active, int shadow, struct hit_16 *h) {
     if (t.root == RAYTRACE_NONE || !any(active)) return;
     struct bundle b;
-    if (bundle_of(&b, o, d, active)) trace_bundle(t, &b, o, d, active, shadow, h);
-    else trace_singles(t, o, d, active, shadow, h);
+    if (bundle_of(&b, o, d, active)) active = trace_bundle(t, &b, o, d, active, shadow, h);
+    if (any(active)) trace_singles(t, o, d, active, shadow, h);
 }

@@ -104,7 +104,7 @@ struct embree {
 
     Vec sky(Vec d) const {
         Vec h = vec(is.horizon), z = vec(is.zenith);
-        return h + (z - h) * (0.5f + 0.5f * d.y);
+        return h + (z - h) * std::fmax(d.y, 0.0f);
     }
 };
 
@@ -182,7 +182,7 @@ void shade(const embree &e, const RTCRayHit16 &r, const RTCRay16 &s, const Lit &
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < Lanes; i++) {
             float up = l.seen[i] ? l.ambient_y[i] : r.ray.dir_y[i];
-            float sky = e.is.horizon[c] + (e.is.zenith[c] - e.is.horizon[c]) * (0.5f + 0.5f * up);
+            float sky = e.is.horizon[c] + (e.is.zenith[c] - e.is.horizon[c]) * std::fmax(up, 0.0f);
             float direct = l.lit[i] && s.tfar[i] > 0 ? l.cosine[i] * e.is.light_colour[c] : 0.0f;
             bytes[c][i] = curved(l.seen[i] ? e.is.colour[c] * (direct + Ambient * sky) : sky);
         }
