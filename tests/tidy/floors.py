@@ -28,11 +28,12 @@ RULES = [
     (r'coordinator/shell/', [BASE, MSG, 'coordinator/core', *SHELL, TYPE]),
     (r'peer/shell/', [BASE, MSG, 'peer/core', *SHELL, TYPE]),
     (r'client/shell/', [BASE, MSG, 'client/core', 'client/include', *SHELL, TYPE]),
+    (r'client/scene/', [BASE, 'common/os', 'common/image', TYPE, 'kernels/raytrace']),
     (r'client/include/', []),
     (r'client/examples/', ['client/include']),
     (r'client/grid/', [BASE]),
     (r'client/world/', [BASE, 'kernels/physics/layout.h']), # the records of its payloads
-    (r'client/cli/', [BASE, 'client/include', 'client/grid', 'client/world', 'kernels/physics/layout.h', 'common/os', 'common/image', TYPE]),
+    (r'client/cli/', [BASE, 'client/include', 'client/grid', 'client/world', 'kernels/physics/layout.h', 'client/scene/scene.h', 'common/os', 'common/image', TYPE]),
     (r'coordinator/[^/]+$', [BASE, 'coordinator/shell', 'coordinator/core', 'common/os']),
     (r'peer/[^/]+$', [BASE, 'peer/shell', 'peer/core', 'common/os']),
     (r'(tests|loadtest)/', None),  # anything
@@ -45,7 +46,9 @@ DOORS = [
     (r'openssl/.*', r'common/os/crypto\.c'),
     (r'CL/.*', r'peer/executor/|kernels/[^/]+/exec\.c'),
     (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/(cli|world)/|peer/(main|options)[^/]*|'
+    (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/cli/|client/scene/|peer/(main|options)[^/]*|'
                     r'peer/shell/devices\.c|peer/executor/main\.c'),
+    (r'assimp/.*', r'client/scene/import\.c'),
     (r'(png|turbojpeg|jpeglib|webp/.*)\.h', r'common/image/'),
 ]
 
