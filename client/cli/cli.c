@@ -16,6 +16,14 @@ void cli_complain(const char *format, ...) {
     fprintf(stderr, "p2c2r: %s%s\n", text, n && strchr(".?!", text[n - 1]) ? "" : ".");
 }
 
+const char *const cli_classes[] = {"realtime", "interactive", "batch", "background", NULL};
+
+p2c2r_class cli_class(const char *name) {
+    for (uint32_t i = 0; cli_classes[i]; i++)
+        if (strcmp(cli_classes[i], name) == 0) return i;
+    return P2C2R_INTERACTIVE;
+}
+
 int cli_exit_of_conf(enum p2_conf_outcome outcome) { return outcome == P2_CONF_EXIT_OK ? P2_EXIT_OK : P2_EXIT_USAGE; }
 
 p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, int *exit_code) {

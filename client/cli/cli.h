@@ -41,6 +41,7 @@ struct common_settings {
 int cli_upscale(int argc, char **argv);
 int cli_path(int argc, char **argv);
 int cli_physics(int argc, char **argv);
+int cli_raytrace(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_echo(int argc, char **argv);
 int cli_can_meet(int argc, char **argv);
@@ -49,6 +50,9 @@ int cli_types(int argc, char **argv);
 
 // One sentence on stderr, "p2c2r: ...".
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+extern const char *const cli_classes[]; // priorities, by p2c2r_class
+p2c2r_class cli_class(const char *name);
 
 // NULL, with *exit_code set and the reason said, when the settings make no client.
 p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, int *exit_code);

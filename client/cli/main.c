@@ -11,6 +11,7 @@ static const struct {
     {"upscale", "Enlarge pictures on the cluster.", cli_upscale},
     {"path", "Find shortest ways over a map on the cluster.", cli_path},
     {"physics", "Move the bodies of a world on the cluster.", cli_physics},
+    {"raytrace", "Render a scene on the cluster.", cli_raytrace},
     {"echo", "Measure round trips.", cli_echo},
     {"blob", "Bring the coordinator files that tasks refer to.", cli_blob},
     {"status", "Show how the cluster does.", cli_status},

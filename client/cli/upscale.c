@@ -16,7 +16,6 @@
 
 static const char *const qualities[] = {"fast", "balanced", "quality", NULL};
 static const char *const algorithms[] = {"bicubic", "lanczos", "ml", NULL};
-static const char *const priorities[] = {"realtime", "interactive", "batch", "background", NULL};
 static const char *const formats[] = {"raw", "png", "jpeg", "webp", "ppm", NULL};
 
 #define AT(field) offsetof(struct upscale_settings, field)
@@ -85,7 +84,7 @@ static const struct p2_option options[] = {
     {.name = "priority",
      .kind = P2_OPT_TEXT,
      .fallback = "interactive",
-     .choices = priorities,
+     .choices = cli_classes,
      .value_name = "CLASS",
      .doc = "realtime, interactive, batch or background.",
      .offset = AT(priority)},
@@ -137,13 +136,6 @@ struct run {
     bool stop;
 };
 
-static p2c2r_class class_of(const char *name) {
-    for (uint32_t i = 0; priorities[i]; i++) {
-        if (strcmp(priorities[i], name) == 0) return i;
-    }
-    return P2C2R_INTERACTIVE;
-}
-
 static p2c2r_status submit(struct run *r, struct job *j) {
     const struct upscale_settings *s = r->s;
     struct picture *pic = &r->pictures.items[j->picture];
@@ -168,7 +160,7 @@ static p2c2r_status submit(struct run *r, struct job *j) {
                        .type = "upscale",
                        .params = params,
                        .param_count = count,
-                       .priority = class_of(s->priority),
+                       .priority = cli_class(s->priority),
                        .deadline_ms = left / P2_MS,
                        .payload = pic->bytes,
                        .payload_size = pic->size,

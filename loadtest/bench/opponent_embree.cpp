@@ -253,10 +253,14 @@ float direct(embree &e, RTCIntersectContext &c, Vec at, Vec normal, float rise) 
     return s.tfar < 0 ? 0 : cosine / square;
 }
 
-Vec path(embree &e, Vec origin, Vec d, uint32_t x, uint32_t y, uint32_t depth, uint64_t &rays) {
+struct Pixel {
+    uint32_t x, y, depth;
+};
+
+Vec path(embree &e, Vec origin, Vec d, Pixel pixel, uint64_t &rays) {
     Vec light{0, 0, 0}, throughput{1, 1, 1};
     RTCIntersectContext c = context(RTC_INTERSECT_CONTEXT_FLAG_INCOHERENT);
-    for (uint32_t bounce = 0; bounce < depth; bounce++) {
+    for (uint32_t bounce = 0; bounce < pixel.depth; bounce++) {
         RTCRayHit r{};
         r.ray.org_x = origin.x;
         r.ray.org_y = origin.y;
@@ -277,7 +281,7 @@ Vec path(embree &e, Vec origin, Vec d, uint32_t x, uint32_t y, uint32_t depth, u
         float share = direct(e, c, at, normal, rise);
         rays++;
         light = light + throughput * vec(e.is.colour) * vec(e.is.light_colour) * share;
-        Random n = random_of(x, y, bounce * 17 * 0x9e3779b9u);
+        Random n = random_of(pixel.x, pixel.y, bounce * 17 * 0x9e3779b9u);
         float z = 1 - 2 * n.a, ring = std::sqrt(std::fmax(1 - z * z, 0.0f)), turn = 6.2831853f * (n.b - 0.5f);
         d = unit(normal + Vec{ring * std::cos(turn), ring * std::sin(turn), z} * 0.9999f);
         origin = at + normal * rise;
@@ -292,7 +296,7 @@ void paths_of_row(embree &e, const embree_view &v, uint32_t depth, uint32_t y, u
         float right = static_cast<float>(x) + 0.5f - 0.5f * static_cast<float>(v.width);
         float down = static_cast<float>(y) + 0.5f - 0.5f * static_cast<float>(v.height);
         Vec d = unit(vec(v.forward) + vec(v.right) * right + vec(v.down) * down);
-        Vec light = path(e, vec(v.position), d, x, y, depth, rays);
+        Vec light = path(e, vec(v.position), d, {x, y, depth}, rays);
         uint8_t *to = rgb + (static_cast<size_t>(y) * v.width + x) * 3;
         to[0] = static_cast<uint8_t>(curved(light.x));
         to[1] = static_cast<uint8_t>(curved(light.y));

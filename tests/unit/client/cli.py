@@ -139,10 +139,25 @@ def what_is_lost_is_said(folder):
         assert len(said) == lines and ('transparency' in said[0]) == (lines == 2), said
 
 
+def scenes(folder):
+    scene, packed = os.path.join(folder, 's.json'), os.path.join(folder, 's.p2rt')
+    with open(scene, 'w', encoding='ascii') as file:
+        file.write('{"objects": [{"type": "sphere"}]}')
+    expect(2, '-o FILE', 'raytrace', scene)
+    expect(2, '.png', 'raytrace', scene, '-o', 'a.tiff', *NOBODY)
+    expect(2, 'size', 'raytrace', scene, '-o', os.path.join(folder, 'a.png'), '--size', '0x5', *NOBODY)
+    expect(2, 'tiles', 'raytrace', scene, '-o', os.path.join(folder, 'a.png'), '--tiles', '0', *NOBODY)
+    expect(1, 'none.json', 'raytrace', 'none.json', '-o', os.path.join(folder, 'a.png'), *NOBODY)
+    assert run('raytrace', scene, '--pack', packed).returncode == 0
+    with open(packed, 'rb') as file:
+        assert file.read(4) == b'P2RT'
+    expect(4, '127.0.0.1:9', 'raytrace', packed, '-o', os.path.join(folder, 'a.png'), *NOBODY)
+
+
 def answers():
     expect(0, 'Usage', '--help')
     expect(0, 'p2c2r ', '--version')
-    for command in ('upscale', 'echo', 'status', 'can-meet', 'types'):
+    for command in ('upscale', 'raytrace', 'echo', 'status', 'can-meet', 'types'):
         expect(0, 'Usage', command, '--help')
     expect(0, 'echo', 'types')
     types = {t['name']: t for t in map(json.loads, run('types', '--json').stdout.splitlines())}
@@ -155,4 +170,5 @@ with tempfile.TemporaryDirectory() as scratch:
     outputs(scratch)
     nobody(scratch)
     what_is_lost_is_said(scratch)
+    scenes(scratch)
     answers()
