@@ -18,10 +18,9 @@ enum { // of kernels below; those for GPUs follow those for CPUs
 static const char *const kernels[] = {"trace_strip",    "compress_strip", "smooth_strip", "bytes_strip",  "trace_pixel",
                                       "compress_pixel", "smooth_pixel",   "bytes_pixel",  "floats_pixel", NULL};
 
-// Work of a launch, so that it takes less than about 20 ms: rays of bundles and of paths, pixels of later steps; of one
-// compute unit.
-#define LAUNCH_BUNDLED (128u << 10)
-#define LAUNCH_PATHS (32u << 10)
+// Work of a launch and a compute unit at most: enough to make its start cheap. Slow devices take fewer.
+#define LAUNCH_RAYS (256u << 10) // in bundles
+#define PATH_RAYS 8u             // that one ray of a path is worth
 #define LAUNCH_PIXELS (128u << 10)
 
 struct work {
@@ -53,34 +52,47 @@ static enum p2_err set_args(const struct work *w, cl_kernel k, const cl_mem *mem
 
 // ---- rays ----
 
+// Rays that one sample of one pixel may take, as units of a launch.
+static uint64_t units_of(const struct work *w, const struct raytrace_frame *f) {
+    return (uint64_t)f->depth * (1 + f->lights) * (w->block->path ? PATH_RAYS : 1);
+}
+
 static enum p2_err launch_rays(const struct work *w, const struct raytrace_frame *f) {
     cl_kernel k = kernel_of(w, TRACE);
     const struct kept_scene *s = w->scene;
     enum p2_err err = set_args(w, k, (cl_mem[]){s->nodes, s->leaves, s->prims, s->words, w->sums}, 5, f, sizeof *f);
     if (err) return err;
     size_t columns = f->column_end - f->column_begin, rows = f->row_end - f->row_begin;
+    exec_launch_units(w->slot, columns * rows * (f->sample_end - f->sample_begin) * units_of(w, f));
     if (w->is_cpu) return exec_launch(w->slot, k, 2, (size_t[]){(columns + 3) / 4, (rows + 3) / 4}, (size_t[]){1, 1});
     return exec_launch(w->slot, k, 2, (size_t[]){columns, rows}, (size_t[]){8, 8});
 }
 
+// All columns of the rows row_begin .. row_end, some of them and some samples at a time.
+static enum p2_err trace_rows(const struct work *w, struct raytrace_frame *f, uint32_t columns, uint32_t samples) {
+    uint32_t last = f->first + w->block->samples;
+    for (f->column_begin = 0; f->column_begin < f->w; f->column_begin = f->column_end) {
+        f->column_end = (uint32_t)within(f->column_begin + columns, 0, f->w);
+        for (f->sample_begin = f->first; f->sample_begin < last; f->sample_begin = f->sample_end) {
+            f->sample_end = (uint32_t)within(f->sample_begin + samples, 0, last);
+            enum p2_err err = launch_rays(w, f);
+            if (err) return err;
+        }
+    }
+    return P2_OK;
+}
+
 // All columns and samples of some rows at once, or where that is too much fewer samples, and then fewer columns.
 static enum p2_err trace(const struct work *w, struct raytrace_frame *f) {
-    const struct raytrace_block *b = w->block;
-    uint64_t rays = (uint64_t)b->depth * (1 + f->lights), most = w->units * (b->path ? LAUNCH_PATHS : LAUNCH_BUNDLED);
-    uint32_t rows = (uint32_t)within(most / (rays * f->w * b->samples) / 4 * 4, 4, up_to(f->h, 4));
-    uint32_t samples = (uint32_t)within(most / (rays * f->w * rows), 1, b->samples);
-    uint32_t columns = (uint32_t)within(most / (rays * samples * rows) / 4 * 4, 64, up_to(f->w, 4));
-    uint32_t last = b->first + b->samples;
-    for (f->row_begin = 0; f->row_begin < f->h; f->row_begin += rows) {
+    cl_kernel k = kernel_of(w, TRACE);
+    for (f->row_begin = 0; f->row_begin < f->h; f->row_begin = f->row_end) {
+        uint64_t most = exec_share(w->slot, k, w->units * LAUNCH_RAYS) / units_of(w, f);
+        uint64_t rows = within(most / ((uint64_t)f->w * w->block->samples) / 4 * 4, 4, up_to(f->h, 4));
+        uint64_t samples = within(most / (f->w * rows), 1, w->block->samples);
+        uint64_t columns = within(most / (samples * rows) / 4 * 4, 64, up_to(f->w, 4));
         f->row_end = (uint32_t)within(f->row_begin + rows, 0, f->h);
-        for (f->column_begin = 0; f->column_begin < f->w; f->column_begin += columns) {
-            f->column_end = (uint32_t)within(f->column_begin + columns, 0, f->w);
-            for (f->sample_begin = b->first; f->sample_begin < last; f->sample_begin += samples) {
-                f->sample_end = (uint32_t)within(f->sample_begin + samples, 0, last);
-                enum p2_err err = launch_rays(w, f);
-                if (err) return err;
-            }
-        }
+        enum p2_err err = trace_rows(w, f, (uint32_t)columns, (uint32_t)samples);
+        if (err) return err;
     }
     return P2_OK;
 }
@@ -91,12 +103,13 @@ static enum p2_err trace(const struct work *w, struct raytrace_frame *f) {
 static enum p2_err launch_rows(const struct work *w, uint32_t which, const cl_mem *mem, cl_uint count,
                                struct raytrace_finish *f, const uint32_t size[2]) {
     cl_kernel k = kernel_of(w, which);
-    uint32_t rows = (uint32_t)within(w->units * LAUNCH_PIXELS / size[0], 1, size[1]);
     bool strips = w->is_cpu && which != FLOATS;
-    for (f->row_begin = 0; f->row_begin < size[1]; f->row_begin += rows) {
+    for (f->row_begin = 0; f->row_begin < size[1]; f->row_begin = f->row_end) {
+        uint64_t rows = within(exec_share(w->slot, k, w->units * LAUNCH_PIXELS) / size[0], 1, size[1]);
         f->row_end = (uint32_t)within(f->row_begin + rows, 0, size[1]);
         enum p2_err err = set_args(w, k, mem, count, f, sizeof *f);
         if (err) return err;
+        exec_launch_units(w->slot, (uint64_t)size[0] * (f->row_end - f->row_begin));
         size_t global[2] = {strips ? (size[0] + 15) / 16 : size[0], f->row_end - f->row_begin};
         err = exec_launch(w->slot, k, 2, global, strips ? (size_t[]){1, 1} : (size_t[]){32, 1});
         if (err) return err;

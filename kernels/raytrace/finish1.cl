@@ -7,10 +7,12 @@ __kernel void trace_pixel(__global const struct raytrace_pair *nodes, __global c
     if (x >= f.column_end || y >= f.row_end) return;
     struct world_1 w = {{nodes, leaves, f.root}, prims, words, &f};
     uint planes = f.features ? RAYTRACE_PLANES : RAYTRACE_PLANES_PLAIN;
+    __global float *at = sums + RAYTRACE_MARGIN + (size_t)y * f.stride + x;
     float sum[RAYTRACE_PLANES] = {0};
+    if (f.sample_begin != f.first)
+        for (uint k = 0; k < planes; k++) sum[k] = at[(size_t)k * f.plane];
     for (uint i = f.sample_begin; i < f.sample_end; i++) sample_1(&w, x + f.x, y + f.y, i, -1, sum);
-    __global float *to = sums + RAYTRACE_MARGIN + (size_t)y * f.stride + x;
-    for (uint k = 0; k < planes; k++, to += f.plane) *to = sum[k] + (f.sample_begin != f.first ? *to : 0.0f);
+    for (uint k = 0; k < planes; k++) at[(size_t)k * f.plane] = sum[k];
 }
 
 __kernel void compress_pixel(__global float *sums, struct raytrace_finish f) {

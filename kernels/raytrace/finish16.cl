@@ -13,15 +13,23 @@ __kernel void trace_strip(__global const struct raytrace_wide *nodes, __global c
     uint16 py = y + (uint16)(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     int16 active = (px < f.w) & (py < f.h);
     uint planes = f.features ? RAYTRACE_PLANES : RAYTRACE_PLANES_PLAIN;
+    __global float *at = sums + RAYTRACE_MARGIN + (size_t)y * f.stride + x;
+    size_t rows[4] = {0, f.stride, 2 * f.stride, 3 * f.stride};
     float16 sum[RAYTRACE_PLANES] = {0};
-    for (uint i = f.sample_begin; i < f.sample_end; i++) sample_16(&w, px + f.x, py + f.y, i, active, sum);
-    __global float *to = sums + RAYTRACE_MARGIN + (size_t)y * f.stride + x;
-    for (uint k = 0; k < planes; k++, to += f.plane) {
-        float4 rows[4] = {sum[k].s0123, sum[k].s4567, sum[k].s89ab, sum[k].scdef};
-        for (uint r = 0; r < 4; r++) {
-            if (f.sample_begin != f.first) rows[r] += vload4(0, to + r * f.stride);
-            vstore4(rows[r], 0, to + r * f.stride);
+    if (f.sample_begin != f.first) { // go on adding where the launch before ended: the same sum however it was cut
+        for (uint k = 0; k < planes; k++) {
+            __global const float *from = at + (size_t)k * f.plane;
+            sum[k] = (float16)(vload4(0, from), vload4(0, from + rows[1]), vload4(0, from + rows[2]),
+                               vload4(0, from + rows[3]));
         }
+    }
+    for (uint i = f.sample_begin; i < f.sample_end; i++) sample_16(&w, px + f.x, py + f.y, i, active, sum);
+    for (uint k = 0; k < planes; k++) {
+        __global float *to = at + (size_t)k * f.plane;
+        vstore4(sum[k].s0123, 0, to);
+        vstore4(sum[k].s4567, 0, to + rows[1]);
+        vstore4(sum[k].s89ab, 0, to + rows[2]);
+        vstore4(sum[k].scdef, 0, to + rows[3]);
     }
 }
 
