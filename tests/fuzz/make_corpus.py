@@ -250,6 +250,52 @@ def image_seeds():
     yield "text", b"not a picture"
 
 
+def scene(counts=None, magic=0x54523250, sky=(0.2, 0.4, 0.8, 0.9, 0.9, 0.8), **arrays):
+    """A scene of kernels/raytrace/layout.h; counts that are not those of its arrays when given."""
+    layouts = {"materials": "<I3f2f2I", "textures": "<4I", "lights": "<I12f3I", "spheres": "<4fI", "planes": "<4fI",
+               "vertices": "<8f", "triangles": "<4I", "texels": "<I"}
+    items = {name: arrays.get(name, []) for name in layouts}
+    out = struct.pack("<2I8I6f16I", magic, 1, *(counts or [len(items[name]) for name in layouts]), *sky, *([0] * 16))
+    return out + b"".join(struct.pack(layouts[name], *item) for name in layouts for item in items[name])
+
+
+def scene_seeds():
+    plain = 0xFFFFFFFF  # no texture
+    full = {
+        "materials": [(0, .7, .6, .5, 0, 1, plain, 0), (1, .9, .8, .7, .2, 1, plain, 0), (2, 1, 1, 1, 0, 1.5, plain, 0),
+                      (3, 3, 2, 1, 0, 1, plain, 0), (0, 1, 1, 1, 0, 1, 0, 0)],
+        "textures": [(2, 2, 0, 0)],
+        "lights": [(0, 1, 3, 2, 9, 9, 9, *([0] * 9)), (1, 0, -1, 0, .5, .5, .5, *([0] * 9)),
+                   (2, -1, 3, 0, 5, 5, 5, 1, 0, 0, 0, 0, 1, 0, 0, 0)],
+        "spheres": [(i - 1.0, .5, -.3 * i, .45, i) for i in range(4)],
+        "planes": [(0, 1, 0, -.2, 0)],
+        "vertices": [(x, 0, z, 0, 0, 0, x, z) for x in range(5) for z in range(5)],
+        "triangles": [(5 * x + z, 5 * x + z + 1, 5 * x + z + 5, 4) for x in range(4) for z in range(4)],
+        "texels": [(0xFF00FF00,), (0xFF0000FF,), (0xFFFFFFFF,), (0xFF808080,)],
+    }
+    one = full["materials"][:1]
+    yield "one-of-everything", scene(**full)
+    yield "nothing", scene()
+    yield "spheres", scene(materials=full["materials"][:4], lights=full["lights"][:1],
+                           spheres=[(i % 8, i // 8, -5, .4, i % 4) for i in range(64)])
+    yield "all-in-one-place", scene(materials=one, spheres=[(0, 0, 0, 1, 0)] * 200)
+    yield "degenerate-triangles", scene(materials=one, vertices=[(0,) * 8] * 3, triangles=[(0, 1, 2, 0)] * 40)
+    yield "counts-wrap", scene(counts=[0, 0, 0, 0, 0, 0xFFFFFFFF, 0xFFFFFFFF, 0])
+    yield "triangles-above-limit", scene(counts=[0, 0, 0, 0, 0, 0, (1 << 21) + 1, 0])
+    yield "triangle-index-over", scene(**{**full, "triangles": [(0, 1, 25, 4)]})
+    yield "material-over", scene(**{**full, "spheres": [(0, 0, 0, 1, 5)]})
+    yield "texture-over", scene(**{**full, "textures": [(2, 3, 0, 0)]})
+    yield "texture-wraps", scene(**{**full, "textures": [(8192, 8192, 0xFFFFFFFF, 0)]})
+    yield "radius-nan", scene(**{**full, "spheres": [(0, 0, 0, float("nan"), 0)]})
+    yield "position-infinite", scene(**{**full, "vertices": [(float("inf"),) + (0,) * 7] * 25})
+    yield "plane-normal-long", scene(**{**full, "planes": [(0, 2, 0, 0, 0)]})
+    yield "sky-negative", scene(sky=(-1, 0, 0, 0, 0, 0))
+    yield "wrong-magic", scene(magic=0x54523251)
+    yield "cut", scene(**full)[:-4]
+    yield "longer", scene(**full) + bytes(4)
+    yield "header-cut", scene()[:100]
+
+
 def write(target, seeds, head=b""):
     folder = os.path.join(HERE, "corpus", target)
     os.makedirs(folder, exist_ok=True)
@@ -265,3 +311,4 @@ if __name__ == "__main__":
     write("codec", codec_seeds())
     write("chunks", chunks_seeds())
     write("image", image_seeds())
+    write("scene", scene_seeds())
