@@ -39,7 +39,7 @@ enum p2_err p2_raytrace_reference(const void *block, const uint8_t *payload, siz
 enum p2_err p2_raytrace_render(const struct raytrace_block *b, const struct p2_raytrace_scene *scene, uint8_t *out,
                                size_t out_capacity, size_t *out_size);
 
-// ref_trace.c: adds the samples of one pixel (of the whole picture) to sums[0], sums[plane], ...
+// ref_trace.c: adds the samples of one pixel (of the whole picture) to its sums.
 void p2_raytrace_pixel(const struct raytrace_block *b, const struct p2_raytrace_scene *scene, uint32_t x, uint32_t y,
                        float sums[RAYTRACE_PLANES]);
 
