@@ -19,7 +19,7 @@ static const char *const kernels[] = {"trace_strip",    "compress_strip", "smoot
                                       "compress_pixel", "smooth_pixel",   "bytes_pixel",  "floats_pixel", NULL};
 
 // Work of a launch and a compute unit at most: enough to make its start cheap. Slow devices take fewer.
-#define LAUNCH_RAYS (256u << 10) // in bundles
+#define LAUNCH_RAYS (128u << 10) // in bundles
 #define PATH_RAYS 8u             // that one ray of a path is worth
 #define LAUNCH_PIXELS (128u << 10)
 
