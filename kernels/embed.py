@@ -1,10 +1,7 @@
 #!/usr/bin/env python3
 """OpenCL source to a C header holding it as one string, with its #include "..." lines replaced by the files.
 
-
-embed.py IN.cl OUT.h NAME   A file is inlined once, X.inc.h wherever it is named, others again at an include that ends in
-"// again"; a depfile OUT.h.d lists what was read."""
-embed.py IN.cl OUT.h NAME   A file is inlined once, or at each include that ends in "// again"; a depfile OUT.h.d
+embed.py IN.cl OUT.h NAME   A file is inlined once, and at each include that ends in "// again"; a depfile OUT.h.d
 lists what was read."""
 import os
 import re
@@ -14,9 +11,9 @@ INCLUDE = re.compile(r'\s*#\s*include\s+"([^"]+)"\s*(// again)?')
 
 
 def inline(path, seen, again=False):
-    """The lines of a file, its quoted includes replaced by theirs; a file seen before gives none but by "// again", unless it is *.inc.h."""
+    """The lines of a file, its quoted includes replaced by theirs; a file seen before gives none but by "// again"."""
     path = os.path.normpath(path)
-    if path in seen and not again and not path.endswith(".inc.h"):
+    if path in seen and not again:
         return []
     if path not in seen:
         seen.append(path)

@@ -23,7 +23,7 @@ struct soft {
 
 #define REAL float
 #define V(name) one_##name
-#include "visit.inc.h"
+#include "visit.inc.h" // again
 #undef V
 #undef REAL
 

@@ -3,7 +3,7 @@
 
 #define REAL float16
 #define V(name) many_##name
-#include "visit.inc.h"
+#include "visit.inc.h" // again
 #undef V
 #undef REAL
 

@@ -33,7 +33,8 @@ RULES = [
     (r'client/examples/', ['client/include']),
     (r'client/grid/', [BASE]),
     (r'client/world/', [BASE, 'kernels/physics/layout.h']), # the records of its payloads
-    (r'client/cli/', [BASE, 'client/include', 'client/grid', 'client/world', 'kernels/physics/layout.h', 'client/scene/scene.h', 'common/os', 'common/image', TYPE]),
+    (r'client/cli/', [BASE, 'client/include', 'client/grid', 'client/world', 'kernels/physics/layout.h',
+                      'client/scene/scene.h', 'common/os', 'common/image', TYPE]),
     (r'coordinator/[^/]+$', [BASE, 'coordinator/shell', 'coordinator/core', 'common/os']),
     (r'peer/[^/]+$', [BASE, 'peer/shell', 'peer/core', 'common/os']),
     (r'(tests|loadtest)/', None),  # anything
@@ -45,8 +46,7 @@ DOORS = [
     (r'(protobuf-c/.*|p2c2r\.pb-c|zstd)\.h', r'common/wire/'),
     (r'openssl/.*', r'common/os/crypto\.c'),
     (r'CL/.*', r'peer/executor/|kernels/[^/]+/exec\.c'),
-    (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/(cli|world)/|peer/(main|options)[^/]*|'
-    (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/cli/|client/scene/|peer/(main|options)[^/]*|'
+    (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/(cli|scene|world)/|peer/(main|options)[^/]*|'
                     r'peer/shell/devices\.c|peer/executor/main\.c'),
     (r'assimp/.*', r'client/scene/import\.c'),
     (r'(png|turbojpeg|jpeglib|webp/.*)\.h', r'common/image/'),
