@@ -1,8 +1,7 @@
 // One job: decode - pad - filter - encode. Raw pictures are read from and written to the cell itself.
-#include "peer/executor/exec.h"
 #include "image/image.h"
-#include "kernels/upscale/upscale.h"
 #include "kernels/upscale/upscale_cl.h"
+#include "kernels/upscale/work.h"
 
 _Static_assert(UPSCALE_SIDE_MAX == P2_IMAGE_SIDE_MAX && UPSCALE_PIXELS_MAX == P2_IMAGE_PIXELS_MAX, "limits");
 _Static_assert((int)UPSCALE_RAW == (int)P2_IMAGE_RAW && (int)UPSCALE_PNG == (int)P2_IMAGE_PNG &&
@@ -10,24 +9,6 @@ _Static_assert((int)UPSCALE_RAW == (int)P2_IMAGE_RAW && (int)UPSCALE_PNG == (int
                    (int)UPSCALE_PPM == (int)P2_IMAGE_PPM,
                "formats");
 
-enum { // of kernels below; bilinear, bicubic, lanczos stand in the order of their filters
-    PAD_ROW,
-    BILINEAR_STRIP,
-    BICUBIC_STRIP,
-    LANCZOS_STRIP,
-    BILINEAR_TWICE,
-    METRIC_STRIP,
-    ADAPTIVE_ANY,
-    ADAPTIVE_TWICE,
-    SHARPEN_STRIP,
-    PAD_PIXEL,
-    BILINEAR_PIXEL,
-    BICUBIC_PIXEL,
-    LANCZOS_PIXEL,
-    METRIC_PIXEL,
-    ADAPTIVE_PIXEL,
-    SHARPEN_PIXEL,
-};
 static const char *const kernels[] = {"pad_row",
                                       "bilinear_strip",
                                       "bicubic_strip",
@@ -37,6 +18,7 @@ static const char *const kernels[] = {"pad_row",
                                       "adaptive_any",
                                       "adaptive_twice",
                                       "sharpen_strip",
+                                      "network_strip",
                                       "pad_pixel",
                                       "bilinear_pixel",
                                       "bicubic_pixel",
@@ -44,6 +26,9 @@ static const char *const kernels[] = {"pad_row",
                                       "metric_pixel",
                                       "adaptive_pixel",
                                       "sharpen_pixel",
+                                      "network_first_pixel",
+                                      "network_middle_pixel",
+                                      "network_last_pixel",
                                       NULL};
 
 // Output rows of a CPU's work-item: enough that resampling the rows around them again costs little.
@@ -52,16 +37,6 @@ static const char *const kernels[] = {"pad_row",
 // Output pixels of a launch at most: enough to make its start cheap. Slow devices take fewer.
 #define LAUNCH_PIXELS (4u << 20)
 #define LAUNCH_PIXELS_ADAPTIVE (1u << 20)
-
-struct work {
-    struct exec_slot *slot;
-    const struct upscale_block *block;
-    struct upscale_shape shape;
-    cl_mem in, padded, columns, rows, out;
-    cl_mem metric, mid; // of the adaptive filter
-};
-
-static size_t groups(size_t count, size_t of) { return (count + of - 1) / of; }
 
 // ---- tables ----
 
@@ -110,9 +85,8 @@ static cl_mem make_table(struct exec_slot *slot, uint32_t filter, uint32_t in, u
 
 // ---- launches ----
 
-// Arguments of a kernel in order: memory objects around the shape.
-static enum p2_err set_args(struct work *w, cl_kernel k, const cl_mem *before, cl_uint count, const cl_mem *after,
-                            cl_uint after_count) {
+enum p2_err upscale_args(struct work *w, cl_kernel k, const cl_mem *before, cl_uint count, const cl_mem *after,
+                         cl_uint after_count) {
     cl_int e = CL_SUCCESS;
     for (cl_uint i = 0; i < count && !e; i++) e = clSetKernelArg(k, i, sizeof *before, &before[i]);
     if (!e) e = clSetKernelArg(k, count, sizeof w->shape, &w->shape);
@@ -124,18 +98,16 @@ static enum p2_err set_args(struct work *w, cl_kernel k, const cl_mem *before, c
 // pixels elsewhere. Arguments are set.
 static enum p2_err launch(struct work *w, bool pixels, cl_kernel k, size_t columns, size_t rows, size_t strip) {
     if (pixels) return exec_launch(w->slot, k, 2, (size_t[]){columns, rows}, (size_t[]){32, 8});
-    return exec_launch(w->slot, k, 2, (size_t[]){groups(columns, strip), groups(rows, w->shape.band)},
+    return exec_launch(w->slot, k, 2, (size_t[]){upscale_groups(columns, strip), upscale_groups(rows, w->shape.band)},
                        (size_t[]){1, 1});
 }
-
-static bool by_pixels(const struct work *w) { return !exec_facts(w->slot)->is_cpu; }
 
 static enum p2_err pad(struct work *w) {
     w->padded = exec_buffer(w->slot, (size_t)w->shape.stride * w->shape.in_h * sizeof(cl_uint));
     if (!w->padded) return P2_ERR_DEVICE_MEMORY;
-    bool pixels = by_pixels(w);
+    bool pixels = upscale_by_pixels(w);
     cl_kernel k = exec_kernel(w->slot, pixels ? PAD_PIXEL : PAD_ROW);
-    enum p2_err err = set_args(w, k, (cl_mem[]){w->in, w->padded}, 2, NULL, 0);
+    enum p2_err err = upscale_args(w, k, (cl_mem[]){w->in, w->padded}, 2, NULL, 0);
     if (err) return err;
     if (pixels) return exec_launch(w->slot, k, 2, (size_t[]){w->shape.stride, w->shape.in_h}, (size_t[]){32, 8});
     return exec_launch(w->slot, k, 1, (size_t[]){w->shape.in_h}, (size_t[]){1});
@@ -155,7 +127,7 @@ static uint32_t rows_now(const struct work *w, cl_kernel k, uint64_t usual_pixel
 
 static enum p2_err separable(struct work *w) {
     const struct upscale_block *b = w->block;
-    bool pixels = by_pixels(w);
+    bool pixels = upscale_by_pixels(w);
     bool twice = b->filter == UPSCALE_BILINEAR && !pixels && b->out_w == 2 * b->in_w && b->out_h == 2 * b->in_h;
     uint32_t which = (pixels ? BILINEAR_PIXEL : BILINEAR_STRIP) + b->filter;
     cl_kernel k = exec_kernel(w->slot, twice ? BILINEAR_TWICE : which);
@@ -176,7 +148,7 @@ static enum p2_err separable(struct work *w) {
     for (uint32_t y = 0; y < b->out_h; y = w->shape.row_end) {
         w->shape.row_begin = y;
         w->shape.row_end = y + rows_now(w, k, LAUNCH_PIXELS, y);
-        err = set_args(w, k, (cl_mem[]){w->padded, w->out}, 2, (cl_mem[]){w->columns, w->rows}, twice ? 0 : 2);
+        err = upscale_args(w, k, (cl_mem[]){w->padded, w->out}, 2, (cl_mem[]){w->columns, w->rows}, twice ? 0 : 2);
         if (!err)
             err = launch(w, pixels, k, b->out_w, w->shape.row_end - y, twice ? UPSCALE_STRIP_TWICE : UPSCALE_STRIP);
         if (err) return err;
@@ -186,19 +158,20 @@ static enum p2_err separable(struct work *w) {
 
 static cl_kernel adaptive_kernel(const struct work *w) {
     bool twice = w->shape.out_w == 2 * w->shape.in_w;
-    return exec_kernel(w->slot, by_pixels(w) ? ADAPTIVE_PIXEL : twice ? ADAPTIVE_TWICE : ADAPTIVE_ANY);
+    return exec_kernel(w->slot, upscale_by_pixels(w) ? ADAPTIVE_PIXEL : twice ? ADAPTIVE_TWICE : ADAPTIVE_ANY);
 }
 
 static enum p2_err adaptive_band(struct work *w) {
     const struct upscale_shape *s = &w->shape;
-    bool pixels = by_pixels(w);
+    bool pixels = upscale_by_pixels(w);
     cl_kernel k = adaptive_kernel(w);
-    enum p2_err err = set_args(w, k, (cl_mem[]){w->padded, w->metric, w->mid}, 3, (cl_mem[]){w->columns, w->rows}, 2);
+    enum p2_err err =
+        upscale_args(w, k, (cl_mem[]){w->padded, w->metric, w->mid}, 3, (cl_mem[]){w->columns, w->rows}, 2);
     // and the columns beside the picture, which sharpening looks at
     if (!err) err = launch(w, pixels, k, s->out_w + (pixels ? 2 : 1), s->mid_end - s->mid_begin, UPSCALE_VECTOR);
     if (err) return err;
     k = exec_kernel(w->slot, pixels ? SHARPEN_PIXEL : SHARPEN_STRIP);
-    err = set_args(w, k, (cl_mem[]){w->mid, w->out}, 2, NULL, 0);
+    err = upscale_args(w, k, (cl_mem[]){w->mid, w->out}, 2, NULL, 0);
     return err ? err : launch(w, pixels, k, s->out_w, s->row_end - s->row_begin, UPSCALE_VECTOR);
 }
 
@@ -214,10 +187,10 @@ static enum p2_err adaptive(struct work *w) {
     w->mid = exec_buffer(w->slot, (size_t)s->mid_stride * s->mid_rows * 4 * sizeof(cl_ushort));
     if (!w->columns || !w->rows || !w->metric || !w->mid) return P2_ERR_DEVICE_MEMORY;
 
-    bool pixels = by_pixels(w);
+    bool pixels = upscale_by_pixels(w);
     cl_kernel k = exec_kernel(w->slot, pixels ? METRIC_PIXEL : METRIC_STRIP);
     enum p2_err err = pad(w);
-    if (!err) err = set_args(w, k, (cl_mem[]){w->padded, w->metric}, 2, NULL, 0);
+    if (!err) err = upscale_args(w, k, (cl_mem[]){w->padded, w->metric}, 2, NULL, 0);
     if (!err) err = launch(w, pixels, k, s->in_w + 2, s->in_h + 2, UPSCALE_VECTOR);
     k = adaptive_kernel(w);
     for (uint32_t y = 0; y < b->out_h && !err; y = s->row_end) {
@@ -230,7 +203,7 @@ static enum p2_err adaptive(struct work *w) {
     return err;
 }
 
-// Everything between the raw input in w->in and the raw result in w->out.
+// From the picture in w->in to the one in w->out, of the sizes and by the filter in w->block.
 static enum p2_err filter(struct work *w) {
     const struct upscale_block *b = w->block;
     w->shape = (struct upscale_shape){
@@ -243,7 +216,29 @@ static enum p2_err filter(struct work *w) {
         .band = BAND,
         .peak = UPSCALE_PEAK * b->sharpness,
     };
-    return b->filter == UPSCALE_ADAPTIVE ? adaptive(w) : separable(w);
+    if (b->filter == UPSCALE_ADAPTIVE) return adaptive(w);
+    if (b->filter != UPSCALE_NETWORK) return separable(w);
+    enum p2_err err = pad(w);
+    return err ? err : upscale_network(w);
+}
+
+// The network to twice the size and, where another is asked for, bicubic from there.
+static enum p2_err network(struct work *w) {
+    const struct upscale_block *whole = w->block;
+    if (p2_upscale_is_twice(whole)) return filter(w);
+    struct upscale_block first, second;
+    p2_upscale_split(whole, &first, &second);
+    cl_mem out = w->out;
+    w->out = exec_buffer(w->slot, (size_t)first.out_w * first.out_h * first.channels);
+    if (!w->out) return P2_ERR_DEVICE_MEMORY;
+    w->block = &first;
+    enum p2_err err = filter(w);
+    w->in = w->out;
+    w->out = out;
+    w->block = &second;
+    if (!err) err = filter(w);
+    w->block = whole;
+    return err;
 }
 
 // ---- jobs ----
@@ -299,7 +294,7 @@ static enum p2_err run(struct exec_slot *slot, const struct exec_job *job, size_
     w.in = exec_host_buffer(slot, in, in_bytes, true);
     w.out = exec_host_buffer(slot, out, out_bytes, false);
     if (!w.in || !w.out) return P2_ERR_DEVICE_MEMORY;
-    err = filter(&w);
+    err = b->filter == UPSCALE_NETWORK ? network(&w) : filter(&w);
     if (!err) err = exec_download(slot, w.out, out, out_bytes);
     if (err) return err;
     if (!raw_out) return encode(slot, b, job, out, out_size);

@@ -10,8 +10,9 @@
 // Filters.
 #define UPSCALE_BILINEAR 0u // fast
 #define UPSCALE_BICUBIC 1u  // a = -0.75
-#define UPSCALE_LANCZOS 2u  // quality: three lobes
+#define UPSCALE_LANCZOS 2u  // three lobes
 #define UPSCALE_ADAPTIVE 3u // balanced: edge-adaptive, then sharpened
+#define UPSCALE_NETWORK 4u  // quality: bicubic and what a convolutional network adds to it
 
 // Picture formats, as in common/image/image.h.
 #define UPSCALE_RAW 0u
@@ -35,6 +36,20 @@ struct upscale_block {
 #define UPSCALE_PEAK 0.1875f    // weight of a neighbour at sharpness 1
 #define UPSCALE_HEAD 0.0078125f // contrast below which headroom does not matter
 
+// Network (ref.c says what it means): a 5x5 layer from 3 channels to 16 maps, 3x3 layers from maps to maps, a 3x3 layer to
+// 12 values. Its weights are those of each layer, one after another: what is added to each output, then the factors by
+// input, row, column and, next to each other, output.
+#define UPSCALE_NET_MAPS 16u
+#define UPSCALE_NET_MIDDLE 2u // layers from maps to maps
+#define UPSCALE_NET_OUT 12u   // value 4c + 2j + i is of channel c, row 2y + j, column 2x + i
+#define UPSCALE_NET_FIRST_WEIGHTS (UPSCALE_NET_MAPS * (1u + 3u * 25u))
+#define UPSCALE_NET_MIDDLE_WEIGHTS (UPSCALE_NET_MAPS * (1u + UPSCALE_NET_MAPS * 9u)) // of one
+#define UPSCALE_NET_LAST_WEIGHTS (UPSCALE_NET_OUT * (1u + UPSCALE_NET_MAPS * 9u))
+#define UPSCALE_NET_WEIGHTS                                                                                            \
+    (UPSCALE_NET_FIRST_WEIGHTS + UPSCALE_NET_MIDDLE * UPSCALE_NET_MIDDLE_WEIGHTS + UPSCALE_NET_LAST_WEIGHTS)
+#define UPSCALE_NET_REACH (UPSCALE_NET_MIDDLE + 1u) // how far around a pixel the first layer's maps count
+#define UPSCALE_NET_HALO (UPSCALE_NET_REACH + 2u)   // how far around it pixels do
+
 // ---- device memory ----
 // Pictures are worked on as rows of 4-byte pixels with their edge pixels repeated on both sides, so that no filter asks
 // where the picture ends. Row r begins at r * stride; its pixel x lies at UPSCALE_MARGIN + x.
@@ -49,6 +64,9 @@ struct upscale_block {
 #define UPSCALE_STRIP 64u       // output px of a work-item, separable filters
 #define UPSCALE_STRIP_TWICE 32u // output px of a work-item, bilinear x2
 #define UPSCALE_VECTOR 16u      // output px of a work-item, adaptive filter and sharpening
+#define UPSCALE_NET_VECTORS 16u // vectors of a row of maps that a work-item of the network keeps, at most
+// Input px of one at most: a whole number of vectors of the result.
+#define UPSCALE_NET_STRIP ((16u * UPSCALE_NET_VECTORS - 2u * UPSCALE_NET_REACH) / 8u * 8u)
 
 struct upscale_shape {
     unsigned int in_w, in_h, out_w, out_h, channels;
@@ -60,6 +78,10 @@ struct upscale_shape {
     unsigned int mid_begin;          // output row that is row 0 of the planes
     unsigned int mid_end;            // first output row not in the planes
     float peak;                      // UPSCALE_PEAK times sharpness
+    // Of the network, whose rows above are input rows. On GPUs its maps are planes, whose row 0 is row_begin less
+    // UPSCALE_NET_REACH and whose value x lies at x + UPSCALE_NET_REACH, less one each for every layer after the first.
+    unsigned int strip; // input columns of a work-item, a multiple of 8
+    unsigned int layer; // 1 ..: which of those from maps to maps
 };
 
 #endif

@@ -170,18 +170,33 @@ static enum p2_err adaptive(const struct upscale_block *b, const struct picture 
     return P2_OK;
 }
 
+static enum p2_err step(const struct upscale_block *b, const uint8_t *pixels, uint8_t *out) {
+    struct picture p = {.pixels = pixels, .w = (int32_t)b->in_w, .h = (int32_t)b->in_h, .channels = b->channels};
+    if (b->filter == UPSCALE_NETWORK) return p2_upscale_network(b, pixels, out);
+    if (b->filter == UPSCALE_ADAPTIVE) return adaptive(b, &p, out);
+    separable(b, &p, out);
+    return P2_OK;
+}
+
+static enum p2_err two_steps(const struct upscale_block *b, const uint8_t *pixels, uint8_t *out) {
+    struct upscale_block first, second;
+    p2_upscale_split(b, &first, &second);
+    uint8_t *between = malloc((size_t)first.out_w * first.out_h * first.channels);
+    if (!between) return P2_ERR_NO_MEMORY;
+    enum p2_err err = step(&first, pixels, between);
+    if (!err) err = step(&second, between, out);
+    free(between);
+    return err;
+}
+
 enum p2_err p2_upscale_reference(const void *block, const uint8_t *payload, size_t payload_size, uint8_t *out,
                                  size_t out_capacity, size_t *out_size) {
     const struct upscale_block *b = block;
     if (payload_size != (size_t)b->in_w * b->in_h * b->channels) return P2_ERR_BAD_PAYLOAD;
     size_t size = (size_t)b->out_w * b->out_h * b->channels;
     if (size > out_capacity) return P2_ERR_RESULT_TOO_LARGE;
-    struct picture p = {.pixels = payload, .w = (int32_t)b->in_w, .h = (int32_t)b->in_h, .channels = b->channels};
-    enum p2_err err = P2_OK;
-    if (b->filter == UPSCALE_ADAPTIVE)
-        err = adaptive(b, &p, out);
-    else
-        separable(b, &p, out);
+    bool direct = b->filter != UPSCALE_NETWORK || p2_upscale_is_twice(b);
+    enum p2_err err = direct ? step(b, payload, out) : two_steps(b, payload, out);
     *out_size = err ? 0 : size;
     return err;
 }

@@ -43,12 +43,12 @@ static const struct p2_param_spec params[] = {
                  .choices = qualities,
                  .fallback = "balanced",
                  .unit = "",
-                 .doc = "fast: bilinear; balanced: edge-adaptive and sharpened; quality: Lanczos with three lobes."},
+                 .doc = "fast: bilinear; balanced: edge-adaptive and sharpened; quality: a convolutional network."},
     [ALGORITHM] = {.name = "algorithm",
                    .kind = P2_PARAM_TEXT,
                    .choices = algorithms,
                    .unit = "",
-                   .doc = "A filter by name, in place of the one that quality chooses; ml is refused by this version."},
+                   .doc = "A filter by name, in place of the one that quality chooses; ml is the network."},
     [CHANNELS] = {.name = "channels",
                   .kind = P2_PARAM_INT,
                   .count = 1,
@@ -88,8 +88,11 @@ static const struct p2_param_spec params[] = {
 };
 
 // Work per output pixel relative to bilinear, kernels and codecs alike, so that one speed fits all tasks of a peer.
-static const uint32_t filter_units[] = {
-    [UPSCALE_BILINEAR] = 1, [UPSCALE_BICUBIC] = 3, [UPSCALE_LANCZOS] = 4, [UPSCALE_ADAPTIVE] = 22};
+static const uint32_t filter_units[] = {[UPSCALE_BILINEAR] = 1,
+                                        [UPSCALE_BICUBIC] = 3,
+                                        [UPSCALE_LANCZOS] = 4,
+                                        [UPSCALE_ADAPTIVE] = 22,
+                                        [UPSCALE_NETWORK] = 110};
 static const uint32_t decode_units[] = { // per input pixel
     [UPSCALE_RAW] = 0,
     [UPSCALE_PNG] = 60,
@@ -152,16 +155,35 @@ static enum p2_err read_sizes(const struct p2_params *given, struct upscale_bloc
     return P2_OK;
 }
 
-static enum p2_err read_filter(const struct p2_params *given, struct upscale_block *b, struct p2_strbuf *why) {
-    static const unsigned by_quality[] = {UPSCALE_BILINEAR, UPSCALE_ADAPTIVE, UPSCALE_LANCZOS};
-    static const unsigned by_algorithm[] = {UPSCALE_BICUBIC, UPSCALE_LANCZOS};
+bool p2_upscale_is_twice(const struct upscale_block *b) { return b->out_w == 2 * b->in_w && b->out_h == 2 * b->in_h; }
+
+void p2_upscale_split(const struct upscale_block *b, struct upscale_block *first, struct upscale_block *second) {
+    *first = *b;
+    first->out_w = 2 * b->in_w;
+    first->out_h = 2 * b->in_h;
+    first->in_format = first->out_format = UPSCALE_RAW;
+    *second = *first;
+    second->filter = UPSCALE_BICUBIC;
+    second->in_w = first->out_w;
+    second->in_h = first->out_h;
+    second->out_w = b->out_w;
+    second->out_h = b->out_h;
+}
+
+// The network makes twice the size: worth it for results of at least one and a half times, where that picture is not above
+// the limits of a picture.
+static bool network_fits(const struct upscale_block *b) {
+    uint64_t w = 2 * (uint64_t)b->in_w, h = 2 * (uint64_t)b->in_h;
+    return 2 * b->out_w >= 3 * b->in_w && 2 * b->out_h >= 3 * b->in_h && w <= UPSCALE_SIDE_MAX &&
+           h <= UPSCALE_SIDE_MAX && w * h <= UPSCALE_PIXELS_MAX;
+}
+
+static void read_filter(const struct p2_params *given, struct upscale_block *b) {
+    static const unsigned by_quality[] = {UPSCALE_BILINEAR, UPSCALE_ADAPTIVE, UPSCALE_NETWORK};
+    static const unsigned by_algorithm[] = {UPSCALE_BICUBIC, UPSCALE_LANCZOS, UPSCALE_NETWORK};
     int algorithm = choice_of(given, ALGORITHM), quality = choice_of(given, QUALITY);
-    if (algorithm == 2) {
-        p2_strbuf_printf(why, "algorithm ml is not part of this version: use bicubic, lanczos or a quality");
-        return P2_ERR_BAD_PARAMETER;
-    }
     b->filter = algorithm >= 0 ? by_algorithm[algorithm] : by_quality[quality];
-    return P2_OK;
+    if (b->filter == UPSCALE_NETWORK && !network_fits(b)) b->filter = UPSCALE_LANCZOS;
 }
 
 // Upper bound of an encoded picture, at least p2_image_encode_bound's (which this floor may not link).
@@ -202,12 +224,17 @@ static enum p2_err check_bytes(const struct upscale_block *b, uint64_t payload_s
 static void estimate(const struct upscale_block *b, struct p2_task_cost *cost) {
     uint64_t in = (uint64_t)b->in_w * b->in_h, out = (uint64_t)b->out_w * b->out_h;
     uint64_t bytes = encoded_max(b);
-    cost->units = out * (filter_units[b->filter] + encode_units[b->out_format]) + in * decode_units[b->in_format];
+    uint64_t between = 0; // px of the picture that the network makes on the way to another size
+    if (b->filter == UPSCALE_NETWORK && !p2_upscale_is_twice(b)) between = 4 * in;
+    uint64_t work = between ? between * filter_units[UPSCALE_NETWORK] + out * filter_units[UPSCALE_BICUBIC]
+                            : out * filter_units[b->filter];
+    cost->units = work + out * encode_units[b->out_format] + in * decode_units[b->in_format];
     cost->result_bytes_max = bytes < UPSCALE_BYTES_MAX ? bytes : UPSCALE_BYTES_MAX;
     // Both pictures, padded input, its metric (three floats a pixel), and a band between the two adaptive steps.
     uint64_t padded = ((uint64_t)b->in_w + 128) * ((uint64_t)b->in_h + 2);
     cost->device_bytes = (in + out) * b->channels + padded * 4;
     if (b->filter == UPSCALE_ADAPTIVE) cost->device_bytes += padded * 12 + (32u << 20);
+    if (b->filter == UPSCALE_NETWORK) cost->device_bytes += (96u << 20) + between * (4 + b->channels);
     cost->size_class = p2_size_class(cost->units);
     // 100 ms for each 1080p that is begun when it is fast, 1 s for others; codecs extra.
     p2_ns base = b->filter == UPSCALE_BILINEAR || b->filter == UPSCALE_BICUBIC ? 100 * P2_MS : P2_SEC;
@@ -221,8 +248,8 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
     struct upscale_block b = {0};
     enum p2_err err = p2_params_check(given, params, why);
     if (!err) err = read_sizes(given, &b, why);
-    if (!err) err = read_filter(given, &b, why);
     if (err) return err;
+    read_filter(given, &b);
     struct p2_param sharpness = {0};
     value_of(given, SHARPNESS, &sharpness);
     int result_format = choice_of(given, RESULT_FORMAT);
@@ -238,11 +265,13 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
     return P2_OK;
 }
 
+// Within one level, two where a picture that was rounded already is rounded again.
 static bool equal(const void *block, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
-    (void)block;
+    const struct upscale_block *of = block;
+    int tolerance = of->filter == UPSCALE_NETWORK && !p2_upscale_is_twice(of) ? 2 : 1;
     if (a_size != b_size) return false;
     for (size_t i = 0; i < a_size; i++)
-        if (abs(a[i] - b[i]) > 1) return false;
+        if (abs(a[i] - b[i]) > tolerance) return false;
     return true;
 }
 
@@ -266,10 +295,12 @@ static const struct p2_param fast_twice[] = {RGBA_7X5, INTS("output_res", 14, 10
 static const struct p2_param fast_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("quality", "fast")};
 static const struct p2_param bicubic_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("algorithm", "bicubic")};
 static const struct p2_param bicubic_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("algorithm", "bicubic")};
-static const struct p2_param lanczos_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("quality", "quality")};
-static const struct p2_param lanczos_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("quality", "quality")};
+static const struct p2_param lanczos_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("algorithm", "lanczos")};
+static const struct p2_param lanczos_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("algorithm", "lanczos")};
 static const struct p2_param balanced_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("quality", "balanced")};
 static const struct p2_param balanced_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("quality", "balanced")};
+static const struct p2_param quality_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("quality", "quality")};
+static const struct p2_param quality_any[] = {RGBA_7X5, INTS("output_res", 18, 9), TEXT("quality", "quality")};
 
 static const uint8_t picture[7 * 5 * 4] = {
     0,   0,   0,   255, 0,   0,   0,   255, 10,  0,   0,   240, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -283,13 +314,13 @@ static const uint8_t picture[7 * 5 * 4] = {
 #define KNOWN(list)                                                                                                    \
     { .params = list, .param_count = sizeof list / sizeof *list, .payload = picture, .payload_size = sizeof picture }
 static const struct p2_known_answer known_answers[] = {
-    KNOWN(fast_twice),    KNOWN(fast_any),    KNOWN(bicubic_twice),  KNOWN(bicubic_any),
-    KNOWN(lanczos_twice), KNOWN(lanczos_any), KNOWN(balanced_twice), KNOWN(balanced_any),
+    KNOWN(fast_twice),  KNOWN(fast_any),       KNOWN(bicubic_twice), KNOWN(bicubic_any),   KNOWN(lanczos_twice),
+    KNOWN(lanczos_any), KNOWN(balanced_twice), KNOWN(balanced_any),  KNOWN(quality_twice), KNOWN(quality_any),
 };
 
 const struct p2_task_type p2_type_upscale = {
     .name = "upscale",
-    .version = 1,
+    .version = 2,
     .doc = "Enlarges a picture up to four times.",
     .unit = "px",
     .params = params,

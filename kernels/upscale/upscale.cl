@@ -7,4 +7,6 @@
 #include "twice.cl"
 #include "separable.cl"
 #include "adaptive.cl"
+#include "network.cl"
 #include "pixel.cl"
+#include "network_pixel.cl"

@@ -15,6 +15,7 @@
 #include "kernels/path/layout.h"
 #include "kernels/task_type.h"
 #include "kernels/upscale/layout.h"
+#include "kernels/upscale/train/known.h"
 #include "msg/msg.h"
 
 struct prepared {
@@ -172,9 +173,10 @@ static void upscale_chooses_its_filter(void **state) {
     } cases[] = {
         {"quality=fast", UPSCALE_BILINEAR},
         {"quality=balanced", UPSCALE_ADAPTIVE},
-        {"quality=quality", UPSCALE_LANCZOS},
+        {"quality=quality", UPSCALE_NETWORK},
         {"algorithm=bicubic", UPSCALE_BICUBIC},
         {"algorithm=lanczos", UPSCALE_LANCZOS},
+        {"algorithm=ml", UPSCALE_NETWORK},
         {"quality=fast algorithm=bicubic", UPSCALE_BICUBIC},
         {"quality=quality algorithm=bicubic", UPSCALE_BICUBIC},
     };
@@ -185,6 +187,45 @@ static void upscale_chooses_its_filter(void **state) {
         assert_int_equal(p.code, P2_OK);
         assert_int_equal(p.block.upscale.filter, cases[i].filter);
     }
+}
+
+// From one and a half times on, where twice the picture is not above the limits of one; otherwise Lanczos.
+static void upscale_has_sizes_for_its_network(void **state) {
+    (void)state;
+    static const struct {
+        const char *sizes;
+        uint32_t filter;
+    } cases[] = {
+        {"input_res=1x1 output_res=2x2", UPSCALE_NETWORK},
+        {"input_res=100x50 output_res=400x200", UPSCALE_NETWORK},
+        {"input_res=100x50 output_res=150x75", UPSCALE_NETWORK},
+        {"input_res=100x50 output_res=149x100", UPSCALE_LANCZOS},
+        {"input_res=100x50 output_res=200x74", UPSCALE_LANCZOS},
+        {"input_res=8192x2048 output_res=16384x4096", UPSCALE_NETWORK},
+        {"input_res=10000x10 output_res=15000x15", UPSCALE_LANCZOS},
+        {"input_res=5000x4000 output_res=7500x6000", UPSCALE_LANCZOS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "%s format=png quality=quality", cases[i].sizes);
+        struct prepared p = prepare("upscale", text, 100);
+        if (p.code != P2_OK || p.block.upscale.filter != cases[i].filter) fail_msg("case %zu: %s", i, p.why);
+    }
+}
+
+// What PyTorch made of a picture with these weights is what the reference makes of it: layout, order and scale are theirs.
+static void upscale_network_is_the_one_that_was_trained(void **state) {
+    (void)state;
+    const struct p2_task_type *t = p2_task_type_find(p2_str("upscale"));
+    struct prepared p = prepare("upscale", "input_res=8x6 output_res=16x12 algorithm=ml", sizeof upscale_known_picture);
+    assert_int_equal(p.code, P2_OK);
+    uint8_t out[sizeof upscale_known_result];
+    size_t size;
+    assert_int_equal(
+        t->reference(p.block.bytes, upscale_known_picture, sizeof upscale_known_picture, out, sizeof out, &size),
+        P2_OK);
+    assert_int_equal(size, sizeof upscale_known_result);
+    assert_memory_equal(out, upscale_known_result, size);
 }
 
 static void upscale_result_format_follows_the_payload(void **state) {
@@ -220,7 +261,6 @@ static void upscale_refuses(void **state) {
         {"input_res=3x2 output_res=6x4 format=png", 0, P2_ERR_BAD_PARAMETER, "empty"},
         {"input_res=3x2 output_res=6x4 format=gif", 18, P2_ERR_BAD_PARAMETER, "format"},
         {"input_res=3x2 output_res=6x4 quality=best", 18, P2_ERR_BAD_PARAMETER, "quality"},
-        {"input_res=3x2 output_res=6x4 algorithm=ml", 18, P2_ERR_BAD_PARAMETER, "ml is not part"},
         {"input_res=3x2 output_res=6x4 sharpness=1.5", 18, P2_ERR_BAD_PARAMETER, "sharpness"},
         {"input_res=3x2 output_res=6x4 jpeg_quality=0", 18, P2_ERR_BAD_PARAMETER, "jpeg_quality"},
         {"input_res=3x2 output_res=6x4 colour=1", 18, P2_ERR_BAD_PARAMETER, "colour"},
@@ -252,9 +292,10 @@ static void upscale_costs_grow_with_the_work(void **state) {
     uint64_t last = 0;
     static const char *const rising[] = {"quality=fast",
                                          "algorithm=bicubic",
-                                         "quality=quality",
+                                         "algorithm=lanczos",
                                          "quality=balanced",
                                          "quality=balanced result_format=jpeg",
+                                         "quality=quality",
                                          "quality=balanced result_format=png"};
     for (size_t i = 0; i < sizeof rising / sizeof *rising; i++) {
         char text[128];
@@ -299,6 +340,9 @@ static void upscale_results_agree_within_one_level(void **state) {
     assert_true(t->equal(p.block.bytes, a, 3, near, 3));
     assert_false(t->equal(p.block.bytes, a, 3, far, 3));
     assert_false(t->equal(p.block.bytes, a, 3, near, 2));
+    p = prepare("upscale", "input_res=1x1 output_res=3x3 quality=quality", 3); // rounded twice
+    assert_true(t->equal(p.block.bytes, a, 3, far, 3));
+    assert_false(t->equal(p.block.bytes, a, 3, (const uint8_t[]){3, 100, 255}, 3));
 }
 
 static void path_defaults(void **state) {
@@ -445,6 +489,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(echo_takes_any_payload_up_to_its_limit),
         cmocka_unit_test(upscale_defaults),
         cmocka_unit_test(upscale_chooses_its_filter),
+        cmocka_unit_test(upscale_has_sizes_for_its_network),
+        cmocka_unit_test(upscale_network_is_the_one_that_was_trained),
         cmocka_unit_test(upscale_result_format_follows_the_payload),
         cmocka_unit_test(upscale_refuses),
         cmocka_unit_test(upscale_reaches_its_limits),
