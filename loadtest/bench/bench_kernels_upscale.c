@@ -1,9 +1,11 @@
-// Pictures to twice their size, payload and result in memory as an executor has them, against OpenCV's resize.
+// Pictures to twice their size, payload and result in memory as an executor has them, against OpenCV's resize and, the
+// network, against convolutions of libraries.
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
 #include "loadtest/bench/bench_kernels.h"
+#include "loadtest/bench/bench_upscale_network.h"
 #include "loadtest/bench/opponent_opencv.h"
 
 struct frame {
@@ -89,6 +91,7 @@ static void run(struct bench_kernels *k) {
         f.theirs = bench_bytes((size_t)f.w * (size_t)f.h * 16);
         paint(f.in, f.w, f.h);
         for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) measure(k, &f, &filters[i]);
+        bench_upscale_network(k, f.in, f.w, f.h);
         free(f.in);
         free(f.theirs);
     }
