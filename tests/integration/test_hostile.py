@@ -343,7 +343,7 @@ class Tasks(Hostile):
                 ('upscale', sizes | {'sharpness': -1e308}, 'BAD_PARAMETER'),
                 ('upscale', sizes | {'channels': 1 << 62}, 'BAD_PARAMETER'),
                 ('upscale', sizes | {'quality': [1, 2]}, 'BAD_PARAMETER'),
-                ('upscale', sizes | {'algorithm': 'ml'}, 'BAD_PARAMETER'),
+                ('upscale', sizes | {'algorithm': 'mystic'}, 'BAD_PARAMETER'),
                 ('upscale', {'input_res': [0, 4], 'output_res': [8, 8]}, 'BAD_PARAMETER'),
                 ('upscale', {'input_res': [-4, 4], 'output_res': [8, 8]}, 'BAD_PARAMETER'),
                 ('upscale', {'input_res': [4], 'output_res': [8, 8]}, 'BAD_PARAMETER'),
