@@ -667,5 +667,6 @@ int main(void) {
         cmocka_unit_test(a_loop_nobody_used_and_none),
         cmocka_unit_test(destroyed_in_the_middle_of_everything),
     };
+    signal(SIGHUP, SIG_DFL); // whoever starts this with nohup has it ignored
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
