@@ -1,6 +1,6 @@
 #include "kernels/task_type.h"
 
-static bool goes_by(const struct p2_task_type *t, struct p2_str name) {
+bool p2_task_type_is(const struct p2_task_type *t, struct p2_str name) {
     if (p2_str_is(name, t->name)) return true;
     for (const char *const *alias = t->aliases; alias && *alias; alias++)
         if (p2_str_is(name, *alias)) return true;
@@ -9,7 +9,7 @@ static bool goes_by(const struct p2_task_type *t, struct p2_str name) {
 
 const struct p2_task_type *p2_task_type_find(struct p2_str name) {
     for (uint32_t i = 0; i < p2_task_type_count; i++)
-        if (goes_by(p2_task_types[i], name)) return p2_task_types[i];
+        if (p2_task_type_is(p2_task_types[i], name)) return p2_task_types[i];
     return NULL;
 }
 

@@ -68,6 +68,8 @@ struct p2_task_type {
 extern const struct p2_task_type *const p2_task_types[];
 extern const uint32_t p2_task_type_count;
 
+bool p2_task_type_is(const struct p2_task_type *t, struct p2_str name); // by name or alias
+
 // By name or alias; NULL when unknown.
 const struct p2_task_type *p2_task_type_find(struct p2_str name);
 

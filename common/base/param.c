@@ -183,3 +183,40 @@ enum p2_err p2_param_parse(const struct p2_param_spec *spec, const char *text, s
     }
     return check_one(out, spec, why);
 }
+
+// ---- values as given or by default ----------------------------------------------------------------------------------
+
+bool p2_param_value(const struct p2_params *given, const struct p2_param_spec *spec, struct p2_param *out) {
+    const struct p2_param *found = p2_params_find(given, spec->name);
+    if (found) {
+        *out = *found;
+        return true;
+    }
+    struct p2_param otherwise;
+    char text[1];
+    struct p2_strbuf unused;
+    p2_strbuf_init(&unused, text, sizeof text);
+    if (!spec->fallback || p2_param_parse(spec, spec->fallback, &otherwise, &unused) != P2_OK) return false;
+    *out = otherwise;
+    return true;
+}
+
+int64_t p2_param_int(const struct p2_params *given, const struct p2_param_spec *spec) {
+    struct p2_param p = {0};
+    p2_param_value(given, spec, &p);
+    return p.value.ints[0];
+}
+
+double p2_param_real(const struct p2_params *given, const struct p2_param_spec *spec) {
+    struct p2_param p = {0};
+    p2_param_value(given, spec, &p);
+    return p.value.reals[0];
+}
+
+int p2_param_choice(const struct p2_params *given, const struct p2_param_spec *spec) {
+    struct p2_param p = {0};
+    if (!p2_param_value(given, spec, &p)) return -1;
+    for (int i = 0; spec->choices[i]; i++)
+        if (p2_str_is(p.value.text, spec->choices[i])) return i;
+    return -1;
+}

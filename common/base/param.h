@@ -51,12 +51,28 @@ struct p2_param_spec {
     const char *doc;            // one sentence
 };
 
+// Rows of a table: a whole number, and one of several words.
+#define P2_SPEC_WHOLE(called, least, most, otherwise, what)                                                            \
+    {                                                                                                                  \
+        .name = called, .kind = P2_PARAM_INT, .count = 1, .min = least, .max = most, .fallback = otherwise,            \
+        .unit = "", .doc = what                                                                                        \
+    }
+#define P2_SPEC_CHOICE(called, among, otherwise, what)                                                                 \
+    { .name = called, .kind = P2_PARAM_TEXT, .choices = among, .fallback = otherwise, .unit = "", .doc = what }
+
 // The parameter of that name, or NULL.
 const struct p2_param *p2_params_find(const struct p2_params *ps, const char *name);
 
 // Every parameter known, of its kind and count, in range, at most once, and all required ones there.
 // Otherwise P2_ERR_BAD_PARAMETER and a sentence in why naming the parameter.
 enum p2_err p2_params_check(const struct p2_params *ps, const struct p2_param_spec *table, struct p2_strbuf *why);
+
+// Of parameters that passed p2_params_check: the one that a row describes as it was given, or else its default. False
+// when it is absent and has none; *out is then as it was.
+bool p2_param_value(const struct p2_params *given, const struct p2_param_spec *spec, struct p2_param *out);
+int64_t p2_param_int(const struct p2_params *given, const struct p2_param_spec *spec); // 0 when absent, as the next
+double p2_param_real(const struct p2_params *given, const struct p2_param_spec *spec);
+int p2_param_choice(const struct p2_params *given, const struct p2_param_spec *spec); // its index; -1 when absent
 
 // "1.5", "960x540", "0,1.5,-2", "quality" as the table's kind wants it. Text values borrow `text`.
 enum p2_err p2_param_parse(const struct p2_param_spec *spec, const char *text, struct p2_param *out,

@@ -10,13 +10,6 @@ static const char *const aliases[] = {"path", NULL};
 
 enum { MAP_SIZE, MAP, COST_MAX, OBSTACLES, NEIGHBOURS, ALGORITHM, RESULT, START, GOAL, GOALS, AGENTS, STEPS };
 
-#define WHOLE(called, least, most, otherwise, what)                                                                    \
-    {                                                                                                                  \
-        .name = called, .kind = P2_PARAM_INT, .count = 1, .min = least, .max = most, .fallback = otherwise,            \
-        .unit = "", .doc = what                                                                                        \
-    }
-#define CHOICE(called, among, otherwise, what)                                                                         \
-    { .name = called, .kind = P2_PARAM_TEXT, .choices = among, .fallback = otherwise, .unit = "", .doc = what }
 #define POINT(called, what)                                                                                            \
     { .name = called, .kind = P2_PARAM_INTS, .count = 2, .min = 0, .max = PATH_SIDE_MAX - 1, .unit = "", .doc = what }
 
@@ -29,36 +22,34 @@ static const struct p2_param_spec params[] = {
                   .max = PATH_SIDE_MAX,
                   .unit = "",
                   .doc = "Columns and rows of the map, at most 16 x 2^20 cells."},
-    [MAP] =
-        CHOICE("map", sources, "payload",
-               "Where its cells are, a byte each: at the payload's beginning, in the task's only blob, or all open."),
-    [COST_MAX] = WHOLE("cost_max", 1, PATH_COST_MAX, "1",
-                       "A cell of 0 is closed; any other costs its byte, at most this, to enter."),
-    [OBSTACLES] = WHOLE("obstacles", 0, PATH_OBSTACLES_MAX, "0", "Points in the payload that are closed besides."),
-    [NEIGHBOURS] = WHOLE("neighbours", 4, 8, "8", "4: no diagonal steps; 8: those that cut no corner."),
-    [ALGORITHM] =
-        CHOICE("algorithm", algorithms, "astar", "How a path is sought whose goal fewer than four agents have."),
-    [RESULT] = CHOICE("result", results, "paths",
-                      "Paths of agents, or of every cell the distance to the nearest goal or the step towards it."),
+    [MAP] = P2_SPEC_CHOICE(
+        "map", sources, "payload",
+        "Where its cells are, a byte each: at the payload's beginning, in the task's only blob, or all open."),
+    [COST_MAX] = P2_SPEC_WHOLE("cost_max", 1, PATH_COST_MAX, "1",
+                               "A cell of 0 is closed; any other costs its byte, at most this, to enter."),
+    [OBSTACLES] =
+        P2_SPEC_WHOLE("obstacles", 0, PATH_OBSTACLES_MAX, "0", "Points in the payload that are closed besides."),
+    [NEIGHBOURS] = P2_SPEC_WHOLE("neighbours", 4, 8, "8", "4: no diagonal steps; 8: those that cut no corner."),
+    [ALGORITHM] = P2_SPEC_CHOICE("algorithm", algorithms, "astar",
+                                 "How a path is sought whose goal fewer than four agents have."),
+    [RESULT] =
+        P2_SPEC_CHOICE("result", results, "paths",
+                       "Paths of agents, or of every cell the distance to the nearest goal or the step towards it."),
     [START] = POINT("start", "The only agent, in place of a list in the payload."),
     [GOAL] = POINT("goal", "The only goal, in place of a list in the payload."),
-    [GOALS] = WHOLE("goals", 0, PATH_POINTS_MAX, "0", "Goals in the payload."),
-    [AGENTS] = WHOLE("agents", 0, PATH_POINTS_MAX, "0", "Agents in the payload."),
-    [STEPS] = WHOLE("steps", 0, PATH_CELLS_MAX, NULL,
-                    "How many steps of each path are returned at most; 16 x (columns + rows) when not given."),
+    [GOALS] = P2_SPEC_WHOLE("goals", 0, PATH_POINTS_MAX, "0", "Goals in the payload."),
+    [AGENTS] = P2_SPEC_WHOLE("agents", 0, PATH_POINTS_MAX, "0", "Agents in the payload."),
+    [STEPS] = P2_SPEC_WHOLE("steps", 0, PATH_CELLS_MAX, NULL,
+                            "How many steps of each path are returned at most; 16 x (columns + rows) when not given."),
     {.name = NULL},
 };
 
-static int64_t int_of(const struct p2_params *given, int which, int64_t otherwise) {
-    const struct p2_param *p = p2_params_find(given, params[which].name);
-    return p ? p->value.ints[0] : otherwise;
+static unsigned whole_of(const struct p2_params *given, int which) {
+    return (unsigned)p2_param_int(given, &params[which]);
 }
 
 static unsigned choice_of(const struct p2_params *given, int which) {
-    const struct p2_param *p = p2_params_find(given, params[which].name);
-    for (unsigned i = 0; p && params[which].choices[i]; i++)
-        if (p2_str_is(p->value.text, params[which].choices[i])) return i;
-    return 0;
+    return (unsigned)p2_param_choice(given, &params[which]);
 }
 
 static enum p2_err read_map(const struct p2_params *given, struct path_block *b, struct p2_strbuf *why) {
@@ -66,9 +57,9 @@ static enum p2_err read_map(const struct p2_params *given, struct path_block *b,
     b->w = (unsigned)size->value.ints[0];
     b->h = (unsigned)size->value.ints[1];
     b->source = choice_of(given, MAP);
-    b->cost_max = (unsigned)int_of(given, COST_MAX, 1);
-    b->obstacles = (unsigned)int_of(given, OBSTACLES, 0);
-    b->neighbours = (unsigned)int_of(given, NEIGHBOURS, 8);
+    b->cost_max = whole_of(given, COST_MAX);
+    b->obstacles = whole_of(given, OBSTACLES);
+    b->neighbours = whole_of(given, NEIGHBOURS);
     uint64_t cells = (uint64_t)b->w * b->h;
     if (cells > PATH_CELLS_MAX) {
         p2_strbuf_printf(why, "map_size %ux%u has more than %u million cells", b->w, b->h, PATH_CELLS_MAX >> 20);
@@ -97,8 +88,8 @@ static enum p2_err read_query(const struct p2_params *given, struct path_block *
     bool goal = read_point(given, GOAL, &b->goal_x, &b->goal_y);
     b->result = choice_of(given, RESULT);
     b->algorithm = choice_of(given, ALGORITHM);
-    b->goals = (unsigned)int_of(given, GOALS, 0);
-    b->agents = (unsigned)int_of(given, AGENTS, 0);
+    b->goals = whole_of(given, GOALS);
+    b->agents = whole_of(given, AGENTS);
     b->inline_query = start || goal;
     const char *wrong = NULL;
     if (b->inline_query && (b->goals || b->agents))
@@ -129,7 +120,10 @@ static enum p2_err check_bytes(const struct p2_params *given, uint64_t payload_s
                                struct p2_strbuf *why) {
     uint64_t cells = (uint64_t)b->w * b->h;
     uint64_t steps = 16ull * (b->w + b->h);
-    b->steps = (unsigned)int_of(given, STEPS, (int64_t)(steps < cells ? steps : cells));
+    if (steps > cells) steps = cells;
+    struct p2_param said;
+    if (p2_param_value(given, &params[STEPS], &said)) steps = (uint64_t)said.value.ints[0];
+    b->steps = (unsigned)steps;
     uint64_t wanted = p2_path_list_bytes(b) + (b->source == PATH_FROM_PAYLOAD ? cells : 0);
     if (payload_size > PATH_BYTES_MAX) {
         p2_strbuf_printf(why, "payload of %llu bytes is above the limit of %u", (unsigned long long)payload_size,

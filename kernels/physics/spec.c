@@ -87,28 +87,13 @@ static const struct p2_param_spec params[] = {
     {.name = NULL},
 };
 
-// The parameter as given, or else its default; false when it is absent and has none.
-static bool value_of(const struct p2_params *given, int which, struct p2_param *out) {
-    const struct p2_param *found = p2_params_find(given, params[which].name);
-    if (found) {
-        *out = *found;
-        return true;
-    }
-    char text[1];
-    struct p2_strbuf unused;
-    p2_strbuf_init(&unused, text, sizeof text);
-    return params[which].fallback && p2_param_parse(&params[which], params[which].fallback, out, &unused) == P2_OK;
-}
-
 static unsigned int_of(const struct p2_params *given, int which) {
-    struct p2_param p = {0};
-    value_of(given, which, &p);
-    return (unsigned)p.value.ints[0];
+    return (unsigned)p2_param_int(given, &params[which]);
 }
 
 static enum p2_err read_name(const struct p2_params *given, struct physics_block *b, struct p2_strbuf *why) {
     struct p2_param p = {0};
-    if (!value_of(given, WORLD, &p)) return P2_OK;
+    if (!p2_param_value(given, &params[WORLD], &p)) return P2_OK;
     struct p2_str name = p.value.text;
     bool good = name.n >= PHYSICS_NAME_MIN && name.n <= PHYSICS_NAME_MAX;
     for (size_t i = 0; i < name.n && good; i++) {
@@ -127,7 +112,7 @@ static enum p2_err read_name(const struct p2_params *given, struct physics_block
 static enum p2_err read_payload(const struct p2_params *given, uint64_t size, struct physics_block *b,
                                 struct p2_strbuf *why) {
     struct p2_param step = {0};
-    bool has_step = value_of(given, STEP, &step);
+    bool has_step = p2_param_value(given, &params[STEP], &step);
     if (size > PHYSICS_BYTES_MAX) {
         p2_strbuf_printf(why, "payload of %llu bytes is above the limit of %u", (unsigned long long)size,
                          PHYSICS_BYTES_MAX);
@@ -181,11 +166,11 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
                               .substeps = int_of(given, SUBSTEPS),
                               .sleeping = int_of(given, SLEEP)};
     struct p2_param p = {0};
-    value_of(given, TIMESTEP, &p);
+    p2_param_value(given, &params[TIMESTEP], &p);
     b.timestep = (float)p.value.reals[0];
-    value_of(given, GRAVITY, &p);
+    p2_param_value(given, &params[GRAVITY], &p);
     for (int k = 0; k < 3; k++) b.gravity[k] = (float)p.value.reals[k];
-    value_of(given, CONTENT, &p);
+    p2_param_value(given, &params[CONTENT], &p);
     b.content = p2_str_is(p.value.text, contents[PHYSICS_FULL]) ? PHYSICS_FULL : PHYSICS_STATE;
     err = read_name(given, &b, why);
     if (!err) err = read_payload(given, payload_size, &b, why);

@@ -29,19 +29,11 @@ enum {
     DISTANCE,
 };
 
-#define WHOLE(n, least, most, by_default, text)                                                                        \
-    {                                                                                                                  \
-        .name = n, .kind = P2_PARAM_INT, .count = 1, .min = least, .max = most, .fallback = by_default, .unit = "",    \
-        .doc = text                                                                                                    \
-    }
 #define VECTOR(n, by_default, text)                                                                                    \
     {                                                                                                                  \
         .name = n, .kind = P2_PARAM_REALS, .count = 3, .min = -1e6, .max = 1e6, .fallback = by_default, .unit = "",    \
         .doc = text                                                                                                    \
     }
-#define CHOICE(n, list, by_default, text)                                                                              \
-    { .name = n, .kind = P2_PARAM_TEXT, .choices = list, .fallback = by_default, .unit = "", .doc = text }
-
 static const struct p2_param_spec params[] = {
     [RESOLUTION] = {.name = "resolution",
                     .kind = P2_PARAM_INTS,
@@ -69,19 +61,21 @@ static const struct p2_param_spec params[] = {
              .fallback = "60",
              .unit = "degrees",
              .doc = "Angle from the lower to the upper edge of the picture."},
-    [MODE] = CHOICE("mode", modes, "primary",
-                    "primary: what is seen, with shadows; path: light over several surfaces, metal and glass."),
-    [SAMPLES] = WHOLE("samples_per_pixel", 1, RAYTRACE_SAMPLES_MAX, "1", "Rays from the camera for each pixel."),
-    [FIRST_SAMPLE] =
-        WHOLE("first_sample", 0, 1e9, "0", "Number of the first of them: results of other numbers can be averaged."),
-    [DEPTH] = WHOLE("depth", 1, RAYTRACE_DEPTH_MAX, "4", "Surfaces a path meets at most."),
-    [SEED] = WHOLE("seed", 0, 1e9, "0", "Of all random numbers."),
-    [DENOISE] = WHOLE("denoise", 0, RAYTRACE_LEVELS_MAX, "0", "Levels of the denoiser; each doubles how far it looks."),
+    [MODE] = P2_SPEC_CHOICE("mode", modes, "primary",
+                            "primary: what is seen, with shadows; path: light over several surfaces, metal and glass."),
+    [SAMPLES] =
+        P2_SPEC_WHOLE("samples_per_pixel", 1, RAYTRACE_SAMPLES_MAX, "1", "Rays from the camera for each pixel."),
+    [FIRST_SAMPLE] = P2_SPEC_WHOLE("first_sample", 0, 1e9, "0",
+                                   "Number of the first of them: results of other numbers can be averaged."),
+    [DEPTH] = P2_SPEC_WHOLE("depth", 1, RAYTRACE_DEPTH_MAX, "4", "Surfaces a path meets at most."),
+    [SEED] = P2_SPEC_WHOLE("seed", 0, 1e9, "0", "Of all random numbers."),
+    [DENOISE] =
+        P2_SPEC_WHOLE("denoise", 0, RAYTRACE_LEVELS_MAX, "0", "Levels of the denoiser; each doubles how far it looks."),
     [RESULT_FORMAT] =
-        CHOICE("result_format", forms, "rgb8",
-               "rgb8, rgba8: rows of 8-bit pixels, alpha is what share of a pixel is no sky; float: linear "
-               "RGB as 32-bit floats."),
-    [JPEG_QUALITY] = WHOLE("jpeg_quality", 1, 100, "85", "Of a JPEG result."),
+        P2_SPEC_CHOICE("result_format", forms, "rgb8",
+                       "rgb8, rgba8: rows of 8-bit pixels, alpha is what share of a pixel is no sky; float: linear "
+                       "RGB as 32-bit floats."),
+    [JPEG_QUALITY] = P2_SPEC_WHOLE("jpeg_quality", 1, 100, "85", "Of a JPEG result."),
     [EXPOSURE] = {.name = "exposure",
                   .kind = P2_PARAM_REAL,
                   .count = 1,
@@ -90,43 +84,22 @@ static const struct p2_param_spec params[] = {
                   .fallback = "1",
                   .unit = "",
                   .doc = "Factor of light before it becomes 8 bits."},
-    [ALBEDO] = WHOLE("albedo", 0, 1, "0", "1: a float result is followed by a plane of what surfaces reflect, RGB."),
-    [NORMALS] = WHOLE("normals", 0, 1, "0", "1: then by a plane of surface normals, XYZ."),
-    [DISTANCE] = WHOLE("distance", 0, 1, "0", "1: then by a plane of distances, 0 where there is sky."),
+    [ALBEDO] =
+        P2_SPEC_WHOLE("albedo", 0, 1, "0", "1: a float result is followed by a plane of what surfaces reflect, RGB."),
+    [NORMALS] = P2_SPEC_WHOLE("normals", 0, 1, "0", "1: then by a plane of surface normals, XYZ."),
+    [DISTANCE] = P2_SPEC_WHOLE("distance", 0, 1, "0", "1: then by a plane of distances, 0 where there is sky."),
     {.name = NULL},
 };
 
-// The parameter as given, or else its default; false when it is absent and has none.
-static bool value_of(const struct p2_params *given, int which, struct p2_param *out) {
-    const struct p2_param *found = p2_params_find(given, params[which].name);
-    if (found) {
-        *out = *found;
-        return true;
-    }
-    char text[1];
-    struct p2_strbuf unused;
-    p2_strbuf_init(&unused, text, sizeof text);
-    return params[which].fallback && p2_param_parse(&params[which], params[which].fallback, out, &unused) == P2_OK;
-}
-
 static unsigned whole_of(const struct p2_params *given, int which) {
-    struct p2_param p = {0};
-    value_of(given, which, &p);
-    return (unsigned)p.value.ints[0];
+    return (unsigned)p2_param_int(given, &params[which]);
 }
 
-static float real_of(const struct p2_params *given, int which) {
-    struct p2_param p = {0};
-    value_of(given, which, &p);
-    return (float)p.value.reals[0];
-}
+static float real_of(const struct p2_params *given, int which) { return (float)p2_param_real(given, &params[which]); }
 
+// p2_params_check() knows it to be one of them.
 static unsigned choice_of(const struct p2_params *given, int which) {
-    struct p2_param p = {0};
-    value_of(given, which, &p);
-    unsigned i = 0;
-    while (!p2_str_is(p.value.text, params[which].choices[i])) i++; // p2_params_check() knows it to be one of them
-    return i;
+    return (unsigned)p2_param_choice(given, &params[which]);
 }
 
 // Scales to length 1; false when there is none.
@@ -143,9 +116,9 @@ static void cross(const double *a, const double *b, double *out) {
 static enum p2_err read_camera(const struct p2_params *given, struct raytrace_block *b, struct p2_strbuf *why) {
     struct p2_param position, direction, up;
     double right[3] = {0}, down[3], half = real_of(given, FOV) * 3.14159265358979 / 360;
-    value_of(given, POSITION, &position);
-    value_of(given, DIRECTION, &direction);
-    value_of(given, UP, &up);
+    p2_param_value(given, &params[POSITION], &position);
+    p2_param_value(given, &params[DIRECTION], &direction);
+    p2_param_value(given, &params[UP], &up);
     bool sound = make_unit(direction.value.reals) && make_unit(up.value.reals);
     if (sound) cross(direction.value.reals, up.value.reals, right);
     if (!sound || !make_unit(right)) {

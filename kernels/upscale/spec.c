@@ -106,34 +106,6 @@ static const uint32_t encode_units[] = { // per output pixel
     [UPSCALE_WEBP] = 170,
     [UPSCALE_PPM] = 3};
 
-// The parameter as given, or else its default; false when it is absent and has none.
-static bool value_of(const struct p2_params *given, int which, struct p2_param *out) {
-    const struct p2_param *found = p2_params_find(given, params[which].name);
-    if (found) {
-        *out = *found;
-        return true;
-    }
-    char text[1];
-    struct p2_strbuf unused;
-    p2_strbuf_init(&unused, text, sizeof text);
-    return params[which].fallback && p2_param_parse(&params[which], params[which].fallback, out, &unused) == P2_OK;
-}
-
-static int64_t int_of(const struct p2_params *given, int which) {
-    struct p2_param p = {0};
-    value_of(given, which, &p);
-    return p.value.ints[0];
-}
-
-// Index of a text parameter's value among its choices; -1 when absent.
-static int choice_of(const struct p2_params *given, int which) {
-    struct p2_param p = {0};
-    if (!value_of(given, which, &p)) return -1;
-    for (int i = 0; params[which].choices[i]; i++)
-        if (p2_str_is(p.value.text, params[which].choices[i])) return i;
-    return -1;
-}
-
 static enum p2_err read_sizes(const struct p2_params *given, struct upscale_block *b, struct p2_strbuf *why) {
     const struct p2_param *in = p2_params_find(given, params[INPUT_RES].name);
     const struct p2_param *out = p2_params_find(given, params[OUTPUT_RES].name);
@@ -181,7 +153,7 @@ static bool network_fits(const struct upscale_block *b) {
 static void read_filter(const struct p2_params *given, struct upscale_block *b) {
     static const unsigned by_quality[] = {UPSCALE_BILINEAR, UPSCALE_ADAPTIVE, UPSCALE_NETWORK};
     static const unsigned by_algorithm[] = {UPSCALE_BICUBIC, UPSCALE_LANCZOS, UPSCALE_NETWORK};
-    int algorithm = choice_of(given, ALGORITHM), quality = choice_of(given, QUALITY);
+    int algorithm = p2_param_choice(given, &params[ALGORITHM]), quality = p2_param_choice(given, &params[QUALITY]);
     b->filter = algorithm >= 0 ? by_algorithm[algorithm] : by_quality[quality];
     if (b->filter == UPSCALE_NETWORK && !network_fits(b)) b->filter = UPSCALE_LANCZOS;
 }
@@ -251,12 +223,12 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
     if (err) return err;
     read_filter(given, &b);
     struct p2_param sharpness = {0};
-    value_of(given, SHARPNESS, &sharpness);
-    int result_format = choice_of(given, RESULT_FORMAT);
-    b.channels = (unsigned)int_of(given, CHANNELS);
-    b.in_format = (unsigned)choice_of(given, FORMAT);
+    p2_param_value(given, &params[SHARPNESS], &sharpness);
+    int result_format = p2_param_choice(given, &params[RESULT_FORMAT]);
+    b.channels = (unsigned)p2_param_int(given, &params[CHANNELS]);
+    b.in_format = (unsigned)p2_param_choice(given, &params[FORMAT]);
     b.out_format = result_format >= 0 ? (unsigned)result_format : b.in_format;
-    b.jpeg_quality = (unsigned)int_of(given, JPEG_QUALITY);
+    b.jpeg_quality = (unsigned)p2_param_int(given, &params[JPEG_QUALITY]);
     b.sharpness = (float)sharpness.value.reals[0];
     err = check_bytes(&b, payload_size, why);
     if (err) return err;

@@ -173,6 +173,32 @@ static void whole_numbers_beyond_doubles(void **state) {
     assert_int_equal(parse("seed", "9007199254740993", &p), P2_ERR_BAD_PARAMETER);
 }
 
+static void values_as_given_or_by_default(void **state) {
+    (void)state;
+    const struct p2_param_spec mode = {.name = "mode", .kind = P2_PARAM_TEXT, .choices = modes, .fallback = modes[1]};
+    const struct p2_param_spec count = {.name = "count", .kind = P2_PARAM_INT, .count = 1, .max = 99, .fallback = "8"};
+    const struct p2_params none = {NULL, 0};
+    struct p2_param out = {.count = 7};
+    assert_false(p2_param_value(&none, spec("seed"), &out)); // absent, and there is no default
+    assert_int_equal(out.count, 7);
+    assert_int_equal(p2_param_int(&none, spec("seed")), 0);
+    assert_int_equal(p2_param_choice(&none, spec("mode")), -1);
+    assert_int_equal(p2_param_int(&none, &count), 8);
+    assert_float_equal(p2_param_real(&none, spec("scale")), 2, 0);
+    assert_int_equal(p2_param_choice(&none, &mode), 1);
+    const struct p2_param items[] = {
+        {.name = p2_str("count"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {3}},
+        {.name = p2_str("scale"), .kind = P2_PARAM_REAL, .count = 1, .value.reals = {1.5}},
+        {.name = p2_str("mode"), .kind = P2_PARAM_TEXT, .count = 1, .value.text = p2_str(modes[0])},
+    };
+    const struct p2_params given = {items, 3};
+    assert_int_equal(p2_param_int(&given, &count), 3);
+    assert_float_equal(p2_param_real(&given, spec("scale")), 1.5, 0);
+    assert_int_equal(p2_param_choice(&given, &mode), 0);
+    assert_true(p2_param_value(&given, &mode, &out));
+    assert_true(p2_str_is(out.value.text, modes[0]));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(command_line_forms),
@@ -180,6 +206,7 @@ int main(void) {
         cmocka_unit_test(sentences),
         cmocka_unit_test(lists_are_checked),
         cmocka_unit_test(whole_numbers_beyond_doubles),
+        cmocka_unit_test(values_as_given_or_by_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
