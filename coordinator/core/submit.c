@@ -38,17 +38,9 @@ static bool well_formed(const struct p2_msg_task_submit *m, bool whole) {
     return relay_piece_wrong(&m->payload, m->raw_size, m->payload_zstd) == P2_OK;
 }
 
-static bool is_named(const struct p2_task_type *type, struct p2_str name) {
-    if (p2_str_is(name, type->name)) return true;
-    for (const char *const *alias = type->aliases; alias && *alias; alias++) {
-        if (p2_str_is(name, *alias)) return true;
-    }
-    return false;
-}
-
 static bool find_type(struct coord *c, const struct p2_msg_task_submit *m, struct admission *a) {
     const char *name = coord_text(c, m->type);
-    for (a->type = 0; a->type < c->type_count && !is_named(c->types[a->type].type, m->type);) a->type++;
+    for (a->type = 0; a->type < c->type_count && !p2_task_type_is(c->types[a->type].type, m->type);) a->type++;
     if (a->type == c->type_count) {
         const char *text = p2_arena_printf(&c->out->texts, "no task type is called '%.64s'", name);
         return refused(a, WHY_BAD_REQUEST, P2_ERR_UNKNOWN_TYPE, text);

@@ -33,9 +33,7 @@ static void refuse(struct worker *w, const struct p2_msg *m, const struct verdic
 static const struct p2_task_type *type_of(const struct worker *w, const struct p2_msg_task_assign *a) {
     for (uint32_t i = 0; i < w->config.type_count; i++) {
         const struct p2_task_type *t = w->config.types[i];
-        bool named = p2_str_is(a->type, t->name);
-        for (uint32_t k = 0; !named && t->aliases && t->aliases[k]; k++) named = p2_str_is(a->type, t->aliases[k]);
-        if (named && (a->version == 0 || a->version == t->version)) return t;
+        if (p2_task_type_is(t, a->type) && (a->version == 0 || a->version == t->version)) return t;
     }
     return NULL;
 }
