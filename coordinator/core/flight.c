@@ -175,10 +175,7 @@ static void let_go(struct coord *c, const struct flight *f, struct task *t) {
         return;
     }
     t->alone = f->alone;
-    t->absent = resume_absent(c, t);
-    t->unready = !task_payload_ready(c, t);
-    task_move(c, t, TASK_QUEUED, WHY_RELEASED, P2_OK);
-    sched_task_waits(c, t);
+    task_queue_again(c, t, false, WHY_RELEASED, P2_OK);
     memo_again(c, t);
 }
 

@@ -221,11 +221,7 @@ void steal_take_back(struct coord *c, struct replica *r, bool by_us) {
     co->replica = P2_NO_HANDLE;
     co->run_attempt = --t->attempt; // that one did not take place
     co->returned = true;
-    t->absent = resume_absent(c, t);
-    if (t->absent) flight_over(c, t, false);
-    t->unready = !task_payload_ready(c, t);
-    task_move(c, t, TASK_QUEUED, WHY_RECALLED, P2_OK);
-    sched_task_waits(c, t);
+    task_queue_again(c, t, false, WHY_RECALLED, P2_OK);
     struct offer *o = !t->unready && replica_room(c) ? thief_of(c, t, peer, device) : NULL;
     if (o) next_place(c, t, o);
 }

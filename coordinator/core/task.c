@@ -286,6 +286,14 @@ static bool may_retry(struct coord *c, enum coord_why why) {
     return !c->limits.retry_budget_percent || budget_take(&c->retries, c->now, leave);
 }
 
+void task_queue_again(struct coord *c, struct task *t, bool owed, enum coord_why why, enum p2_err code) {
+    t->absent = resume_absent(c, t);
+    if (t->absent) flight_over(c, t, false); // those that wait with it are not to wait for its client
+    t->unready = owed || !task_payload_ready(c, t);
+    task_move(c, t, TASK_QUEUED, why, code);
+    sched_task_waits(c, t);
+}
+
 void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err code, p2_handle tried) {
     struct course *co = course_have(c, t);
     if (tried != P2_NO_HANDLE && co->tried_count < COORD_ATTEMPTS_CEILING) co->tried[co->tried_count++] = tried;
@@ -310,12 +318,8 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
         return;
     }
     bool again = co->dropped > 0;
-    t->absent = resume_absent(c, t);
-    if (t->absent) flight_over(c, t, false); // those that wait with it are not to wait for its client
-    t->unready = again || !task_payload_ready(c, t);
     c->stats.attempts_retried++;
-    task_move(c, t, TASK_QUEUED, why, code);
-    sched_task_waits(c, t);
+    task_queue_again(c, t, again, why, code);
     if (again) ask_again(c, t);
 }
 

@@ -87,6 +87,9 @@ void task_run_is(struct coord *c, struct task *t, const struct replica *r);
 void task_drop_run(struct coord *c, struct task *t, const struct replica *r, enum coord_why why, enum p2_err code);
 void task_call_off(struct coord *c, struct task *t); // all its runs
 
+// Into the queue once more, to be placed when its payload is ready; owed: it is still to be asked for.
+void task_queue_again(struct coord *c, struct task *t, bool owed, enum coord_why why, enum p2_err code);
+
 // A run of it was dropped without a result. Nothing more when there is another; else it is queued again, or failed when
 // no attempt is left or, where its peer is still there and failed it, no token of the retry budget. `tried` is not
 // asked again.
