@@ -2,9 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "image/image.h"
 
 void cli_complain(const char *format, ...) {
     char text[1024];
@@ -14,6 +16,18 @@ void cli_complain(const char *format, ...) {
     va_end(args);
     size_t n = strlen(text);
     fprintf(stderr, "p2c2r: %s%s\n", text, n && strchr(".?!", text[n - 1]) ? "" : ".");
+}
+
+bool cli_parse_size(const char *text, uint32_t *width, uint32_t *height) {
+    char *end;
+    unsigned long w = strtoul(text, &end, 10);
+    if (end == text || *end != 'x') return false;
+    const char *second = end + 1;
+    unsigned long h = strtoul(second, &end, 10);
+    if (end == second || *end || w < 1 || h < 1 || w > P2_IMAGE_SIDE_MAX || h > P2_IMAGE_SIDE_MAX) return false;
+    *width = (uint32_t)w;
+    *height = (uint32_t)h;
+    return true;
 }
 
 const char *const cli_classes[] = {"realtime", "interactive", "batch", "background", NULL};

@@ -37,6 +37,23 @@ struct common_settings {
         .offset = (at) + offsetof(struct common_settings, json)                                                        \
     }
 
+// Options of those that hand in tasks; `at` is the offset of the setting. `what` may take so long.
+#define DEADLINE_OPTION(at, otherwise, what)                                                                           \
+    {                                                                                                                  \
+        .name = "deadline", .kind = P2_OPT_DURATION, .fallback = otherwise, .min = 1e6, .max = 86400e9,                \
+        .value_name = "TIME", .doc = "How long " what " may take, tries and waiting included.", .offset = at           \
+    }
+#define PRIORITY_OPTION(at)                                                                                            \
+    {                                                                                                                  \
+        .name = "priority", .kind = P2_OPT_TEXT, .fallback = "interactive", .choices = cli_classes,                    \
+        .value_name = "CLASS", .doc = "realtime, interactive, batch or background.", .offset = at                      \
+    }
+#define NO_CACHE_OPTION(at)                                                                                            \
+    {                                                                                                                  \
+        .name = "no-cache", .kind = P2_OPT_BOOL,                                                                       \
+        .doc = "Have it computed even when the coordinator remembers the answer.", .offset = at                        \
+    }
+
 // Each takes its own argc and argv (argv[0] is its name) and returns an exit code.
 int cli_upscale(int argc, char **argv);
 int cli_path(int argc, char **argv);
@@ -50,6 +67,9 @@ int cli_types(int argc, char **argv);
 
 // One sentence on stderr, "p2c2r: ...".
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// "WxH", each 1 to P2_IMAGE_SIDE_MAX. False: it is something else.
+bool cli_parse_size(const char *text, uint32_t *width, uint32_t *height);
 
 extern const char *const cli_classes[]; // priorities, by p2c2r_class
 p2c2r_class cli_class(const char *name);

@@ -12,22 +12,9 @@
 #define JPEG_QUALITY 90
 #define PNG_EFFORT 6
 
-// "WxH", both above 0.
-static bool parse_size(const char *text, uint32_t *width, uint32_t *height) {
-    char *end;
-    unsigned long w = strtoul(text, &end, 10);
-    if (end == text || *end != 'x') return false;
-    const char *second = end + 1;
-    unsigned long h = strtoul(second, &end, 10);
-    if (end == second || *end || w < 1 || h < 1 || w > P2_IMAGE_SIDE_MAX || h > P2_IMAGE_SIDE_MAX) return false;
-    *width = (uint32_t)w;
-    *height = (uint32_t)h;
-    return true;
-}
-
 static int choose_size(struct picture *pic, const struct upscale_settings *s) {
     if (s->size) {
-        if (parse_size(s->size, &pic->out_width, &pic->out_height)) return P2_EXIT_OK;
+        if (cli_parse_size(s->size, &pic->out_width, &pic->out_height)) return P2_EXIT_OK;
         cli_complain("--size %s is not WIDTHxHEIGHT with sides of 1 to %u", s->size, P2_IMAGE_SIDE_MAX);
         return P2_EXIT_USAGE;
     }

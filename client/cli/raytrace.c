@@ -50,25 +50,9 @@ static const struct p2_option options[] = {
      .doc = "Bands of rows, each a task of its own that any peer may take.",
      .offset = AT(tiles)},
     TEXT("pack", pack, "FILE", "Write the scene as peers see it, to be sent again later."),
-    {.name = "deadline",
-     .kind = P2_OPT_DURATION,
-     .fallback = "10m",
-     .min = 1e6,
-     .max = 86400e9,
-     .value_name = "TIME",
-     .doc = "How long it may take, tries and waiting included.",
-     .offset = AT(deadline_ns)},
-    {.name = "priority",
-     .kind = P2_OPT_TEXT,
-     .fallback = "interactive",
-     .choices = cli_classes,
-     .value_name = "CLASS",
-     .doc = "realtime, interactive, batch or background.",
-     .offset = AT(priority)},
-    {.name = "no-cache",
-     .kind = P2_OPT_BOOL,
-     .doc = "Have it computed even when the coordinator remembers the answer.",
-     .offset = AT(no_cache)},
+    DEADLINE_OPTION(AT(deadline_ns), "10m", "it"),
+    PRIORITY_OPTION(AT(priority)),
+    NO_CACHE_OPTION(AT(no_cache)),
     COMMON_OPTIONS(AT(common)),
     {.name = NULL},
 };
@@ -85,18 +69,6 @@ static const struct p2_program program = {
     .operands_min = 1,
     .operands_max = 1,
 };
-
-static bool parse_size(const char *text, uint32_t *width, uint32_t *height) {
-    char *end;
-    unsigned long w = strtoul(text, &end, 10);
-    if (end == text || *end != 'x') return false;
-    const char *second = end + 1;
-    unsigned long h = strtoul(second, &end, 10);
-    if (end == second || *end || w < 1 || h < 1 || w > P2_IMAGE_SIDE_MAX || h > P2_IMAGE_SIDE_MAX) return false;
-    *width = (uint32_t)w;
-    *height = (uint32_t)h;
-    return (uint64_t)w * h <= P2_IMAGE_PIXELS_MAX;
-}
 
 static bool write_picture(const struct frame *f) {
     const struct p2_image_info what = {p2_image_format_of_path(f->s->out), f->width, f->height, 3};
@@ -132,7 +104,8 @@ static void report(const struct frame *f) {
 static int render(const struct raytrace_settings *s, const struct scene *scene) {
     const char *size = s->size ? s->size : scene_setting(scene, "resolution");
     struct frame f = {.s = s, .scene = scene};
-    if (!parse_size(size ? size : DEFAULT_SIZE, &f.width, &f.height)) {
+    bool good = cli_parse_size(size ? size : DEFAULT_SIZE, &f.width, &f.height);
+    if (!good || (uint64_t)f.width * f.height > P2_IMAGE_PIXELS_MAX) {
         cli_complain("the size %s is not WIDTHxHEIGHT with sides of 1 to %u", size, P2_IMAGE_SIDE_MAX);
         return P2_EXIT_USAGE;
     }
