@@ -15,7 +15,7 @@
 #define JOBS_MAX 10000000u
 
 static const char *const qualities[] = {"fast", "balanced", "quality", NULL};
-static const char *const algorithms[] = {"bicubic", "lanczos", "ml", NULL};
+static const char *const filters[] = {"bilinear", "bicubic", "lanczos", "adaptive", "ml", NULL};
 static const char *const formats[] = {"raw", "png", "jpeg", "webp", "ppm", NULL};
 
 #define AT(field) offsetof(struct upscale_settings, field)
@@ -46,12 +46,12 @@ static const struct p2_option options[] = {
      .value_name = "fast|balanced|quality",
      .doc = "fast: bilinear; balanced: edge-adaptive and sharpened; quality: a neural network.",
      .offset = AT(quality)},
-    {.name = "algorithm",
+    {.name = "filter",
      .kind = P2_OPT_TEXT,
-     .choices = algorithms,
+     .choices = filters,
      .value_name = "NAME",
-     .doc = "A filter by name, in place of the one that --quality chooses.",
-     .offset = AT(algorithm)},
+     .doc = "bilinear, bicubic, lanczos, adaptive or ml, in place of the one that --quality chooses.",
+     .offset = AT(filter)},
     {.name = "sharpness",
      .kind = P2_OPT_TEXT,
      .value_name = "0..1",
@@ -135,7 +135,7 @@ static p2c2r_status submit(struct run *r, struct job *j) {
                               {"format", p2_image_format_name(pic->in.format)},
                               {"result_format", p2_image_format_name(pic->answer)}};
     uint32_t count = 6;
-    if (s->algorithm) params[count++] = (p2c2r_param){"algorithm", s->algorithm};
+    if (s->filter) params[count++] = (p2c2r_param){"algorithm", s->filter};
     if (s->sharpness) params[count++] = (p2c2r_param){"sharpness", s->sharpness};
     p2_ns now = p2_clock_now();
     if (!j->first_ns) j->first_ns = now;

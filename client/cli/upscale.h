@@ -8,7 +8,7 @@
 
 struct upscale_settings {
     struct common_settings common;
-    const char *out, *size, *quality, *algorithm, *sharpness, *priority, *format;
+    const char *out, *size, *quality, *filter, *sharpness, *priority, *format;
     double scale;
     int64_t repeat, in_flight;
     p2_ns deadline_ns;

@@ -5,7 +5,7 @@
 #include "kernels/upscale/upscale.h"
 
 static const char *const qualities[] = {"fast", "balanced", "quality", NULL};
-static const char *const algorithms[] = {"bicubic", "lanczos", "ml", NULL};
+static const char *const algorithms[] = {"bilinear", "bicubic", "lanczos", "adaptive", "ml", NULL};
 static const char *const formats[] = {"raw", "png", "jpeg", "webp", "ppm", NULL}; // by UPSCALE_RAW ..
 
 enum {
@@ -152,7 +152,8 @@ static bool network_fits(const struct upscale_block *b) {
 
 static void read_filter(const struct p2_params *given, struct upscale_block *b) {
     static const unsigned by_quality[] = {UPSCALE_BILINEAR, UPSCALE_ADAPTIVE, UPSCALE_NETWORK};
-    static const unsigned by_algorithm[] = {UPSCALE_BICUBIC, UPSCALE_LANCZOS, UPSCALE_NETWORK};
+    static const unsigned by_algorithm[] = {UPSCALE_BILINEAR, UPSCALE_BICUBIC, UPSCALE_LANCZOS, UPSCALE_ADAPTIVE,
+                                            UPSCALE_NETWORK};
     int algorithm = p2_param_choice(given, &params[ALGORITHM]), quality = p2_param_choice(given, &params[QUALITY]);
     b->filter = algorithm >= 0 ? by_algorithm[algorithm] : by_quality[quality];
     if (b->filter == UPSCALE_NETWORK && !network_fits(b)) b->filter = UPSCALE_LANCZOS;

@@ -297,14 +297,37 @@ static void steady_work_allocates_nothing(void **state) {
     assert_int_equal(rig_allocations(RIG_VECTORS), before);
 }
 
+static void a_filter_by_name_is_the_one_that_quality_chooses(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {{"quality=fast", "quality=balanced algorithm=bilinear"},
+                                           {"quality=balanced", "quality=fast algorithm=adaptive"},
+                                           {"quality=quality", "quality=fast algorithm=ml"}};
+    const struct shape s = {7, 5, 14, 10, 4};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct rig_result by[2];
+        for (int k = 0; k < 2; k++) {
+            char params[160];
+            describe(&s, pairs[i][k], params, sizeof params);
+            rig_prepare("upscale", params, 7 * 5 * 4, &by[k]);
+            assert_int_equal(by[k].code, P2_OK);
+        }
+        assert_memory_equal(by[0].block, by[1].block, sizeof by[0].block);
+    }
+}
+
 int main(void) {
     if (!rig_open()) return RIG_SKIPPED;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cpu_kernels_equal_the_reference),  cmocka_unit_test(gpu_kernels_equal_the_reference),
-        cmocka_unit_test(twice_as_large_in_every_content),  cmocka_unit_test(long_work_is_cut_and_whole),
-        cmocka_unit_test(encoded_pictures_go_in_and_out),   cmocka_unit_test(alpha_travels_through_png_and_webp),
-        cmocka_unit_test(broken_pictures_are_bad_payloads), cmocka_unit_test(a_cancelled_job_ends_so),
+        cmocka_unit_test(cpu_kernels_equal_the_reference),
+        cmocka_unit_test(gpu_kernels_equal_the_reference),
+        cmocka_unit_test(twice_as_large_in_every_content),
+        cmocka_unit_test(long_work_is_cut_and_whole),
+        cmocka_unit_test(encoded_pictures_go_in_and_out),
+        cmocka_unit_test(alpha_travels_through_png_and_webp),
+        cmocka_unit_test(broken_pictures_are_bad_payloads),
+        cmocka_unit_test(a_cancelled_job_ends_so),
         cmocka_unit_test(steady_work_allocates_nothing),
+        cmocka_unit_test(a_filter_by_name_is_the_one_that_quality_chooses),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     rig_close();

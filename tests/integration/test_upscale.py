@@ -40,6 +40,11 @@ class Upscale(unittest.TestCase):
                     self.assertEqual((frame['width_out'], frame['height_out']), (960, 540))
                     # fast is bilinear itself: equal but for rounding; the others stay near it
                     self.assertGreater(frame['psnr_db'], 50 if quality == 'fast' else 20)
+            for quality, name in (('fast', 'bilinear'), ('balanced', 'adaptive')):
+                same = [os.path.join(cluster.folder, by + '.ppm') for by in (quality, name)]
+                cluster.cli('upscale', SAMPLES[0], '-o', same[0], '--quality', quality)
+                cluster.cli('upscale', SAMPLES[0], '-o', same[1], '--filter', name)
+                self.assertEqual(*(open(path, 'rb').read() for path in same))
             pictures = sorted(os.listdir(out))
             self.assertEqual(pictures, ['corridor_x2.png', 'forest_x2.png', 'hud_x2.png', 'spheres_x2.png'])
             for picture in pictures:
