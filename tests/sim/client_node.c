@@ -1,208 +1,28 @@
-// Clients: the session and the duties of its shell; what they submit, and whether what comes back is right.
+// Clients: the session and the duties of its shell, and whether what comes back is right.
 #include <stdlib.h>
 #include <string.h>
 
 #include "book.h"
-#include "client/core/session.h"
-#include "disk.h"
-
-#define TICKETS 256
-
-struct ticket_book { // an open ticket as its shell keeps it
-    session_ticket handle;
-    uint32_t task, attempt;
-    p2_handle link; // its result was begun on
-    uint64_t size, have;
-};
-
-#define ASKED_MAX 32
-
-struct asked {       // a question without an answer
-    uint64_t number; // 0: free
-    p2_ns at_ns;
-};
-
-struct client {
-    struct node node;
-    uint32_t index, generation;
-    bool up;
-    struct session *s;
-    struct session_actions out;
-    struct ticket_book tickets[TICKETS];
-    uint32_t open, cursor;
-    struct asked asked[ASKED_MAX];
-    uint64_t questions;
-    bool putting; // a blob
-    uint32_t blob;
-    uint32_t losses; // of the next connections, each as soon as it is up
-    p2_ns every;     // a task on average
-    p2_ns rtt_max;   // it has believed in
-    struct timer tick, submit, again;
-};
+#include "client.h"
 
 static struct client *clients;
 static bool stopped;
-
-static void step(struct client *c, struct session_event *ev);
-
-// ---- submitting ----------------------------------------------------------------------------------------------------
-
-static struct p2_param int_param(const char *name, uint64_t value) {
-    return (struct p2_param){.name = p2_str(name), .kind = P2_PARAM_INT, .count = 1, .value.ints[0] = (int64_t)value};
-}
-
-static void task_params(const struct content *about, uint32_t content, struct p2_param items[4]) {
-    items[0] = int_param("content", content);
-    items[1] = int_param("result", about->result_size);
-    items[2] = int_param("work", about->work_us);
-    items[3] = int_param("memory", about->memory_mb);
-}
-
-static void ask(struct client *c) {
-    uint32_t type = below(SIM_TYPES), content = book_content(type);
-    const struct content *about = content_of(content);
-    struct asked *q = &c->asked[(c->questions + 1) % ASKED_MAX];
-    if (q->number) return;
-    struct p2_param items[4];
-    task_params(about, content, items);
-    const struct p2_msg_can_meet m = {.question = ++c->questions,
-                                      .type = p2_str(sim_types[type]->name),
-                                      .class_ = (enum p2_class)below(P2_CLASSES),
-                                      .deadline_ns = between(sim.plan->deadline_min, sim.plan->deadline_max),
-                                      .payload_size = about->payload_size,
-                                      .params = {items, 4}};
-    *q = (struct asked){m.question, sim.now};
-    struct session_event ev = {.kind = SESSION_ASK, .u.question = &m};
-    step(c, &ev);
-}
-
-static void answered(struct client *c, const struct p2_msg_can_meet_answer *a) {
-    struct asked *q = &c->asked[a->question % ASKED_MAX];
-    sim_trace("client %u question %llu %s p95 %lld", c->index, (unsigned long long)a->question, p2_err_name(a->code),
-              (long long)a->p95_ns);
-    SIM_CHECK(a->question && q->number == a->question, "client %u: a second answer to a question, or none was asked",
-              c->index);
-    SIM_CHECK(a->can == (a->code == P2_OK) && a->p50_ns <= a->p95_ns, "client %u: an answer against itself", c->index);
-    if (sim.plan->mode == PLAN_CALM)
-        SIM_CHECK(a->can || a->code == P2_ERR_UNREACHABLE, "a task could not be met though nothing went wrong: %s",
-                  p2_err_name(a->code));
-    *q = (struct asked){0};
-}
-
-// ---- blobs ---------------------------------------------------------------------------------------------------------
-
-// Where nothing goes wrong a task refers to what is there; elsewhere also to what is not.
-static void refer(struct session_submit *s, struct deed *d) {
-    uint32_t wanted = sim.plan->blobs && chance(50) ? 1 + below(BOOK_BLOBS) : 0;
-    while (wanted--) {
-        uint32_t blob = below(SIM_BLOBS);
-        bool here = coord_has_blob(blob);
-        if (!here && (sim.plan->mode != PLAN_WILD || chance(80))) continue;
-        d->blobs[d->blob_count++] = blob;
-    }
-    if (!d->blob_count) return;
-    s->blobs = p2_blob_new(&sim.pool, d->blob_count * (uint32_t)sizeof(struct p2_digest));
-    P2_CHECK(s->blobs);
-    for (uint32_t i = 0; i < d->blob_count; i++) {
-        const struct p2_digest digest = sim_blob_digest(d->blobs[i]);
-        memcpy(s->blobs->data + i * sizeof digest, &digest, sizeof digest);
-    }
-}
-
-static void put(struct client *c) {
-    if (c->putting) {
-        struct session_event stop = {.kind = SESSION_PUT_STOP};
-        if (sim.plan->mode != PLAN_WILD || !chance(10)) return;
-        c->putting = false;
-        step(c, &stop);
-        return;
-    }
-    c->blob = below(SIM_BLOBS);
-    c->putting = true;
-    struct session_event ev = {.kind = SESSION_PUT, .u.put = {sim_blob_digest(c->blob), sim_blob_size(c->blob)}};
-    step(c, &ev);
-}
-
-static void send_part(struct client *c, const struct session_action *a) {
-    struct p2_msg m = {.kind = P2_MSG_CHUNK, .stream = a->u.part.stream};
-    struct p2_blob *bytes = p2_blob_new(&sim.pool, a->u.part.size);
-    P2_CHECK(bytes);
-    bytes_fill(bytes->data, sim_blob_seed(c->blob), a->u.part.offset, a->u.part.size);
-    m.u.chunk.offset = a->u.part.offset;
-    m.u.chunk.attempt = 1;
-    m.u.chunk.raw_size = a->u.part.size;
-    m.u.chunk.payload = (struct p2_slice){bytes, 0, a->u.part.size};
-    link_send(c->node.link, NEAR, 3, &m);
-    p2_blob_unref(bytes);
-}
-
-static void put_ended(struct client *c, const struct session_action *a) {
-    enum p2_err code = a->u.put_ended.code;
-    SIM_CHECK(c->putting, "client %u: the end of a blob that it does not bring", c->index);
-    SIM_CHECK(sim.plan->mode != PLAN_CALM || code == P2_OK, "client %u: blob %u was not taken: %s", c->index, c->blob,
-              p2_err_name(code));
-    c->putting = false;
-}
-
-static void submit(struct client *c) {
-    uint32_t slot = 1 + c->cursor++ % (TICKETS - 1);
-    if (c->tickets[slot].handle) return;
-    uint32_t type = below(SIM_TYPES), content = book_content(type), task = book_task(content);
-    const struct content *about = content_of(content);
-    struct deed *d = deed_of(task);
-    d->client = c->index;
-    d->class_ = (enum p2_class)below(P2_CLASSES);
-    d->submitted_ns = sim.now;
-    d->deadline_ns = between(sim.plan->deadline_min, sim.plan->deadline_max);
-    struct p2_param items[4];
-    task_params(about, content, items);
-    const struct p2_params params = {items, 4};
-    struct session_event ev = {.kind = SESSION_SUBMIT};
-    struct session_submit *s = &ev.u.submit;
-    *s = (struct session_submit){.ticket = (uint64_t)++c->generation << 32 | slot,
-                                 .id = book_id(task),
-                                 .type = sim_types[type]->name,
-                                 .class_ = d->class_,
-                                 .deadline_ns = d->deadline_ns,
-                                 .result_bytes_max = about->result_size,
-                                 .withheld = sim.plan->mode == PLAN_WILD && chance(0.5)};
-    s->params_blob = p2_params_keep(&sim.pool, &params, &s->params);
-    struct p2_blob *payload = p2_blob_new(&sim.pool, about->payload_size);
-    P2_CHECK(s->params_blob && payload);
-    bytes_fill(payload->data, about->seed, 0, about->payload_size);
-    s->payload = (struct p2_slice){payload, 0, about->payload_size};
-    refer(s, d);
-    c->tickets[slot] = (struct ticket_book){.handle = s->ticket, .task = task};
-    c->open++;
-    step(c, &ev);
-}
-
-static void cancel_one(struct client *c) {
-    for (uint32_t i = 0, at = below(TICKETS); i < TICKETS; i++) {
-        struct ticket_book *t = &c->tickets[(at + i) % TICKETS];
-        if (!t->handle) continue;
-        deed_of(t->task)->asked_to_end = true;
-        struct session_event ev = {.kind = SESSION_CANCEL, .u.end.ticket = t->handle};
-        step(c, &ev);
-        return;
-    }
-}
 
 static void on_submit(struct timer *t) {
     struct client *c = P2_CONTAINER_OF(t, struct client, submit);
     if (stopped || !c->up) return;
     timer_at(t, sim.now + about(c->every));
     if (c->node.frozen_until > sim.now) return;
-    submit(c);
-    if (sim.plan->blobs && chance(50)) put(c);
+    client_submit(c);
+    if (sim.plan->blobs && chance(50)) client_put(c);
     if (chance(4)) {
-        for (uint32_t n = 1 + below(12); n; n--) submit(c); // a burst
+        for (uint32_t n = 1 + below(12); n; n--) client_submit(c); // a burst
     }
-    if (sim.plan->mode != PLAN_CALM && chance(8)) cancel_one(c);
-    if (chance(5)) ask(c);
+    if (sim.plan->mode != PLAN_CALM && chance(8)) client_cancel_one(c);
+    if (chance(5)) client_ask(c);
     if (chance(2)) {
         struct session_event ev = {.kind = SESSION_STATUS};
-        step(c, &ev);
+        client_step(c, &ev);
     }
 }
 
@@ -280,6 +100,27 @@ static void begin(struct client *c, const struct session_action *a) {
     t->have = 0;
 }
 
+static void answered(struct client *c, const struct p2_msg_can_meet_answer *a) {
+    struct asked *q = &c->asked[a->question % ASKED_MAX];
+    sim_trace("client %u question %llu %s p95 %lld", c->index, (unsigned long long)a->question, p2_err_name(a->code),
+              (long long)a->p95_ns);
+    SIM_CHECK(a->question && q->number == a->question, "client %u: a second answer to a question, or none was asked",
+              c->index);
+    SIM_CHECK(a->can == (a->code == P2_OK) && a->p50_ns <= a->p95_ns, "client %u: an answer against itself", c->index);
+    if (sim.plan->mode == PLAN_CALM)
+        SIM_CHECK(a->can || a->code == P2_ERR_UNREACHABLE, "a task could not be met though nothing went wrong: %s",
+                  p2_err_name(a->code));
+    *q = (struct asked){0};
+}
+
+static void put_ended(struct client *c, const struct session_action *a) {
+    enum p2_err code = a->u.put_ended.code;
+    SIM_CHECK(c->putting, "client %u: the end of a blob that it does not bring", c->index);
+    SIM_CHECK(sim.plan->mode != PLAN_CALM || code == P2_OK, "client %u: blob %u was not taken: %s", c->index, c->blob,
+              p2_err_name(code));
+    c->putting = false;
+}
+
 // ---- carrying out --------------------------------------------------------------------------------------------------
 
 static void send(struct client *c, struct session_action *a) {
@@ -324,7 +165,7 @@ static void carry_out(struct client *c, struct session_action *a) {
         break;
     case SESSION_DO_ANSWERED: answered(c, &a->u.answer); break;
     case SESSION_DO_SEND_BLOB:
-        if (l) send_part(c, a);
+        if (l) client_send_part(c, a);
         break;
     case SESSION_DO_PUT_ENDED: put_ended(c, a); break;
     case SESSION_DO_NOTE: noted(c, a); break;
@@ -332,7 +173,7 @@ static void carry_out(struct client *c, struct session_action *a) {
     }
 }
 
-static void step(struct client *c, struct session_event *ev) {
+void client_step(struct client *c, struct session_event *ev) {
     if (!c->up) return;
     ev->now_ns = sim.now;
     ev->room = c->node.link ? link_room(c->node.link, NEAR) : 0;
@@ -354,7 +195,7 @@ static void on_tick(struct timer *t) {
         return;
     }
     struct session_event ev = {.kind = SESSION_TICK};
-    step(c, &ev);
+    client_step(c, &ev);
 }
 
 // ---- events --------------------------------------------------------------------------------------------------------
@@ -365,29 +206,29 @@ uint32_t client_index(const struct node *n) { return ((const struct client *)(co
 
 void client_opened(struct node *n) {
     struct session_event ev = {.kind = SESSION_OPENED};
-    step(client_of(n), &ev);
+    client_step(client_of(n), &ev);
 }
 
 enum p2_err client_heard(struct node *n, struct p2_msg *m) {
     struct session_event ev = {.kind = SESSION_MSG, .u.msg = m};
-    step(client_of(n), &ev);
+    client_step(client_of(n), &ev);
     return P2_OK;
 }
 
 void client_unreadable(struct node *n, enum p2_err why) {
     SIM_CHECK(link_tampered(n->link), "a client could not read: %s", p2_err_name(why));
     struct session_event ev = {.kind = SESSION_FAULT, .u.why = why};
-    step(client_of(n), &ev);
+    client_step(client_of(n), &ev);
 }
 
 void client_writable(struct node *n) {
     struct session_event ev = {.kind = SESSION_WRITABLE};
-    step(client_of(n), &ev);
+    client_step(client_of(n), &ev);
 }
 
 void client_closed(struct node *n, enum p2_err why) {
     struct session_event ev = {.kind = SESSION_CLOSED, .u.why = why};
-    step(client_of(n), &ev);
+    client_step(client_of(n), &ev);
 }
 
 // ---- processes -----------------------------------------------------------------------------------------------------
@@ -521,10 +362,10 @@ void client_fault(uint32_t i) {
         if (l) link_halve(l);
         break;
     case 8: // a flood
-        for (uint32_t n = 40 + below(150); n; n--) submit(c);
+        for (uint32_t n = 40 + below(150); n; n--) client_submit(c);
         break;
     default:
-        for (uint32_t n = 1 + below(30); n; n--) cancel_one(c);
+        for (uint32_t n = 1 + below(30); n; n--) client_cancel_one(c);
         break;
     }
 }

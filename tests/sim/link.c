@@ -1,345 +1,19 @@
-// Connections as common/net makes them: records wait in lanes, leave in order of lane as messages of bounded size,
-// arrive later as bytes in pieces of any size. Handlers are called from timers only, never from inside what a node
-// does.
-#include <stdlib.h>
-#include <string.h>
+// Connections: how they open, what nodes ask of them, and what harms them.
+#include "end.h"
 
-#include "sim.h"
-
-#define LANES (1 + P2_CLASSES)
 #define QUEUE_MAX (UINT64_C(8) << 20) // queued bytes at which a slow reader is cut
-#define MESSAGE_MAX (256u * 1024u)    // bytes that leave at once
-#define PASSED_OVER_MAX 8u            // a lane that got nothing in so many messages goes first once
 #define STALL (10 * P2_SEC)           // an orderly close that does not get through is cut then
 #define HEAD_MAX (P2_PREFIX_BYTES + P2_HEADER_MAX)
 
-struct record {
-    struct record *next;
-    struct p2_slice payload; // one reference
-    uint32_t head_size;
-    uint8_t head[];
-};
-
-struct segment {
-    struct segment *next;
-    p2_ns at;
-    bool fin; // the other end closed in order
-    uint32_t size;
-    uint8_t bytes[];
-};
-
-enum end_state { END_NONE, END_OPEN, END_FLUSHING, END_PARTING, END_DEAD };
-
-struct end {
-    struct link *link;
-    enum end_state state;
-    struct record *first[LANES], *last[LANES];
-    uint64_t queued;
-    uint32_t sent, passed_over, favoured;
-    bool room_wanted;
-    p2_ns busy_until;
-    struct timer pump, arrive, cut;
-    struct segment *in_first, *in_last; // on their way to this end
-    enum p2_err why;
-    struct p2_reader reader;
-    struct record *copy; // of something sent before, for tampering
-};
-
-struct link {
-    p2_handle self;
-    struct node *node; // NULL: abandoned
-    struct end ends[2];
-    struct timer open;
-    p2_ns delay, frozen_until;
-    uint64_t bandwidth;
-    uint32_t message_bytes;
-    bool silent, broken, tampered, arrived;
-};
-
 static struct p2_slab links;
 static uint8_t head[HEAD_MAX];
-
-static struct node *node_of(const struct end *e) { return e == &e->link->ends[FAR] ? &sim.coord_node : e->link->node; }
-static struct end *other(const struct end *e) { return &e->link->ends[e == &e->link->ends[NEAR] ? FAR : NEAR]; }
-
-static void record_free(struct record *r) {
-    p2_blob_unref(r->payload.blob);
-    free(r);
-}
-
-static struct record *record_new(const uint8_t *bytes, size_t size, struct p2_slice payload) {
-    struct record *r = malloc(sizeof *r + size);
-    P2_CHECK(r);
-    *r = (struct record){.head_size = (uint32_t)size, .payload = payload};
-    if (payload.blob) p2_blob_ref(payload.blob);
-    memcpy(r->head, bytes, size);
-    return r;
-}
-
-static uint32_t record_bytes(const struct record *r) { return r->head_size + r->payload.size; }
-
-static void clear_queue(struct end *e) {
-    for (unsigned i = 0; i < LANES; i++) {
-        while (e->first[i]) {
-            struct record *r = e->first[i];
-            e->first[i] = r->next;
-            record_free(r);
-        }
-        e->last[i] = NULL;
-    }
-    e->queued = 0;
-}
-
-static void push(struct end *e, unsigned lane, struct record *r) {
-    if (e->last[lane])
-        e->last[lane]->next = r;
-    else
-        e->first[lane] = r;
-    e->last[lane] = r;
-    e->queued += record_bytes(r);
-}
-
-// ---- the ends of an end -------------------------------------------------------------------------------------------
-
-static void end_die(struct end *e) {
-    e->state = END_DEAD;
-    clear_queue(e);
-    if (e->copy) record_free(e->copy);
-    e->copy = NULL;
-    while (e->in_first) {
-        struct segment *s = e->in_first;
-        e->in_first = s->next;
-        free(s);
-    }
-    e->in_last = NULL;
-    timer_off(&e->pump);
-    timer_off(&e->arrive);
-    timer_off(&e->cut);
-    p2_reader_deinit(&e->reader);
-}
-
-static void tell_closed(struct end *e, enum p2_err why) {
-    struct link *l = e->link;
-    bool far = e == &l->ends[FAR], known = e->state != END_NONE || !far;
-    end_die(e);
-    if (!known) return;
-    if (far) {
-        coord_closed(l, why);
-        return;
-    }
-    struct node *n = l->node;
-    if (!n) return;
-    l->node = NULL;
-    if (n->link == l) n->link = NULL;
-    if (n->kind == NODE_PEER)
-        peer_closed(n, why);
-    else
-        client_closed(n, why);
-}
-
-static bool frozen(const struct end *e, struct timer *t) {
-    const struct node *n = node_of(e);
-    p2_ns until = p2_ns_max(n ? n->frozen_until : 0, t == &e->cut ? 0 : e->link->frozen_until);
-    if (until <= sim.now) return false;
-    timer_at(t, until);
-    return true;
-}
-
-static void on_cut(struct timer *t) {
-    struct end *e = P2_CONTAINER_OF(t, struct end, cut);
-    if (e->state == END_DEAD || frozen(e, t)) return;
-    struct end *o = other(e);
-    if (!e->link->silent && o->state != END_DEAD && !timer_on(&o->cut)) {
-        o->why = P2_ERR_CLOSED;
-        timer_at(&o->cut, sim.now + e->link->delay);
-    }
-    timer_off(&e->link->open);
-    tell_closed(e, e->why);
-}
-
-static void cut_at(struct end *e, p2_ns at, enum p2_err why) {
-    if (e->state == END_DEAD || (timer_on(&e->cut) && e->cut.node.key <= at)) return;
-    e->why = why;
-    timer_at(&e->cut, at);
-}
-
-// ---- arriving ------------------------------------------------------------------------------------------------------
-
-static enum p2_err on_msg(void *context, struct p2_msg *m) {
-    struct end *e = context;
-    sim.messages++;
-    struct node *n = node_of(e);
-    if (e == &e->link->ends[FAR]) return coord_heard(e->link, m);
-    if (!n) return P2_ERR_CLOSED;
-    enum p2_err err = n->kind == NODE_PEER ? peer_heard(n, m) : client_heard(n, m);
-    return e->state == END_DEAD || e->link->node != n ? P2_ERR_CLOSED : err;
-}
-
-static void feed(struct end *e, const uint8_t *bytes, uint32_t size) {
-    if (e->reader.failed != P2_OK) return;
-    enum p2_err err = p2_reader_feed(&e->reader, bytes, size, on_msg, e);
-    if (err == P2_OK || err == P2_ERR_CLOSED) return;
-    if (e == &e->link->ends[FAR])
-        coord_unreadable(e->link, err);
-    else if (node_of(e)->kind == NODE_PEER)
-        peer_unreadable(node_of(e), err);
-    else
-        client_unreadable(node_of(e), err);
-}
-
-static void deliver(struct end *e, const struct segment *s) {
-    uint32_t at = 0;
-    while (at < s->size && (e->state == END_OPEN || e->state == END_FLUSHING || e->state == END_PARTING)) {
-        uint32_t left = s->size - at, piece = left;
-        if (left > 1 && chance(25)) piece = 1 + below(chance(50) && left > 40 ? 40 : left - 1);
-        feed(e, s->bytes + at, piece);
-        at += piece;
-    }
-}
-
-static void on_fin(struct end *e) {
-    struct end *o = other(e);
-    enum p2_err said = o->why < P2_ERR_AGAIN ? o->why : P2_ERR_CLOSED; // in its close frame
-    enum p2_err why = e->state == END_OPEN ? said : e->why;
-    if (o->state == END_PARTING) timer_at(&o->cut, sim.now + e->link->delay); // its goodbye is answered
-    tell_closed(e, why);
-}
-
-static void on_arrive(struct timer *t) {
-    struct end *e = P2_CONTAINER_OF(t, struct end, arrive);
-    if (frozen(e, t)) return;
-    struct segment *s = e->in_first;
-    e->in_first = s->next;
-    if (!e->in_first)
-        e->in_last = NULL;
-    else
-        timer_at(t, e->in_first->at);
-    if (!e->link->silent && s->fin)
-        on_fin(e);
-    else if (!e->link->silent)
-        deliver(e, s);
-    free(s);
-}
-
-// ---- leaving -------------------------------------------------------------------------------------------------------
-
-static void put_segment(struct end *from, struct segment *s) {
-    struct end *to = other(from);
-    if (to->state == END_DEAD) {
-        free(s);
-        return;
-    }
-    if (to->in_last)
-        to->in_last->next = s;
-    else
-        to->in_first = s;
-    to->in_last = s;
-    if (to->in_first == s) timer_at(&to->arrive, s->at);
-}
-
-static uint32_t append(struct end *e, struct segment *s, unsigned lane) {
-    struct record *r = e->first[lane];
-    if (!r || s->size + record_bytes(r) > MESSAGE_MAX) return 0;
-    e->first[lane] = r->next;
-    if (!r->next) e->last[lane] = NULL;
-    uint32_t size = record_bytes(r);
-    e->queued -= size;
-    uint8_t *out = s->bytes + s->size;
-    memcpy(out, r->head, r->head_size);
-    if (r->payload.size) memcpy(out + r->head_size, p2_slice_data(&r->payload), r->payload.size);
-    p2_prefix_stamp(out, e->sent++);
-    s->size += size;
-    r->next = NULL;
-    if (e->copy) record_free(e->copy);
-    e->copy = r;
-    return size;
-}
-
-static void favour(struct end *e, struct segment *s) {
-    e->passed_over = 0;
-    for (unsigned i = 0; i < LANES; i++) {
-        e->favoured = (e->favoured + 1) % LANES;
-        if (!e->first[e->favoured]) continue;
-        append(e, s, e->favoured);
-        return;
-    }
-}
-
-static void gather(struct end *e, struct segment *s) {
-    bool waited = false;
-    if (e->passed_over >= PASSED_OVER_MAX) favour(e, s);
-    for (unsigned lane = 0; lane < LANES; lane++) {
-        bool served = false;
-        while (s->size < e->link->message_bytes && !waited && append(e, s, lane)) served = true;
-        if (!e->first[lane]) continue;
-        if (waited && !served) e->passed_over++;
-        waited = true;
-    }
-}
-
-static void transmit(struct end *e) {
-    struct link *l = e->link;
-    uint64_t most = e->queued < MESSAGE_MAX ? e->queued : MESSAGE_MAX;
-    struct segment *s = malloc(sizeof *s + most);
-    P2_CHECK(s);
-    *s = (struct segment){.next = NULL};
-    gather(e, s);
-    e->busy_until = sim.now + (p2_ns)((uint64_t)s->size * (uint64_t)P2_SEC / l->bandwidth) + 1;
-    s->at = e->busy_until + l->delay;
-    put_segment(e, s);
-}
-
-static void say_goodbye(struct end *e) {
-    struct segment *s = malloc(sizeof *s);
-    P2_CHECK(s);
-    *s = (struct segment){.fin = true, .at = p2_ns_max(sim.now, e->busy_until) + e->link->delay};
-    e->state = END_PARTING;
-    put_segment(e, s);
-    if (other(e)->state == END_DEAD) timer_at(&e->cut, sim.now + e->link->delay);
-}
-
-static bool has_room(const struct end *e) { return 2 * e->queued <= sim.plan->room_bytes; }
-
-static void answer_room(struct end *e) {
-    struct link *l = e->link;
-    e->room_wanted = false;
-    if (e == &l->ends[FAR])
-        coord_writable(l);
-    else if (l->node && l->node->kind == NODE_PEER)
-        peer_writable(l->node);
-    else if (l->node)
-        client_writable(l->node);
-}
-
-static void on_pump(struct timer *t) {
-    struct end *e = P2_CONTAINER_OF(t, struct end, pump);
-    if (frozen(e, t)) return;
-    if (e->state != END_OPEN && e->state != END_FLUSHING) return;
-    if (e->queued && sim.now >= e->busy_until && !e->link->broken) transmit(e);
-    if (e->queued && !e->link->broken) timer_at(t, e->busy_until);
-    if (!e->queued && e->state == END_FLUSHING) say_goodbye(e);
-    if (e->room_wanted && e->state == END_OPEN && has_room(e)) answer_room(e);
-}
-
-static void wake(struct end *e) {
-    p2_ns at = p2_ns_max(sim.now, e->queued ? e->busy_until : 0);
-    if (!timer_on(&e->pump) || e->pump.node.key > at) timer_at(&e->pump, at);
-}
-
-static void copy_again(struct end *e) {
-    if (e->state != END_OPEN || !e->copy) return;
-    push(e, below(LANES), record_new(e->copy->head, e->copy->head_size, e->copy->payload));
-    wake(e);
-}
-
-// ---- opening -------------------------------------------------------------------------------------------------------
 
 static void on_open(struct timer *t) {
     struct link *l = P2_CONTAINER_OF(t, struct link, open);
     if (!l->arrived) {
         l->arrived = true;
         if (l->broken || sim.coord_node.frozen_until > sim.now) {
-            cut_at(&l->ends[NEAR], sim.now + between(P2_MS, 2 * P2_SEC), P2_ERR_UNREACHABLE);
+            end_cut_at(&l->ends[NEAR], sim.now + between(P2_MS, 2 * P2_SEC), P2_ERR_UNREACHABLE);
             l->ends[FAR].state = END_DEAD;
             return;
         }
@@ -358,15 +32,6 @@ static void on_open(struct timer *t) {
         peer_opened(l->node);
     else
         client_opened(l->node);
-}
-
-static void end_init(struct link *l, int which, struct p2_codec *codec) {
-    struct end *e = &l->ends[which];
-    e->link = l;
-    timer_init(&e->pump, on_pump);
-    timer_init(&e->arrive, on_arrive);
-    timer_init(&e->cut, on_cut);
-    p2_reader_init(&e->reader, codec);
 }
 
 struct link *link_dial(struct node *node) {
@@ -412,12 +77,11 @@ void link_send(struct link *l, int which, unsigned lane, const struct p2_msg *m)
     P2_CHECK(size && lane < LANES);
     struct p2_slice payload = p2_encode_payload(m);
     if (e->queued + size + payload.size > QUEUE_MAX) {
-        clear_queue(e);
-        cut_at(e, sim.now, P2_ERR_SLOW_READER);
+        end_clear_queue(e);
+        end_cut_at(e, sim.now, P2_ERR_SLOW_READER);
         return;
     }
-    push(e, lane, record_new(head, size, payload));
-    wake(e);
+    end_put(e, lane, head, size, payload);
 }
 
 uint64_t link_room(const struct link *l, int which) {
@@ -430,40 +94,41 @@ void link_want_room(struct link *l, int which) {
     struct end *e = &l->ends[which];
     if (e->state == END_DEAD) return;
     e->room_wanted = true;
-    wake(e);
+    end_wake(e);
 }
 
 void link_close(struct link *l, int which, enum p2_err why) {
     struct end *e = &l->ends[which];
-    if (e->state == END_NONE) cut_at(e, sim.now, why);
+    if (e->state == END_NONE) end_cut_at(e, sim.now, why);
     if (e->state != END_OPEN) return;
     e->state = END_FLUSHING;
-    cut_at(e, sim.now + STALL, why);
+    end_cut_at(e, sim.now + STALL, why);
     e->why = why;
-    wake(e);
+    end_wake(e);
 }
 
 void link_break(struct link *l) {
     l->broken = true;
-    for (int i = 0; i < 2; i++) cut_at(&l->ends[i], sim.now + between(0, 2 * l->delay), P2_ERR_CLOSED);
+    for (int i = 0; i < 2; i++) end_cut_at(&l->ends[i], sim.now + between(0, 2 * l->delay), P2_ERR_CLOSED);
 }
 
 void link_silence(struct link *l) {
     l->silent = true;
-    for (int i = 0; i < 2; i++) cut_at(&l->ends[i], sim.now + between(5 * P2_SEC, 40 * P2_SEC), P2_ERR_IDLE_TIMEOUT);
+    for (int i = 0; i < 2; i++)
+        end_cut_at(&l->ends[i], sim.now + between(5 * P2_SEC, 40 * P2_SEC), P2_ERR_IDLE_TIMEOUT);
 }
 
 void link_halve(struct link *l) {
     l->silent = true;
-    cut_at(&l->ends[NEAR], sim.now, P2_ERR_CLOSED);
-    cut_at(&l->ends[FAR], sim.now + between(5 * P2_SEC, 40 * P2_SEC), P2_ERR_IDLE_TIMEOUT);
+    end_cut_at(&l->ends[NEAR], sim.now, P2_ERR_CLOSED);
+    end_cut_at(&l->ends[FAR], sim.now + between(5 * P2_SEC, 40 * P2_SEC), P2_ERR_IDLE_TIMEOUT);
 }
 
 void link_freeze(struct link *l, p2_ns until) { l->frozen_until = p2_ns_max(l->frozen_until, until); }
 
 void link_tamper(struct link *l) {
     l->tampered = true;
-    copy_again(&l->ends[below(2)]);
+    end_copy_again(&l->ends[below(2)]);
 }
 
 void link_abandon(struct link *l) {
@@ -472,7 +137,7 @@ void link_abandon(struct link *l) {
     end_die(&l->ends[NEAR]);
     timer_off(&l->open);
     if (l->ends[FAR].state == END_NONE) end_die(&l->ends[FAR]);
-    cut_at(&l->ends[FAR], sim.now + l->delay, P2_ERR_CLOSED);
+    end_cut_at(&l->ends[FAR], sim.now + l->delay, P2_ERR_CLOSED);
 }
 
 void links_init(uint32_t capacity) { P2_CHECK(p2_slab_init(&links, sizeof(struct link), capacity)); }
