@@ -16,8 +16,8 @@ WEIGHTS, DIGEST = FOLDER / "weights.bin", FOLDER / "weights.sha256"
 
 
 class Network(nn.Module):
-    """What is to be added to bicubic: levels over 255 less 1/2 come in, levels over 255 come out, as 12 planes of the size
-    that came in less HALO on each side."""
+    """What is to be added to bicubic: levels over 255 less 1/2 come in, levels over 255 come out, as 12 planes of the
+    size that came in less HALO on each side."""
 
     def __init__(self):
         super().__init__()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What the network's weights are worth: /usr/bin/python3 report.py [PICTURE ...]
 
-PSNR over all channels, in dB, of held-out frames halved and enlarged again: bicubic, and what the network gains over it.
-PICTURES (of even sides) come after them, in a table of their own. Exit code 1 when a mean gain is below 1 dB for the mean
-of 2x2 or for bicubic, or any held-out frame loses."""
+PSNR over all channels, in dB, of held-out frames halved and enlarged again: bicubic, and what the network gains over
+it. PICTURES (of even sides) come after them, in a table of their own. Exit code 1 when a mean gain is below 1 dB for
+the mean of 2x2 or for bicubic, or any held-out frame loses."""
 import sys
 
 import numpy as np

@@ -108,7 +108,8 @@ def shade(canvas, rng, hits, where):
     t = np.clip(0.5 + hits.rays[..., 1:2], 0, 1)
     back = sky[0] * t + sky[1] * (1 - t)
     fog = np.exp(-np.where(np.isinf(hits.far), 0, hits.far) * rng.uniform(0, 0.06))[..., None]
-    canvas.put(where, np.ones(t.shape[:2], bool), np.where(np.isinf(hits.far)[..., None], back, lit * fog + back * (1 - fog)))
+    seen = np.where(np.isinf(hits.far)[..., None], back, lit * fog + back * (1 - fog))
+    canvas.put(where, np.ones(t.shape[:2], bool), seen)
 
 
 def solids(canvas, rng):
@@ -118,7 +119,8 @@ def solids(canvas, rng):
     hits.plane(1, 0.0, rng.integers(6), rng.uniform(0.8, 4), colours(rng, 3), 1)
     for k in range(rng.integers(5, 14)):
         at = np.array([rng.uniform(-2.2, 2.2), 0, rng.uniform(1.5, 7)], np.float32)
-        size, look = rng.uniform(0.15, 0.7), (rng.integers(6), rng.uniform(1, 6), colours(rng, 3), int(rng.integers(999)))
+        size = rng.uniform(0.15, 0.7)
+        look = (rng.integers(6), rng.uniform(1, 6), colours(rng, 3), int(rng.integers(999)))
         if rng.random() < 0.55:
             hits.sphere(at + np.array([0, size * rng.uniform(0.8, 2), 0], np.float32), size, *look)
         else:
@@ -169,7 +171,8 @@ def terrain(canvas, rng):
     x, y, where = canvas.grid()
     sky, seed = colours(rng, 3), int(rng.integers(9999))
     cloud = np.clip(fractal(x * 2, y * 4, seed) * 2.4 - 0.8, 0, 1)[..., None]
-    canvas.put(where, np.ones(x.shape, bool), (sky[0] * (1 - y[..., None]) + sky[1] * y[..., None]) * (1 - cloud) + 0.9 * cloud)
+    clear = sky[0] * (1 - y[..., None]) + sky[1] * y[..., None]
+    canvas.put(where, np.ones(x.shape, bool), clear * (1 - cloud) + 0.9 * cloud)
     levels = np.sort(rng.uniform(0.25, 0.95, 5))
     for k, level in enumerate(levels):
         edge = level + 0.25 * (fractal(x * (2 + k), np.zeros_like(x), seed + 20 * k, 6) - 0.5)
@@ -217,7 +220,8 @@ def hud(canvas, rng):
         if rng.random() < 0.3:
             dark, light = light, dark
         canvas.rectangle(x, y, x + w, y + h, dark, rng.uniform(0.5, 1))
-        for a, b in (((x, y), (x + w, y)), ((x, y + h), (x + w, y + h)), ((x, y), (x, y + h)), ((x + w, y), (x + w, y + h))):
+        for a, b in (((x, y), (x + w, y)), ((x, y + h), (x + w, y + h)),
+                     ((x, y), (x, y + h)), ((x + w, y), (x + w, y + h))):
             canvas.line(*a, *b, rng.choice([0.004, 0.008]), light)
         size, at = rng.uniform(0.025, 0.07), y + 0.02
         while at + size < y + h:
@@ -233,7 +237,8 @@ def hud(canvas, rng):
 def sprite(rng, side, palette):
     half = rng.integers(-1, palette, (side, (side + 1) // 2))
     solid = half[rng.integers(side)][None].repeat(side, 0) if rng.random() < 0.1 else half
-    coarse = np.kron(rng.integers(-1, palette, ((side + 1) // 2, (side + 3) // 4)), np.ones((2, 2), int))[:side, : (side + 1) // 2]
+    coarse = np.kron(rng.integers(-1, palette, ((side + 1) // 2, (side + 3) // 4)), np.ones((2, 2), int))
+    coarse = coarse[:side, : (side + 1) // 2]
     mixed = np.where(rng.random(solid.shape) < 0.75, coarse, solid)
     return np.concatenate([mixed, mixed[:, ::-1][:, side % 2 :]], 1)
 
@@ -264,7 +269,8 @@ def lines(canvas, rng):
     for k in range(rng.integers(3, 8)):
         corner, size = rng.uniform(0, 1, 2) * [canvas.aspect, 1], rng.uniform(0.1, 0.4)
         angles = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 7)))
-        canvas.polygon(corner + size * np.stack([np.cos(angles), np.sin(angles)], 1), inks[rng.integers(5)], rng.uniform(0.4, 1))
+        around = np.stack([np.cos(angles), np.sin(angles)], 1)
+        canvas.polygon(corner + size * around, inks[rng.integers(5)], rng.uniform(0.4, 1))
     for k in range(rng.integers(15, 50)):
         a, ink = rng.uniform(-0.1, 1.1, 2) * [canvas.aspect, 1], inks[rng.integers(5)]
         b, width = a + rng.normal(0, 0.35, 2), rng.choice([0.5, 1, 1.5, 2, 3, 5]) / FRAME
@@ -282,7 +288,8 @@ def lines(canvas, rng):
     if rng.random() < 0.5:
         corner, step = rng.uniform(0, 0.7, 2), rng.choice([3, 4, 6]) / FRAME
         for k in range(30):
-            canvas.line(corner[0] + k * step, corner[1], corner[0] + k * step + 0.15, corner[1] + 0.25, 1 / FRAME, inks[1])
+            left = corner[0] + k * step
+            canvas.line(left, corner[1], left + 0.15, corner[1] + 0.25, 1 / FRAME, inks[1])
 
 
 STYLES = {"solids": solids, "rooms": rooms, "foliage": foliage, "terrain": terrain, "hud": hud, "pixels": pixels,

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Trains upscale's network: /usr/bin/python3 train.py [--iterations N] [--frames CACHE.npz]
 
-Needs Debian's python3-torch and python3-numpy. Everything is seeded; one thread, so that sums are made in the same order
-everywhere. Writes ../weights.bin and ../weights.sha256 and prints the gain on the way; report.py says what the weights
-are worth. CACHE.npz keeps the frames between runs."""
+Needs Debian's python3-torch and python3-numpy. Everything is seeded; one thread, so that sums are made in the same
+order everywhere. Writes ../weights.bin and ../weights.sha256 and prints the gain on the way; report.py says what the
+weights are worth. CACHE.npz keeps the frames between runs."""
 import argparse
 import os
 import time
