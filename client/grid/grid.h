@@ -1,6 +1,6 @@
-// Maps and queries for ai_pathfinding tasks: from the text formats of the pathfinding benchmarks (Sturtevant, "Benchmarks
-// for Grid-Based Pathfinding", 2012) and from pictures to the bytes of a payload, and from a result's bytes back to paths. What
-// these bytes mean is in kernels/README.md. No I/O; what is read may be anybody's bytes.
+// Maps and queries for ai_pathfinding tasks: from the text formats of the pathfinding benchmarks (Sturtevant,
+// "Benchmarks for Grid-Based Pathfinding", 2012) and from pictures to the bytes of a payload, and from a result's bytes
+// back to paths. What these bytes mean is in kernels/README.md. No I/O; what is read may be anybody's bytes.
 #ifndef CLIENT_GRID_GRID_H
 #define CLIENT_GRID_GRID_H
 
@@ -23,9 +23,9 @@ struct p2_grid {
 bool p2_grid_init(struct p2_grid *g, uint32_t w, uint32_t h, struct p2_strbuf *why);
 void p2_grid_free(struct p2_grid *g);
 
-// A `.map` file: "type octile", "height H", "width W", "map", then H rows of W letters. '.', 'G' (ground) and 'S' (swamp) are
-// open at cost 1, '@', 'O' (out of bounds), 'T' (trees) and 'W' (water) closed, as the published lengths have it. False
-// with a sentence in why that names the line; g is to be freed in no case then.
+// A `.map` file: "type octile", "height H", "width W", "map", then H rows of W letters. '.', 'G' (ground) and 'S'
+// (swamp) are open at cost 1, '@', 'O' (out of bounds), 'T' (trees) and 'W' (water) closed, as the published lengths
+// have it. False with a sentence in why that names the line; g is to be freed in no case then.
 bool p2_grid_read_map(const char *text, size_t size, struct p2_grid *g, struct p2_strbuf *why);
 
 // A picture's pixels (3 or 4 channels): black is closed, white costs 1, and in between the darker the dearer up to
@@ -43,8 +43,8 @@ struct p2_grid_queries {
     uint32_t count;
 };
 
-// A `.scen` file for that map: "version 1", then lines of bucket, map's name, its width and height, start x and y, goal x and
-// y, optimal length. False with a sentence in why: not of that form, of another map size, or a point outside.
+// A `.scen` file for that map: "version 1", then lines of bucket, map's name, its width and height, start x and y, goal
+// x and y, optimal length. False with a sentence in why: not of that form, of another map size, or a point outside.
 bool p2_grid_read_scen(const char *text, size_t size, const struct p2_grid *g, struct p2_grid_queries *out,
                        struct p2_strbuf *why);
 

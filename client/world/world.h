@@ -23,9 +23,9 @@ struct p2_world {
 
 // A JSON object: `objects` [{`type` sphere, box or plane; `position`; `velocity`; `orientation` [x, y, z, w];
 // `angular_velocity`; `mass`; `static`; `radius`; `half_extents`; `normal`; `friction`; `restitution`; `id`}], `joints`
-// [{`a`, `b` (ids); `anchor_a`, `anchor_b`; `length`; `hertz`; `damping`}], `timestep`, `num_steps`, `gravity`, `substeps`,
-// `sleep`. All but `objects` have defaults; what a result adds is passed over. False with a sentence in why that names the
-// object and the value; w is to be freed in no case then.
+// [{`a`, `b` (ids); `anchor_a`, `anchor_b`; `length`; `hertz`; `damping`}], `timestep`, `num_steps`, `gravity`,
+// `substeps`, `sleep`. All but `objects` have defaults; what a result adds is passed over. False with a sentence in why
+// that names the object and the value; w is to be freed in no case then.
 bool p2_world_read(const json_t *root, struct p2_world *w, struct p2_strbuf *why);
 void p2_world_free(struct p2_world *w);
 
@@ -40,8 +40,8 @@ bool p2_world_look(const struct p2_world *w, const uint8_t *bytes, size_t size, 
 // yes. False: no memory.
 bool p2_world_take(struct p2_world *w, const uint8_t *bytes, size_t size);
 
-// The same form as was read, with `collisions` [[id, id], ...], `step`, `awake`, `energy` {kinetic, potential}, `momentum` and
-// `angular_momentum` of the result that was taken last. Gives (json_decref); NULL: no memory.
+// The same form as was read, with `collisions` [[id, id], ...], `step`, `awake`, `energy` {kinetic, potential},
+// `momentum` and `angular_momentum` of the result that was taken last. Gives (json_decref); NULL: no memory.
 json_t *p2_world_write(const struct p2_world *w, const uint8_t *bytes, size_t size);
 
 // ---- a world from task to task ----

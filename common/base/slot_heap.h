@@ -1,5 +1,6 @@
 // Min-heap of slots by a 64-bit key: 12 bytes per place and 4 in each object (heap.h: 8 and 24). Four children to a
-// node lie side by side with their keys, so that going down looks at no object. Push and remove are O(log n). Equal keys leave in the order of the owner's function, so in that of arrival if it says so.
+// node lie side by side with their keys, so that going down looks at no object. Push and remove are O(log n). Equal
+// keys leave in the order of the owner's function, so in that of arrival if it says so.
 #ifndef P2_BASE_SLOT_HEAP_H
 #define P2_BASE_SLOT_HEAP_H
 

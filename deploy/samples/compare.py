@@ -39,7 +39,8 @@ def unfilter(kind, row, above):
         left, up = row[i - 3] if i >= 3 else 0, above[i]
         corner = above[i - 3] if i >= 3 else 0
         if kind == 4:
-            near = min((abs(up - corner), 0, left), (abs(left - corner), 1, up), (abs(left + up - 2 * corner), 2, corner))
+            near = min((abs(up - corner), 0, left), (abs(left - corner), 1, up),
+                       (abs(left + up - 2 * corner), 2, corner))
             row[i] = (row[i] + near[2]) & 255
         else:
             row[i] = (row[i] + (0, left, up, (left + up) // 2)[kind]) & 255

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a hilly mesh of 102,152 triangles for the ray tracer: Wavefront OBJ, its materials, and hills.json beside them.
+"""Writes a hilly mesh of 102,152 triangles for the ray tracer: Wavefront OBJ, its materials, and hills.json beside
+them.
 
     hills.py DIR        then: p2c2r raytrace DIR/hills.json -o hills.png
 
@@ -11,7 +12,8 @@ import shutil
 import sys
 
 SIDE, SPAN = 226, 100.0
-MATERIALS = {'water': (0.15, 0.3, 0.4), 'grass': (0.25, 0.42, 0.14), 'rock': (0.42, 0.39, 0.35), 'snow': (0.9, 0.9, 0.93)}
+MATERIALS = {'water': (0.15, 0.3, 0.4), 'grass': (0.25, 0.42, 0.14), 'rock': (0.42, 0.39, 0.35),
+             'snow': (0.9, 0.9, 0.93)}
 
 
 def height(x, z):
@@ -41,7 +43,8 @@ def main():
             for j in range(SIDE + 1):
                 x, z = j * step - SPAN / 2, i * step - SPAN / 2
                 e = 0.05
-                dx, dz = (height(x + e, z) - height(x - e, z)) / (2 * e), (height(x, z + e) - height(x, z - e)) / (2 * e)
+                dx = (height(x + e, z) - height(x - e, z)) / (2 * e)
+                dz = (height(x, z + e) - height(x, z - e)) / (2 * e)
                 length = math.sqrt(dx * dx + 1 + dz * dz)
                 file.write(f'v {x:.4f} {height(x, z):.4f} {z:.4f}\n'
                            f'vn {-dx / length:.4f} {1 / length:.4f} {-dz / length:.4f}\n')

@@ -44,7 +44,8 @@ static enum p2_err walk_fields(struct work *w, const struct group *groups, uint3
     return err;
 }
 
-// Puts the agents in order of their goals (nearest comes last) and says where each goal's begin. first: goals + 2 words.
+// Puts the agents in order of their goals (nearest comes last) and says where each goal's begin. first: goals + 2
+// words.
 static void sort_agents(struct work *w, uint32_t *first) {
     uint32_t goals = w->b->goals;
     memset(first, 0, (goals + 2) * sizeof *first);

@@ -2,9 +2,7 @@
 // path_value() does not see.
 
 // Lengths as numbers that compare like them.
-ulong path_value(ulong length) {
-    return (length >> 32 << PATH_VALUE_BITS) + mul_hi(length << 34, PATH_ROOT);
-}
+ulong path_value(ulong length) { return (length >> 32 << PATH_VALUE_BITS) + mul_hi(length << 34, PATH_ROOT); }
 
 __constant char path_x[8] = {0, 1, 0, -1, 1, 1, -1, -1};
 __constant char path_y[8] = {-1, 0, 1, 0, -1, 1, 1, -1};

@@ -1,19 +1,20 @@
-// The field of a map on which every cell costs 1, for a CPU: Dijkstra's algorithm with buckets one wide (Dial 1969; that
-// a bucket needs no order within when no step is shorter than it is wide: Dinic 1978). A step is 1 or sqrt(2) long, so
-// three buckets are in use. A cell lies in each at most once: it is put there when its label comes into that bucket, and
-// what was left behind in a later one is passed over.
+// The field of a map on which every cell costs 1, for a CPU: Dijkstra's algorithm with buckets one wide (Dial 1969;
+// that a bucket needs no order within when no step is shorter than it is wide: Dinic 1978). A step is 1 or sqrt(2)
+// long, so three buckets are in use. A cell lies in each at most once: it is put there when its label comes into that
+// bucket, and what was left behind in a later one is passed over.
 
-// Labels are short: PATH_SHORT_ONE stands for 1, so that a value is kept modulo 8 only; four bits below the fraction are the
-// step that led to the cell and a 1. Cells a step apart differ by less than 4, which is all that is compared. sqrt(2) is
-// PATH_SHORT_ROOT / PATH_SHORT_ONE: off by 5.6e-9, which keeps the order of two lengths as long as their diagonal parts are
-// less than 7,900 apart, since a + b sqrt(2) is then further from 0 (layout.h). PATH_SHORT_MOST keeps them so; where a
-// field is larger the lane says PATH_TOO_LONG.
+// Labels are short: PATH_SHORT_ONE stands for 1, so that a value is kept modulo 8 only; four bits below the fraction
+// are the step that led to the cell and a 1. Cells a step apart differ by less than 4, which is all that is compared.
+// sqrt(2) is PATH_SHORT_ROOT / PATH_SHORT_ONE: off by 5.6e-9, which keeps the order of two lengths as long as their
+// diagonal parts are less than 7,900 apart, since a + b sqrt(2) is then further from 0 (layout.h). PATH_SHORT_MOST
+// keeps them so; where a field is larger the lane says PATH_TOO_LONG.
 //
 // From a cell only those steps are tried that its own predecessor cannot better: not back, nor to what it reaches in
 // a shorter way itself (the pruning of Harabor and Grastien 2011, but of strictly longer ways only, so that no tie is
 // lost). That leaves one or two of eight.
 
-// Cells that wait lie along the whole front, so that what is around them comes from far memory unless it is asked for early.
+// Cells that wait lie along the whole front, so that what is around them comes from far memory unless it is asked for
+// early.
 #define PATH_AHEAD 10u
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_prefetch)
@@ -24,8 +25,8 @@
 #define PATH_FETCH(pointer)
 #endif
 
-// By the step that led to a cell: the steps worth trying however things lie, and with each that is tried unless the other
-// one may be taken, which shows that the predecessor has the shorter way.
+// By the step that led to a cell: the steps worth trying however things lie, and with each that is tried unless the
+// other one may be taken, which shows that the predecessor has the shorter way.
 __constant uchar path_onward[8] = {0x91, 0x32, 0x64, 0xc8, 0x13, 0x26, 0x4c, 0x89};
 __constant uchar path_beside[4][2] = {{1, 3}, {0, 2}, {1, 3}, {0, 2}};
 __constant uchar path_unless[4][2] = {{5, 6}, {7, 6}, {4, 7}, {4, 5}};
@@ -89,7 +90,8 @@ void path_next_bucket(struct path_lane *l) {
         l->phase = PATH_TOO_LONG;
 }
 
-// What would be the ring's fourth queue takes what short labels leave out: the upper part of each cell's bucket, 16 bits.
+// What would be the ring's fourth queue takes what short labels leave out: the upper part of each cell's bucket, 16
+// bits.
 __kernel void path_field_unit(__global const uchar *costs, __global const uchar *moves, __global uint *shorts,
                               __global uint *queues, __global const uint *goals,
                               __global const struct path_search *searches, __global struct path_lane *lanes,
@@ -105,7 +107,8 @@ __kernel void path_field_unit(__global const uchar *costs, __global const uchar 
     uint longer[9] = {0};
     for (uint k = 0; k < 8; k++) longer[k] = (k < 4 ? PATH_SHORT_ONE : PATH_SHORT_ROOT) + (k << 1 | 1);
     for (uint i = 0; i < PATH_WORTH; i++) worth[i] = path_worth(i / 256, i % 256);
-    if (l.phase == PATH_SEED) path_seed_unit(costs, goals + searches[lane].first, searches[lane].count, f.label, queue, &l);
+    if (l.phase == PATH_SEED)
+        path_seed_unit(costs, goals + searches[lane].first, searches[lane].count, f.label, queue, &l);
     while (l.phase == PATH_EXPAND) {
         __global uint *now = queue + (size_t)(l.bucket % 3) * s.capacity;
         f.next = queue + (size_t)((l.bucket + 1) % 3) * s.capacity;
@@ -134,16 +137,15 @@ __kernel void path_field_unit(__global const uchar *costs, __global const uchar 
     lanes[lane] = l;
 }
 
-// Short labels to labels, a strip of cells a work-item. The diagonal part is what the fraction says, since the root is odd
-// and so has an inverse modulo the fraction's range.
+// Short labels to labels, a strip of cells a work-item. The diagonal part is what the fraction says, since the root is
+// odd and so has an inverse modulo the fraction's range.
 __kernel void path_widen(__global const uint *shorts, __global const uint *queues, __global ulong *labels,
                          struct path_shape s) {
     uint strips = (s.cells + PATH_STRIP - 1) / PATH_STRIP, strip = s.row_begin + get_global_id(0);
     if (strip >= s.row_end) return;
     uint lane = strip / strips, i = strip % strips * PATH_STRIP, end = min(i + PATH_STRIP, s.cells);
     __global const uint *label = shorts + (size_t)lane * s.cells;
-    __global const ushort *upper =
-        (__global const ushort *)(queues + ((size_t)lane * PATH_BUCKETS + 3) * s.capacity);
+    __global const ushort *upper = (__global const ushort *)(queues + ((size_t)lane * PATH_BUCKETS + 3) * s.capacity);
     for (; i < end; i += 8) { // rows are multiples of 16 cells
         uint8 here = vload8(0, label + i);
         uint8 fraction = (here & (PATH_SHORT_ONE - 1)) >> 4;

@@ -49,10 +49,11 @@ struct path_block {
 #define PATH_MARGIN 8u
 #define PATH_TAIL 64u // bytes after the last row that may be read and hold nothing
 
-// Steps in the order in which ties are broken: north, east, south, west, north-east, south-east, south-west, north-west.
-// A length is a pair: straight << 32 | diagonal, which stands for straight + diagonal * sqrt(2). Pairs add as they are.
-// PATH_VALUE's unit is 2^-33, it rounds down, and it keeps the order of lengths below 2^30: two different ones are then
-// 2^-31.3 apart or more, since |a - b * sqrt(2)| = |a^2 - 2 b^2| / (a + b * sqrt(2)) and the dividend is 1 at least.
+// Steps in the order in which ties are broken: north, east, south, west, north-east, south-east, south-west,
+// north-west. A length is a pair: straight << 32 | diagonal, which stands for straight + diagonal * sqrt(2). Pairs add
+// as they are. PATH_VALUE's unit is 2^-33, it rounds down, and it keeps the order of lengths below 2^30: two different
+// ones are then 2^-31.3 apart or more, since |a - b * sqrt(2)| = |a^2 - 2 b^2| / (a + b * sqrt(2)) and the dividend is
+// 1 at least.
 #define PATH_VALUE_BITS 33
 #define PATH_ROOT 0xB504F333F9DE6484ul // sqrt(2) * 2^63
 #define PATH_QUEUED (1ul << 63)        // of a label: its cell waits in a bucket

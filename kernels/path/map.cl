@@ -124,8 +124,8 @@ uchar path_direction(__global const uchar *costs, __global const uchar *moves, _
     return PATH_GOAL;
 }
 
-__kernel void path_directions_row(__global const uchar *costs, __global const uchar *moves,
-                                  __global const ulong *label, __global uchar *out, struct path_shape s) {
+__kernel void path_directions_row(__global const uchar *costs, __global const uchar *moves, __global const ulong *label,
+                                  __global uchar *out, struct path_shape s) {
     uint y = s.row_begin + get_global_id(0), x = 0;
     if (y >= s.row_end) return;
     uint cell = path_cell(0, y, s.stride);

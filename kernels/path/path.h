@@ -35,8 +35,8 @@ struct p2_path_agent p2_path_agent(const struct p2_path_view *v, uint32_t index)
 // By which algorithm an agent is served whose goal it has in common with `sharing` - 1 others.
 uint32_t p2_path_algorithm(const struct path_block *b, uint32_t goal, uint32_t sharing);
 
-// Answers to paths, put together: records of PATH_RECORD_WORDS words, then the steps of each, which lie `b->steps` apart.
-// P2_ERR_RESULT_TOO_LARGE when capacity is short.
+// Answers to paths, put together: records of PATH_RECORD_WORDS words, then the steps of each, which lie `b->steps`
+// apart. P2_ERR_RESULT_TOO_LARGE when capacity is short.
 enum p2_err p2_path_pack(const struct path_block *b, const uint32_t *records, const uint8_t *steps, uint8_t *out,
                          size_t capacity, size_t *out_size);
 

@@ -46,7 +46,8 @@ void path_use_lanes(struct work *w, uint32_t searches) {
     w->shape.lanes = searches < w->lanes_most ? searches : w->lanes_most;
 }
 
-// Launches k, whose argument shape_arg is the shape, until every lane is done; each launch takes so many cells of a lane.
+// Launches k, whose argument shape_arg is the shape, until every lane is done; each launch takes so many cells of a
+// lane.
 static enum p2_err run_lanes(struct work *w, cl_kernel k, cl_uint shape_arg) {
     const struct lanes *l = &w->lanes;
     size_t count = w->shape.lanes, done = 0;

@@ -1,6 +1,6 @@
-// One search after the other, for a CPU: A* (Hart, Nilsson, Raphael 1968) or Dijkstra's algorithm from the goals towards
-// a start, or over the whole map where cells have costs. Open cells lie in a ring of buckets of equal width, in order of
-// length so far plus the octile distance to the start. Within a bucket a label may still improve; its cell is
+// One search after the other, for a CPU: A* (Hart, Nilsson, Raphael 1968) or Dijkstra's algorithm from the goals
+// towards a start, or over the whole map where cells have costs. Open cells lie in a ring of buckets of equal width, in
+// order of length so far plus the octile distance to the start. Within a bucket a label may still improve; its cell is
 // then taken once more. Every cell of length up to that of the start is final when the start's bucket is empty, so all
 // shortest paths are known and the walk can choose among them as ref.c does.
 
@@ -122,11 +122,10 @@ __kernel void path_search(__global const uchar *costs, __global const uchar *mov
         } else if (l.phase == PATH_EXPAND && path_search_on(&w, &l, q.start, &budget)) {
             l.phase = whole ? PATH_DONE : PATH_WALK;
             l.cell = q.start;
-        } else if (l.phase == PATH_WALK &&
-                   path_follow(costs, moves, w.label, s.stride, &l.cell, &l.steps, &budget,
-                               steps + (size_t)q.agent * s.steps, s.steps)) {
-            path_record(records + (size_t)q.agent * PATH_RECORD_WORDS, w.label[q.start] & ~PATH_QUEUED, l.steps, s.steps,
-                        q.guided ? PATH_ASTAR : PATH_DIJKSTRA);
+        } else if (l.phase == PATH_WALK && path_follow(costs, moves, w.label, s.stride, &l.cell, &l.steps, &budget,
+                                                       steps + (size_t)q.agent * s.steps, s.steps)) {
+            path_record(records + (size_t)q.agent * PATH_RECORD_WORDS, w.label[q.start] & ~PATH_QUEUED, l.steps,
+                        s.steps, q.guided ? PATH_ASTAR : PATH_DIJKSTRA);
             l.phase = PATH_CLEAN;
         } else if (l.phase == PATH_CLEAN && path_clean(&w, &l, &budget)) {
             l.search += s.lanes;

@@ -1,4 +1,5 @@
-// Path: lengths found by hand, both sets of kernels against the reference on maps of every kind, refusals, steady state.
+// Path: lengths found by hand, both sets of kernels against the reference on maps of every kind, refusals, steady
+// state.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

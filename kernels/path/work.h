@@ -1,4 +1,5 @@
-// A job of path on a device, between exec.c, which takes it, and its parts: launch.c, map.c, search.c, tiles.c, agents.c.
+// A job of path on a device, between exec.c, which takes it, and its parts: launch.c, map.c, search.c, tiles.c,
+// agents.c.
 #ifndef KERNELS_PATH_WORK_H
 #define KERNELS_PATH_WORK_H
 

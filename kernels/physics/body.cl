@@ -117,7 +117,8 @@ __kernel void islands_rest(__global uint *mem, struct physics_shape s, uint each
     if (!share_of(s.bodies, each, &first, &last)) return;
     for (uint i = first; i < last; i++) {
         if (body_at(mem, &s, i)->mass <= 0) continue;
-        uint still = as_uint(body_at(mem, &s, i)->still), root = island_of(mem, &s, i); // not negative: ordered as its bits
+        uint root = island_of(mem, &s, i);
+        uint still = as_uint(body_at(mem, &s, i)->still); // not negative: ordered as its bits
         if (still < mem[s.rest + root]) atomic_min((volatile __global uint *)mem + s.rest + root, still);
     }
 }
@@ -148,8 +149,10 @@ INLINE void body_begin(__global uint *mem, const struct physics_shape *s, uint i
     if (b->kind != PHYSICS_SPHERE) t = inertia_turned(frame_of(body_orientation(b)), moments);
     for (uint k = 0; k < PHYSICS_MOVER; k++) m[k] = 0;
     for (uint k = 0; k < 3; k++) {
-        if (moves) m[k] = b->velocity[k], m[4 + k] = b->spin[k];
-        else b->velocity[k] = b->spin[k] = 0;
+        if (moves)
+            m[k] = b->velocity[k], m[4 + k] = b->spin[k];
+        else
+            b->velocity[k] = b->spin[k] = 0;
     }
     m[3] = moves ? 1.0f / b->mass : 0, m[7] = moments.x;
     mass[0] = t.xx, mass[1] = t.yy, mass[2] = t.zz, mass[3] = t.xy, mass[4] = t.xz, mass[5] = t.yz;

@@ -1,5 +1,6 @@
-// Vectors and orientations in the C that is also OpenCL C: the same operations in the same order on host and device, all
-// of them exact to the last bit by IEEE 754 (no sine, no fused multiply-add), so that every device makes the same world.
+// Vectors and orientations in the C that is also OpenCL C: the same operations in the same order on host and device,
+// all of them exact to the last bit by IEEE 754 (no sine, no fused multiply-add), so that every device makes the same
+// world.
 #ifndef KERNELS_PHYSICS_GEOMETRY_H
 #define KERNELS_PHYSICS_GEOMETRY_H
 

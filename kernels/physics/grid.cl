@@ -52,8 +52,8 @@ INLINE uint group_scan(uint mine, __local uint *sums, uint *total) {
     return before;
 }
 
-// One group; a second, on a device of small groups, does nothing. Leaves the end of each cell in begin, which sort_place
-// counts down to its beginning.
+// One group; a second, on a device of small groups, does nothing. Leaves the end of each cell in begin, which
+// sort_place counts down to its beginning.
 __kernel void sort_sum(__global uint *mem, struct physics_shape s) {
     __local uint sums[PHYSICS_GROUP];
     __global uint *begin = mem + s.begin;

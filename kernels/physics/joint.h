@@ -35,8 +35,8 @@ static inline void mover_push(struct one_mover *m, const struct one_mover *of, s
     m->w = one_add(m->w, one_times(of->i, one_cross(one_of(arm), q)));
 }
 
-// A joint's direction turns as the bodies move, so its impulse is given again along the new one: `starts` take it too, and
-// mover_accelerate does not see it.
+// A joint's direction turns as the bodies move, so its impulse is given again along the new one: `starts` take it too,
+// and mover_accelerate does not see it.
 struct linked {
     struct one_mover a, b, start_a, start_b;
 };

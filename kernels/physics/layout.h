@@ -83,8 +83,8 @@ struct physics_contact {  // one point at which two bodies touch or are about to
 #define PHYSICS_CROWD_FREE (1u << 20) // and this
 
 // ---- device memory: one buffer of 32-bit words; offsets of arrays in words, each a multiple of 16 ----
-// A strand is the contacts of one cell (ref.c), solved one after another. Sixteen strands of one colour lie side by side
-// in a pack: rows of sixteen contacts, field by field, the longest strands first. A lane without a contact has the
+// A strand is the contacts of one cell (ref.c), solved one after another. Sixteen strands of one colour lie side by
+// side in a pack: rows of sixteen contacts, field by field, the longest strands first. A lane without a contact has the
 // body `bodies`, which has no mass.
 #define PHYSICS_LANES 16u
 #define PHYSICS_ROW_FIELDS 22u // words of a contact

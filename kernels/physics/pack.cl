@@ -31,8 +31,10 @@ __kernel void pack_alone(__global uint *mem, struct physics_shape s) {
         for (uint i = 0; i < sum; i += PHYSICS_LANES, pack++) {
             uint depth = 0;
             for (uint l = 0; l < PHYSICS_LANES; l++) {
-                if (i + l >= sum) strand[pack * PHYSICS_LANES + l] = PHYSICS_NONE;
-                else depth = max(depth, length[strand[pack * PHYSICS_LANES + l]]);
+                if (i + l >= sum)
+                    strand[pack * PHYSICS_LANES + l] = PHYSICS_NONE;
+                else
+                    depth = max(depth, length[strand[pack * PHYSICS_LANES + l]]);
             }
             mem[s.pack_row + pack] = row;
             mem[s.pack_depth + pack] = depth;
@@ -47,7 +49,8 @@ __kernel void pack_alone(__global uint *mem, struct physics_shape s) {
 __kernel void pack_group(__global uint *mem, struct physics_shape s) {
     __local uint buckets[PHYSICS_COLOURS * PHYSICS_BUCKETS], begins[PHYSICS_COLOURS + 1], ends[PHYSICS_COLOURS];
     __local uint sums[PHYSICS_GROUP];
-    uint me = (uint)get_local_id(0), size = (uint)get_local_size(0), per_colour = s.cells / PHYSICS_COLOURS, mine = 0, contacts;
+    uint me = (uint)get_local_id(0), size = (uint)get_local_size(0), per_colour = s.cells / PHYSICS_COLOURS, mine = 0,
+         contacts;
     int failed = get_group_id(0) || mem[s.status + STATUS_FAILED];
     for (uint k = me; k < PHYSICS_COLOURS * PHYSICS_BUCKETS; k += size) buckets[k] = 0;
     barrier(CLK_LOCAL_MEM_FENCE);

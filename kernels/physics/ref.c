@@ -1,8 +1,8 @@
 // The meaning of physics: one world, one thread, everything in order.
 //
-// A step decides who sleeps, finds the contacts, then takes `substeps` turns of: gravity and what the last turn ended with; a pass over joints
-// and contacts that solves each in its order (Gauss-Seidel) and pushes apart what overlaps; motion; the same pass without
-// pushing. Small steps beat many iterations (Macklin et al. 2019). Then restitution.
+// A step decides who sleeps, finds the contacts, then takes `substeps` turns of: gravity and what the last turn ended
+// with; a pass over joints and contacts that solves each in its order (Gauss-Seidel) and pushes apart what overlaps;
+// motion; the same pass without pushing. Small steps beat many iterations (Macklin et al. 2019). Then restitution.
 //
 // Bodies lie in cells of a grid at least as wide as two of them reach. A pair belongs to the cell that is least along
 // each axis of the two it lies in, so the pairs of a cell touch bodies of eight cells, and cells whose x, y, z agree in

@@ -1,9 +1,9 @@
-// What the solver does at one contact, for REAL: float, or as many at once as a vector has lanes. Included once for each;
-// V(name) names what it defines. The same operations in the same order for both.
+// What the solver does at one contact, for REAL: float, or as many at once as a vector has lanes. Included once for
+// each; V(name) names what it defines. The same operations in the same order for both.
 //
 // Impulses are accumulated and clamped (Catto 2005); contacts are soft springs solved in substeps and then relaxed
-// (Catto, "Solver2D", 2024), which keeps deep piles from sinking. Friction is one vector across the normal, clamped to a
-// true cone.
+// (Catto, "Solver2D", 2024), which keeps deep piles from sinking. Friction is one vector across the normal, clamped to
+// a true cone.
 
 struct V(vec3) {
     REAL x, y, z;

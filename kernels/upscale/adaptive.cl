@@ -84,8 +84,7 @@ INLINE void unpack(float16 *c, uint16 p) {
 }
 
 #define LANES(m) (m(0), m(1), m(2), m(3), m(4), m(5), m(6), m(7), m(8), m(9), m(a), m(b), m(c), m(d), m(e), m(f))
-#define TWICE_LANES(v) \
-    (v.s0, v.s1, v.s1, v.s2, v.s2, v.s3, v.s3, v.s4, v.s4, v.s5, v.s5, v.s6, v.s6, v.s7, v.s7, v.s8)
+#define TWICE_LANES(v) (v.s0, v.s1, v.s1, v.s2, v.s2, v.s3, v.s3, v.s4, v.s4, v.s5, v.s5, v.s6, v.s6, v.s7, v.s7, v.s8)
 
 INLINE uint16 gather_words(__global const uint *row, int16 at, int twice) {
     if (twice) {
@@ -113,7 +112,7 @@ INLINE float16 gather_between(__global const float *row, int16 at, float16 fx, i
 INLINE void take_row(struct taps_row *t, __global const uint *padded, __global const float *metric,
                      const struct upscale_shape *s, int y, int16 at, float16 fx, int twice) {
     __global const uint *row = input_row(padded, s, y);
-    #pragma unroll
+#pragma unroll
     for (int i = 0; i < 4; i++) unpack(t->c[i], gather_words(row, at + (i - 1), twice));
     size_t plane = (size_t)s->stride * (s->in_h + 2);
     __global const float *m = metric + (size_t)clamp(y + 1, 0, (int)s->in_h + 1) * s->stride + UPSCALE_MARGIN;
@@ -127,15 +126,15 @@ struct sums {
 };
 
 // Adds taps `from` .. `to` of one row; k[i] is 1 - a ux^2 and m[i] is 2 b ux of column i.
-INLINE void add_taps(struct sums *sum, const struct taps_row *t, const float16 *k, const float16 *m, float16 cc, float uy,
-                     int from, int to) {
+INLINE void add_taps(struct sums *sum, const struct taps_row *t, const float16 *k, const float16 *m, float16 cc,
+                     float uy, int from, int to) {
     float16 down = cc * (uy * uy);
-    #pragma unroll
+#pragma unroll
     for (int i = from; i <= to; i++) {
         float16 near = max(k[i] - down - m[i] * uy, 0.0f);
         float16 w = near * near * near * (4.0f * near - 3.0f);
         sum->weight += w;
-        #pragma unroll
+#pragma unroll
         for (int c = 0; c < 4; c++) sum->c[c] += w * t->c[i][c];
     }
 }
@@ -144,7 +143,7 @@ INLINE void adapt(const struct taps_row *const *rows, float16 fx, float fy, floa
     float16 a = rows[1]->a + (rows[2]->a - rows[1]->a) * fy, b = rows[1]->b + (rows[2]->b - rows[1]->b) * fy;
     float16 cc = rows[1]->cc + (rows[2]->cc - rows[1]->cc) * fy;
     float16 k[4], m[4];
-    #pragma unroll
+#pragma unroll
     for (int i = 0; i < 4; i++) {
         float16 ux = (float)(i - 1) - fx;
         k[i] = 1.0f - a * ux * ux;
@@ -156,7 +155,7 @@ INLINE void adapt(const struct taps_row *const *rows, float16 fx, float fy, floa
     add_taps(&sum, rows[2], k, m, cc, 1.0f - fy, 0, 3);
     add_taps(&sum, rows[3], k, m, cc, 2.0f - fy, 1, 2);
     float16 scale = 1.0f / sum.weight;
-    #pragma unroll
+#pragma unroll
     for (int c = 0; c < 4; c++) {
         float16 p = rows[1]->c[1][c], q = rows[1]->c[2][c], r = rows[2]->c[1][c], t = rows[2]->c[2][c];
         result[c] = min(max(sum.c[c] * scale, min(min(p, q), min(r, t))), max(max(p, q), max(r, t)));
@@ -166,7 +165,7 @@ INLINE void adapt(const struct taps_row *const *rows, float16 fx, float fy, floa
 INLINE void put_mid(__global ushort *mid, const struct upscale_shape *s, uint x, uint y, const float16 *v) {
     __global ushort *to = mid + (size_t)(y - s->mid_begin) * s->mid_stride + UPSCALE_MARGIN + x;
     size_t plane = (size_t)s->mid_stride * s->mid_rows;
-    #pragma unroll
+#pragma unroll
     for (int c = 0; c < 4; c++, to += plane) {
         ushort16 fixed = convert_ushort16(convert_int16(v[c] * 256.0f + 0.5f));
         *(__global ushort16_at *)to = fixed;
@@ -196,10 +195,10 @@ INLINE void adaptive(__global const uint *padded, __global const float *metric, 
     }
 }
 
-#define ADAPTIVE(name, twice) \
-    __kernel void name(__global const uint *padded, __global const float *metric, __global ushort *mid, \
-                       struct upscale_shape s, __global const int *columns, __global const int *rows) { \
-        adaptive(padded, metric, mid, s, columns, rows, twice); \
+#define ADAPTIVE(name, twice)                                                                                          \
+    __kernel void name(__global const uint *padded, __global const float *metric, __global ushort *mid,                \
+                       struct upscale_shape s, __global const int *columns, __global const int *rows) {                \
+        adaptive(padded, metric, mid, s, columns, rows, twice);                                                        \
     }
 
 ADAPTIVE(adaptive_any, 0)
@@ -220,7 +219,7 @@ struct colours {
 
 INLINE struct colours colours_at(__global const ushort *const *rows, int x) {
     struct colours v;
-    #pragma unroll
+#pragma unroll
     for (int c = 0; c < 3; c++) v.c[c] = convert_int16(vload16(0, rows[c] + x));
     v.luma = v.c[0] + 2 * v.c[1] + v.c[2];
     return v;
@@ -252,7 +251,7 @@ __kernel void sharpen_strip(__global const ushort *mid, __global uchar *out, str
         float16 scale = 1.0f / (256.0f + 1024.0f * w);
         uint16 alpha = convert_uint16(vload16(0, mid_row(mid, &s, (int)y, 3) + x));
         uint16 v = ((alpha + 128u) >> 8) << 24;
-        #pragma unroll
+#pragma unroll
         for (int c = 0; c < 3; c++) {
             int16 around = above.c[c] + below.c[c] + left.c[c] + right.c[c];
             float16 sharp = (convert_float16(here.c[c]) + w * convert_float16(around)) * scale;

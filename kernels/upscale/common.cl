@@ -56,8 +56,10 @@ INLINE void put_pixels(__global uchar *out, const struct upscale_shape *s, uint 
     }
     __global uchar *to = out + ((size_t)y * s->out_w + x) * s->channels;
     if (x + 16 <= s->out_w) {
-        if (s->channels == 4) *(__global uint16_at *)to = v;
-        else narrow(v, to);
+        if (s->channels == 4)
+            *(__global uint16_at *)to = v;
+        else
+            narrow(v, to);
         return;
     }
     uint words[16];

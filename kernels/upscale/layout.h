@@ -36,9 +36,9 @@ struct upscale_block {
 #define UPSCALE_PEAK 0.1875f    // weight of a neighbour at sharpness 1
 #define UPSCALE_HEAD 0.0078125f // contrast below which headroom does not matter
 
-// Network (ref.c says what it means): a 5x5 layer from 3 channels to 16 maps, 3x3 layers from maps to maps, a 3x3 layer to
-// 12 values. Its weights are those of each layer, one after another: what is added to each output, then the factors by
-// input, row, column and, next to each other, output.
+// Network (ref.c says what it means): a 5x5 layer from 3 channels to 16 maps, 3x3 layers from maps to maps, a 3x3 layer
+// to 12 values. Its weights are those of each layer, one after another: what is added to each output, then the factors
+// by input, row, column and, next to each other, output.
 #define UPSCALE_NET_MAPS 16u
 #define UPSCALE_NET_MIDDLE 2u // layers from maps to maps
 #define UPSCALE_NET_OUT 12u   // value 4c + 2j + i is of channel c, row 2y + j, column 2x + i

@@ -1,8 +1,8 @@
 // The network to exactly twice the size, for CPUs. A work-item makes a strip of columns and walks down a band of rows:
 // at each step one row of pixels comes in, every layer makes one row of its maps from the last rows of the layer before
 // it, kept in rings in the nearest caches, and one row of the input becomes two of the result. No map is ever in memory
-// as a whole, and each row is made once but for the few around a band. Nothing is clamped: around a strip and beyond the
-// picture's edges maps are made of repeated pixels like any others.
+// as a whole, and each row is made once but for the few around a band. Nothing is clamped: around a strip and beyond
+// the picture's edges maps are made of repeated pixels like any others.
 #define NET_PITCH (16 * UPSCALE_NET_VECTORS + 32)
 #define NET_PIXEL_ROWS 8 // kept, a power of two of at least UPSCALE_NET_HALO + 3
 
@@ -43,35 +43,38 @@ INLINE void net_unpack(float (*to)[NET_PITCH], __global const uint *row, uint ve
 #define NET_ADD(o) sum##o += v * w[o];
 #define NET_KEEP(o) sums[o] = sum##o;
 
-// Outputs of a layer for 16 columns from x on: those of one block. rows[r] is row r of the layer's square in the first plane.
-// w: what is added to the first output of the block; `outputs` of the layer are next to each other.
-#define NET_SUMS(name, each, inputs, side, outputs) \
-    INLINE void name(float16 *sums, const float *const *rows, uint x, __constant const float *w) { \
-        each(NET_BEGIN); \
-        w += outputs; \
-        for (uint i = 0; i < inputs; i++) { \
-            _Pragma("unroll") for (uint r = 0; r < side; r++) { \
-                const float *row = rows[r] + i * NET_PITCH + x; \
-                _Pragma("unroll") for (uint c = 0; c < side; c++) { \
-                    float16 v = vload16(0, row + c); \
-                    each(NET_ADD); \
-                    w += outputs; \
-                } \
-            } \
-        } \
-        each(NET_KEEP); \
+// Outputs of a layer for 16 columns from x on: those of one block. rows[r] is row r of the layer's square in the first
+// plane. w: what is added to the first output of the block; `outputs` of the layer are next to each other.
+#define NET_SUMS(name, each, inputs, side, outputs)                                                                    \
+    INLINE void name(float16 *sums, const float *const *rows, uint x, __constant const float *w) {                     \
+        each(NET_BEGIN);                                                                                               \
+        w += outputs;                                                                                                  \
+        for (uint i = 0; i < inputs; i++) {                                                                            \
+            _Pragma("unroll") for (uint r = 0; r < side; r++) {                                                        \
+                const float *row = rows[r] + i * NET_PITCH + x;                                                        \
+                _Pragma("unroll") for (uint c = 0; c < side; c++) {                                                    \
+                    float16 v = vload16(0, row + c);                                                                   \
+                    each(NET_ADD);                                                                                     \
+                    w += outputs;                                                                                      \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+        each(NET_KEEP);                                                                                                \
     }
 
 NET_SUMS(net_first_sums, NET_MAPS_EACH, 3, 5, UPSCALE_NET_MAPS)
 NET_SUMS(net_middle_sums, NET_MAPS_EACH, UPSCALE_NET_MAPS, 3, UPSCALE_NET_MAPS)
 NET_SUMS(net_last_sums, NET_OUT_EACH, UPSCALE_NET_MAPS, 3, UPSCALE_NET_OUT)
 
-INLINE void net_maps(float (*to)[NET_PITCH], const float *const *rows, uint columns, __constant const float *w, int first) {
+INLINE void net_maps(float (*to)[NET_PITCH], const float *const *rows, uint columns, __constant const float *w,
+                     int first) {
     for (uint o = 0; o < UPSCALE_NET_MAPS; o += NET_MAPS_BLOCK) {
         for (uint x = 0; x < columns; x += 16) {
             float16 sums[NET_MAPS_BLOCK];
-            if (first) net_first_sums(sums, rows, x, w + o);
-            else net_middle_sums(sums, rows, x, w + o);
+            if (first)
+                net_first_sums(sums, rows, x, w + o);
+            else
+                net_middle_sums(sums, rows, x, w + o);
 #pragma unroll
             for (uint i = 0; i < NET_MAPS_BLOCK; i++) *(float16_at *)(to[o + i] + x) = max(sums[i], 0.0f);
         }
@@ -79,8 +82,8 @@ INLINE void net_maps(float (*to)[NET_PITCH], const float *const *rows, uint colu
 }
 
 // Bicubic (a = -0.75) to twice the size: weights of the four pixels around an output pixel, the farther end first.
-#define NET_CUBIC(far, near, here, next) \
-    ((far) * -0.03515625f + (near) * 0.26171875f + (here) * 0.87890625f + (next) * -0.10546875f)
+#define NET_CUBIC(far, near, here, next)                                                                               \
+    (-0.03515625f * (far) + 0.26171875f * (near) + 0.87890625f * (here) + -0.10546875f * (next))
 
 // Pixel row `at` of the ring and the two on each side of it to the lines above and below its middle.
 INLINE void net_lines(struct net_rows *n, uint at, uint columns) {
@@ -147,7 +150,8 @@ __kernel void network_strip(__global const uint *padded, __global uchar *out, st
     struct net_rows n;
     for (uint step = 0; step < rows + 2 * UPSCALE_NET_HALO; step++) {
         __global const uint *row = input_row(padded, &s, (int)(y + step) - (int)UPSCALE_NET_HALO);
-        net_unpack(n.pixels[step % NET_PIXEL_ROWS], row + x - UPSCALE_NET_HALO, (columns + 2 * UPSCALE_NET_HALO + 15) / 16);
+        net_unpack(n.pixels[step % NET_PIXEL_ROWS], row + x - UPSCALE_NET_HALO,
+                   (columns + 2 * UPSCALE_NET_HALO + 15) / 16);
         if (step < 4) continue;
         const float *from[5];
 #pragma unroll

@@ -1,8 +1,8 @@
-// The network with one work-item per value of a plane, all maps of it, for GPUs. Maps go through memory between layers, a
-// band of rows at a time.
+// The network with one work-item per value of a plane, all maps of it, for GPUs. Maps go through memory between layers,
+// a band of rows at a time.
 
-INLINE void net_sums_pixel(float *sums, __global const float *from, size_t plane, uint stride, __constant const float *w,
-                           int outputs) {
+INLINE void net_sums_pixel(float *sums, __global const float *from, size_t plane, uint stride,
+                           __constant const float *w, int outputs) {
 #pragma unroll
     for (int o = 0; o < outputs; o++) sums[o] = w[o];
     w += outputs;
@@ -63,8 +63,8 @@ __kernel void network_last_pixel(__global const float *maps, __global const uint
     if (x >= s.in_w || y >= s.row_end) return;
     float sums[UPSCALE_NET_OUT];
     weights += UPSCALE_NET_FIRST_WEIGHTS + UPSCALE_NET_MIDDLE * UPSCALE_NET_MIDDLE_WEIGHTS;
-    net_sums_pixel(sums, maps + (size_t)row * s.mid_stride + x, (size_t)s.mid_stride * s.mid_rows, s.mid_stride, weights,
-                   UPSCALE_NET_OUT);
+    net_sums_pixel(sums, maps + (size_t)row * s.mid_stride + x, (size_t)s.mid_stride * s.mid_rows, s.mid_stride,
+                   weights, UPSCALE_NET_OUT);
 #pragma unroll
     for (uint i = 0; i < 2; i++) {
         float4 lines[5]; // of a column of the result, at the rows around y

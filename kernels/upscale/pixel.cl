@@ -42,10 +42,10 @@ INLINE void separable_pixel(__global const uint *padded, __global uchar *out, st
     put_pixel(out, &s, x, y, sum);
 }
 
-#define SEPARABLE_PIXEL(name, taps) \
-    __kernel void name(__global const uint *padded, __global uchar *out, struct upscale_shape s, \
-                       __global const int *columns, __global const int *rows) { \
-        separable_pixel(padded, out, s, columns, rows, taps); \
+#define SEPARABLE_PIXEL(name, taps)                                                                                    \
+    __kernel void name(__global const uint *padded, __global uchar *out, struct upscale_shape s,                       \
+                       __global const int *columns, __global const int *rows) {                                        \
+        separable_pixel(padded, out, s, columns, rows, taps);                                                          \
     }
 
 SEPARABLE_PIXEL(bilinear_pixel, 2)
@@ -64,7 +64,8 @@ __kernel void metric_pixel(__global const uint *padded, __global float *metric, 
     for (int j = y - 1; j <= y; j++) {
         __global const uint *upper = input_row(padded, &s, j), *lower = input_row(padded, &s, j + 1);
         for (int i = x - 1; i <= x; i++) {
-            int d0 = luma_pixel(lower, i + 1) - luma_pixel(upper, i), d1 = luma_pixel(upper, i + 1) - luma_pixel(lower, i);
+            int d0 = luma_pixel(lower, i + 1) - luma_pixel(upper, i),
+                d1 = luma_pixel(upper, i + 1) - luma_pixel(lower, i);
             float gx = (float)(d0 + d1), gy = (float)(d0 - d1);
             xx += gx * gx;
             xy += gx * gy;
@@ -88,7 +89,8 @@ INLINE float metric_between(__global const float *m, uint stride, float fx, floa
     return upper + (lower - upper) * fy;
 }
 
-INLINE float4 adapt_pixel(__global const uint *padded, const struct upscale_shape *s, int bx, int by, float2 f, float3 m) {
+INLINE float4 adapt_pixel(__global const uint *padded, const struct upscale_shape *s, int bx, int by, float2 f,
+                          float3 m) {
     float4 sum = 0, least = 255, greatest = 0;
     float weights = 0;
     for (int j = -1; j <= 2; j++) {
@@ -112,8 +114,7 @@ INLINE float4 adapt_pixel(__global const uint *padded, const struct upscale_shap
 }
 
 __kernel void adaptive_pixel(__global const uint *padded, __global const float *metric, __global ushort *mid,
-                             struct upscale_shape s, __global const int *column_words,
-                             __global const int *row_words) {
+                             struct upscale_shape s, __global const int *column_words, __global const int *row_words) {
     int i = (int)get_global_id(0) - 1; // the columns before the first and after the last repeat them
     uint y = s.mid_begin + get_global_id(1);
     if (i > (int)s.out_w || y >= s.mid_end) return;
@@ -135,7 +136,8 @@ __kernel void adaptive_pixel(__global const uint *padded, __global const float *
 }
 
 INLINE float4 mid_pixel(__global const ushort *mid, const struct upscale_shape *s, int x, int y) {
-    return (float4)(mid_row(mid, s, y, 0)[x], mid_row(mid, s, y, 1)[x], mid_row(mid, s, y, 2)[x], mid_row(mid, s, y, 3)[x]);
+    return (float4)(mid_row(mid, s, y, 0)[x], mid_row(mid, s, y, 1)[x], mid_row(mid, s, y, 2)[x],
+                    mid_row(mid, s, y, 3)[x]);
 }
 
 INLINE float luma_mid(float4 v) { return v.x + 2.0f * v.y + v.z; }

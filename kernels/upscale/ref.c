@@ -5,10 +5,10 @@
 //
 // The adaptive filter has two steps. First, every output pixel is a weighted mean of twelve input pixels around it (4x4
 // without the corners). The weights fall off with distance, and distance is stretched by the direction of the
-// picture there: along an edge pixels count as nearer, across a diagonal one as farther. The direction comes from the structure tensor
-// of luma. The mean is kept between the least and the greatest of the four nearest pixels, so edges do not ring.
-// Second, contrast with the four neighbours is raised, the less the closer the neighbourhood comes to black or white
-// and the more contrast it has already. Alpha is not sharpened.
+// picture there: along an edge pixels count as nearer, across a diagonal one as farther. The direction comes from the
+// structure tensor of luma. The mean is kept between the least and the greatest of the four nearest pixels, so edges do
+// not ring. Second, contrast with the four neighbours is raised, the less the closer the neighbourhood comes to black
+// or white and the more contrast it has already. Alpha is not sharpened.
 #include <math.h>
 #include <stdlib.h>
 

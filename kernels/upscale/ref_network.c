@@ -1,7 +1,7 @@
 // What the network means. Its layers are convolutions (sums of products, nothing mirrored) with what is below zero cut
-// off after each but the last; pictures are extended by their edge pixels, and maps beyond the edges are made of those. The
-// twelve values of the last layer are added to the picture at twice the size by bicubic, before rounding. Levels are 0 to 255
-// throughout. Alpha is bicubic. Work goes tile by tile, so that memory does not grow with the picture.
+// off after each but the last; pictures are extended by their edge pixels, and maps beyond the edges are made of those.
+// The twelve values of the last layer are added to the picture at twice the size by bicubic, before rounding. Levels
+// are 0 to 255 throughout. Alpha is bicubic. Work goes tile by tile, so that memory does not grow with the picture.
 #include <stdlib.h>
 
 #include "kernels/upscale/upscale.h"

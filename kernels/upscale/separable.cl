@@ -22,15 +22,16 @@ INLINE struct table table_of(__global const int *words, uint side) {
 }
 
 // Tap t of four output pixels from four words each.
-#define TAP(t0, t1, t2, t3, pixels, w) \
-    (convert_float16(as_uchar16((pixels).s##t0##t1##t2##t3)) * \
+#define TAP(t0, t1, t2, t3, pixels, w)                                                                                 \
+    (convert_float16(as_uchar16((pixels).s##t0##t1##t2##t3)) *                                                         \
      (float16)((float4)((w).s##t0), (float4)((w).s##t1), (float4)((w).s##t2), (float4)((w).s##t3)))
 
 INLINE float16 across_any(__global const uint *row, const struct table *c, uint x, int taps) {
     int4 at = vload4(0, c->first + x);
     float16 w = vload16(0, c->weights + 4 * x);
     if (taps == 2) {
-        uint2 p0 = vload2(0, row + at.x), p1 = vload2(0, row + at.y), p2 = vload2(0, row + at.z), p3 = vload2(0, row + at.w);
+        uint2 p0 = vload2(0, row + at.x), p1 = vload2(0, row + at.y), p2 = vload2(0, row + at.z),
+              p3 = vload2(0, row + at.w);
         uint16 p = (uint16)(p0, p0, p1, p1, p2, p2, p3, p3);
         return TAP(0, 4, 8, c, p, w) + TAP(1, 5, 9, d, p, w);
     }
@@ -132,20 +133,24 @@ INLINE void separable(__global const uint *padded, __global uchar *out, struct u
         int first = rows.first[y];
         for (; filled < first + taps; filled++) {
             __global const uint *row = input_row(padded, &s, filled);
-            if (twice) fill_twice(strip.rows[(uint)filled % RING], row + x / 2, across, taps);
-            else fill_any(strip.rows[(uint)filled % RING], row, &columns, x, taps);
+            if (twice)
+                fill_twice(strip.rows[(uint)filled % RING], row + x / 2, across, taps);
+            else
+                fill_any(strip.rows[(uint)filled % RING], row, &columns, x, taps);
         }
         vstore4(vload4(y, rows.weights), 0, w);
         vstore4(vload4(y, rows.more), 0, w + 4);
-        if (whole) put_row(&strip, first, w, taps, out, &s, x, y, 1);
-        else put_row(&strip, first, w, taps, out, &s, x, y, 0);
+        if (whole)
+            put_row(&strip, first, w, taps, out, &s, x, y, 1);
+        else
+            put_row(&strip, first, w, taps, out, &s, x, y, 0);
     }
 }
 
-#define SEPARABLE(name, taps) \
-    __kernel void name(__global const uint *padded, __global uchar *out, struct upscale_shape s, \
-                       __global const int *columns, __global const int *rows) { \
-        separable(padded, out, s, columns, rows, taps); \
+#define SEPARABLE(name, taps)                                                                                          \
+    __kernel void name(__global const uint *padded, __global uchar *out, struct upscale_shape s,                       \
+                       __global const int *columns, __global const int *rows) {                                        \
+        separable(padded, out, s, columns, rows, taps);                                                                \
     }
 
 SEPARABLE(bilinear_strip, 2)

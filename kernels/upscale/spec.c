@@ -142,8 +142,8 @@ void p2_upscale_split(const struct upscale_block *b, struct upscale_block *first
     second->out_h = b->out_h;
 }
 
-// The network makes twice the size: worth it for results of at least one and a half times, where that picture is not above
-// the limits of a picture.
+// The network makes twice the size: worth it for results of at least one and a half times, where that picture is not
+// above the limits of a picture.
 static bool network_fits(const struct upscale_block *b) {
     uint64_t w = 2 * (uint64_t)b->in_w, h = 2 * (uint64_t)b->in_h;
     return 2 * b->out_w >= 3 * b->in_w && 2 * b->out_h >= 3 * b->in_h && w <= UPSCALE_SIDE_MAX &&

@@ -18,7 +18,8 @@ INLINE struct twice_row twice_across(uint16 before, uint16 here, uint16 after) {
 
 // Sixteen pixels of row y from x on and their neighbours. A padded row (s->stride above s->in_w) can be read beyond its
 // ends; of the payload itself only what is there, so its first and last strips (`inside` is 0) take pixel by pixel.
-INLINE struct twice_row twice_row_at(__global const uint *rows, const struct upscale_shape *s, int y, uint x, int inside) {
+INLINE struct twice_row twice_row_at(__global const uint *rows, const struct upscale_shape *s, int y, uint x,
+                                     int inside) {
     uint line = (uint)clamp(y, 0, (int)s->in_h - 1);
     if (s->stride > s->in_w || inside) {
         __global const uint *row = rows + (size_t)line * s->stride + (s->stride > s->in_w ? UPSCALE_MARGIN : 0) + x;
@@ -40,8 +41,10 @@ INLINE void twice_put(__global uchar *out, const struct upscale_shape *s, uint x
                       struct twice_row far, int whole) {
     uint16 l = twice_down(near.left02, far.left02, near.left13, far.left13);
     uint16 r = twice_down(near.right02, far.right02, near.right13, far.right13);
-    uint16 first = (uint16)(l.s0, r.s0, l.s1, r.s1, l.s2, r.s2, l.s3, r.s3, l.s4, r.s4, l.s5, r.s5, l.s6, r.s6, l.s7, r.s7);
-    uint16 second = (uint16)(l.s8, r.s8, l.s9, r.s9, l.sa, r.sa, l.sb, r.sb, l.sc, r.sc, l.sd, r.sd, l.se, r.se, l.sf, r.sf);
+    uint16 first =
+        (uint16)(l.s0, r.s0, l.s1, r.s1, l.s2, r.s2, l.s3, r.s3, l.s4, r.s4, l.s5, r.s5, l.s6, r.s6, l.s7, r.s7);
+    uint16 second =
+        (uint16)(l.s8, r.s8, l.s9, r.s9, l.sa, r.sa, l.sb, r.sb, l.sc, r.sc, l.sd, r.sd, l.se, r.se, l.sf, r.sf);
     put_pixels(out, s, x, y, first, whole);
     if (whole || x + 16 < s->out_w) put_pixels(out, s, x + 16, y, second, whole);
 }
@@ -68,6 +71,8 @@ __kernel void bilinear_twice(__global const uint *rows, __global uchar *out, str
     if (x >= s.out_w || y >= s.row_end) return;
     uint end = min(y + s.band, s.row_end);
     int whole = s.channels == 4 && x > 0 && x + UPSCALE_STRIP_TWICE + 2 <= s.out_w;
-    if (whole) twice_walk(rows, out, &s, x, y, end, 1);
-    else twice_walk(rows, out, &s, x, y, end, 0);
+    if (whole)
+        twice_walk(rows, out, &s, x, y, end, 1);
+    else
+        twice_walk(rows, out, &s, x, y, end, 0);
 }

@@ -2,6 +2,7 @@
 // pixels 16 lanes at a time and walks down a band of rows; for GPUs it makes one pixel.
 #pragma OPENCL FP_CONTRACT ON
 
+// clang-format off
 #include "layout.h"
 #include "common.cl"
 #include "twice.cl"

@@ -1,5 +1,6 @@
-// Fields against a bucket queue in plain C, and A* from corner to corner against Boost's, on a map of 1024x1024 cells of
-// which 30 % are closed. The map travels in the payload: making it ready is in our time, the opponents have theirs ready.
+// Fields against a bucket queue in plain C, and A* from corner to corner against Boost's, on a map of 1024x1024 cells
+// of which 30 % are closed. The map travels in the payload: making it ready is in our time, the opponents have theirs
+// ready.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

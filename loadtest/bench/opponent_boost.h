@@ -8,7 +8,8 @@
 extern "C" {
 #endif
 
-// A map as a graph, made once: 8 neighbours, no corner cut, lengths 1 and sqrt(2) as doubles. open: a byte each, 0: closed.
+// A map as a graph, made once: 8 neighbours, no corner cut, lengths 1 and sqrt(2) as doubles. open: a byte each, 0:
+// closed.
 struct boost_map;
 struct boost_map *boost_map_create(const uint8_t *open, int w, int h);
 void boost_map_destroy(struct boost_map *m);

@@ -1,5 +1,6 @@
 // The layers of upscale's network in oneDNN and in OpenCV dnn, behind a C interface, from values in memory to values in
-// memory, without pixels and bicubic: oneDNN the convolutions alone, OpenCV also cuts off what is below zero between them.
+// memory, without pixels and bicubic: oneDNN the convolutions alone, OpenCV also cuts off what is below zero between
+// them.
 #ifndef LOADTEST_BENCH_OPPONENT_DNN_H
 #define LOADTEST_BENCH_OPPONENT_DNN_H
 
@@ -16,8 +17,8 @@ struct dnn_layer {
 
 struct dnn_net; // of either kind
 
-// A net for pictures w x h, ready to run: primitives and graphs made, weights in the layout it likes best. NULL when that
-// fails. blocked: the library chooses the layout of pictures and maps; otherwise they are nhwc.
+// A net for pictures w x h, ready to run: primitives and graphs made, weights in the layout it likes best. NULL when
+// that fails. blocked: the library chooses the layout of pictures and maps; otherwise they are nhwc.
 struct dnn_net *onednn_create(const struct dnn_layer *layers, int count, int w, int h, int blocked);
 void onednn_run(struct dnn_net *net);
 void onednn_destroy(struct dnn_net **net);

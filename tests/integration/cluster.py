@@ -1,4 +1,5 @@
-"""Real processes on loopback for the integration tests: start, wait for a line, kill, read memory. Standard library only.
+"""Real processes on loopback for the integration tests: start, wait for a line, kill, read memory. Standard library
+only.
 
 The programs' paths come from the environment: P2C2R_COORDINATOR_EXE, P2C2R_PEER_EXE, P2C2R_CLI_EXE (meson sets them).
 """

@@ -169,7 +169,8 @@ def test_limits_and_mistakes():
         other = cluster.start('third', os.environ['P2C2R_COORDINATOR_EXE'], '--listen', '127.0.0.1:0', '--blob-dir',
                               taken)
         assert other.wait() == 1 and 'another process uses it' in other.tail()
-    assert run_cli('blob', 'put', path, '--coordinator', 'ws://127.0.0.1:1', '--connect-timeout', '300ms').returncode == 4
+    nobody = ('--coordinator', 'ws://127.0.0.1:1', '--connect-timeout', '300ms')
+    assert run_cli('blob', 'put', path, *nobody).returncode == 4
 
 
 if __name__ == '__main__':

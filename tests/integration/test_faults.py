@@ -31,8 +31,8 @@ class Faults(unittest.TestCase):
     def test_coordinator_killed_in_the_middle_is_exit_4(self):
         with Cluster() as cluster:
             cluster.peer()
-            cli = cluster.start_cli('upscale', SAMPLES[1], '-o', cluster.folder + '/x.png', '--repeat', '2000', '--json',
-                                    '--connect-timeout', '1s')
+            cli = cluster.start_cli('upscale', SAMPLES[1], '-o', cluster.folder + '/x.png', '--repeat', '2000',
+                                    '--json', '--connect-timeout', '1s')
             cli.line('{')
             cluster.coordinator.kill()
             self.assertEqual(cli.wait(), 4, cli.tail())

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Ways over maps: a benchmark's map and scenario, the JSON of a game, pictures; on an OpenCL device and on references."""
+"""Ways over maps: a benchmark's map and scenario, the JSON of a game, pictures; on an OpenCL device and on
+references."""
 import hashlib
 import json
 import os
@@ -22,7 +23,8 @@ def write(cluster, name, data):
 def blobs(cluster):
     """Digests of what the coordinator keeps: two digits name the folder, the rest the file."""
     return sorted(os.path.basename(folder) + name
-                  for folder, _, names in os.walk(os.path.join(cluster.folder, 'blobs')) for name in names if len(name) == 62)
+                  for folder, _, names in os.walk(os.path.join(cluster.folder, 'blobs'))
+                  for name in names if len(name) == 62)
 
 
 def ppm(path):

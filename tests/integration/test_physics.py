@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A world of bodies with real programs: JSON in, moved by peers, JSON out; kept by one peer, gone on from by another."""
+"""A world of bodies with real programs: JSON in, moved by peers, JSON out; kept by one peer, gone on from by
+another."""
 import json
 import os
 import unittest
@@ -43,7 +44,8 @@ class Physics(unittest.TestCase):
                 peers[peer.line('registered ').split()[-1]] = peer
             out, whole = os.path.join(cluster.folder, 'out.json'), os.path.join(cluster.folder, 'whole.json')
             cluster.cli('physics', WORLD, '-o', whole, '--steps', '1500')
-            cli = cluster.start_cli('physics', WORLD, '-o', out, '--steps', '1500', '--each', '1', '--full-every', '7', '--json')
+            cli = cluster.start_cli('physics', WORLD, '-o', out, '--steps', '1500', '--each', '1',
+                                    '--full-every', '7', '--json')
             lines = [json.loads(cli.line('{')) for _ in range(20)]
             peers.pop(lines[-1]['peer']).kill()
             lines += [json.loads(cli.line('{')) for _ in range(1480)]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Scenes from files through real processes: a mesh of more than 100,000 triangles brought once, tiles that make the whole,
-a coordinator that keeps no blobs."""
+"""Scenes from files through real processes: a mesh of more than 100,000 triangles brought once, tiles that make the
+whole, a coordinator that keeps no blobs."""
 import os
 import subprocess
 import sys
@@ -48,7 +48,8 @@ class Raytrace(unittest.TestCase):
             packed = os.path.join(cluster.folder, 'hills.p2rt')
             cluster.cli('raytrace', scene, '--pack', packed, '-o', os.path.join(cluster.folder, 'a.png'), *options)
             # the packed scene is the same blob; its camera is not in it
-            view = ('--position', '0,14,42', '--direction', '0,-12,-42', '--fov', '45', '--mode', 'path', '--depth', '3')
+            view = ('--position', '0,14,42', '--direction', '0,-12,-42', '--fov', '45',
+                    '--mode', 'path', '--depth', '3')
             _, third = render(cluster, packed, 'packed.ppm', *options, *view)
             self.assertEqual(third, picture)
 

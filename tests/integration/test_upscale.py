@@ -110,7 +110,8 @@ class Upscale(unittest.TestCase):
             self.assertEqual(len(result.stderr.splitlines()), 4 - len(kept), result.stderr)  # each once
 
     def test_times_add_up(self):
-        line = re.compile(r'queue ([\d.]+) \+ transfer ([\d.]+) \+ processing ([\d.]+) \(kernel ([\d.]+)\) = ([\d.]+) ms$')
+        line = re.compile(r'queue ([\d.]+) \+ transfer ([\d.]+) '
+                          r'\+ processing ([\d.]+) \(kernel ([\d.]+)\) = ([\d.]+) ms$')
         last = re.compile(r'4 frames, 4 ok, 0 failed in ([\d.]+) s: ([\d.]+) fps, at most (\d) in flight; ')
         with Cluster() as cluster:
             cluster.peer('--slots', '1')

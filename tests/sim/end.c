@@ -1,5 +1,5 @@
-// An end as common/net makes it: records wait in lanes, leave in order of lane as messages of bounded size, arrive later
-// as bytes in pieces of any size. Handlers are called from timers only, never from inside what a node does.
+// An end as common/net makes it: records wait in lanes, leave in order of lane as messages of bounded size, arrive
+// later as bytes in pieces of any size. Handlers are called from timers only, never from inside what a node does.
 #include "end.h"
 
 #include <stdlib.h>

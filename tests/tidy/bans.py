@@ -49,7 +49,8 @@ def main():
         if path == 'tests/tidy/bans.py':
             continue
         for number, line in enumerate(read(path).split('\n'), 1):
-            problems += [f'{path}:{number}: {re.search(p, line).group(0)}: {why}' for p, why in TEXT if re.search(p, line)]
+            problems += [f'{path}:{number}: {re.search(pattern, line).group(0)}: {why}'
+                         for pattern, why in TEXT if re.search(pattern, line)]
     finish('bans', problems)
 
 

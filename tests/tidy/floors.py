@@ -8,7 +8,8 @@ from source import ROOT, finish, read, tracked
 BASE, MSG, TYPE = 'common/base', 'common/msg', 'kernels/task_type.h'
 SHELL = ['common/wire', 'common/net', 'common/os']
 
-# The first rule whose pattern matches a file holds. A target is a folder or a file; a file's own folder is always allowed.
+# The first rule whose pattern matches a file holds. A target is a folder or a file; a file's own folder is always
+# allowed.
 RULES = [
     (r'common/base/', []),
     (r'common/msg/', [BASE]),
@@ -46,8 +47,8 @@ DOORS = [
     (r'(protobuf-c/.*|p2c2r\.pb-c|zstd)\.h', r'common/wire/'),
     (r'openssl/.*', r'common/os/crypto\.c'),
     (r'CL/.*', r'peer/executor/|kernels/[^/]+/exec\.c'),
-    (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/(cli|scene|world)/|peer/(main|options)[^/]*|'
-                    r'peer/shell/devices\.c|peer/executor/main\.c'),
+    (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/(cli|scene|world)/|'
+                    r'peer/(main|options)[^/]*|peer/shell/devices\.c|peer/executor/main\.c'),
     (r'assimp/.*', r'client/scene/import\.c'),
     (r'(png|turbojpeg|jpeglib|webp/.*)\.h', r'common/image/'),
 ]

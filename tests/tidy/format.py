@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""C files as .clang-format lays them out. Skipped (77) where clang-format is not installed."""
+"""C and OpenCL C as .clang-format lays them out. Skipped (77) where clang-format is not installed."""
 import shutil
 import subprocess
 import sys
 
-from source import ROOT, finish, tracked
+from source import ROOT, UNWRAPPED, finish, tracked
 
 
 def main():
     if not shutil.which('clang-format'):
         sys.exit(77)
-    files = tracked('.c', '.h', '.cpp')
+    files = [path for path in tracked('.c', '.h', '.cl', '.cpp')
+             if not (path.endswith('.cl') and path.startswith(UNWRAPPED))]
     result = subprocess.run(['clang-format', '--dry-run', *files], cwd=ROOT, capture_output=True, text=True)
     finish('format', sorted({line.split(': ')[0].rsplit(':', 2)[0] for line in result.stderr.splitlines()
                              if 'clang-format-violations' in line}))

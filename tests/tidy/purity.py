@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Reads the symbol tables of the pure archives: no writable data, nothing undefined beyond each other and a little libc.
+"""Reads the symbol tables of the pure archives: no writable data, nothing undefined beyond each other and a little
+libc.
 
     purity.py ARCHIVE...
 """

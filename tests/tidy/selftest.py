@@ -8,7 +8,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = 'int long_one(void);\nint long_one(void) {\n' + '    ;\n' * 80 + '    return 0;\n}\n'
-DEEP = 'void deep(int a);\nvoid deep(int a) {\n' + ''.join('    ' * i + 'if (a) {\n' for i in range(1, 6)) + '}' * 5 + '\n}\n'
+DEEP = ('void deep(int a);\nvoid deep(int a) {\n' + ''.join('    ' * i + 'if (a) {\n' for i in range(1, 6)) +
+        '}' * 5 + '\n}\n')
 WIDE = 'void wide(int a, int b, int c, int d, int e, int f, int g) {\n}\n'
 WIDE_IN_LINES = 'void wide(int a, int b, int c,\n          int d, int e,\n          int f, int g) {\n}\n'
 
@@ -21,6 +22,9 @@ FAULTS = [  # check, planted file, its text, what the check must say
     ('sizes', 'common/base/a.c', WIDE, 'wide has 7 parameters'),
     ('sizes', 'common/base/a.c', WIDE_IN_LINES, 'wide has 7 parameters'),
     ('sizes', 'common/base/a.h', '\n' * 251, '251 lines'),
+    ('sizes', 'common/base/a.c', '\n// ' + '\u00e9' * 118 + '\n', 'a.c:2: 121 columns'),
+    ('sizes', 'kernels/a.cl', '// ' + 'x' * 118 + '\n', 'a.cl:1: 121 columns'),
+    ('sizes', 'loadtest/a.py', '# ' + 'x' * 119 + '\n', 'a.py:1: 121 columns'),
     ('bans', 'common/os/a.c', 'void f(void) {\n    usleep(1);\n}\n', 'usleep('),
     ('bans', 'common/os/a.c', '// TO' + 'DO later\n', 'an open end'),
     ('bans', 'coordinator/core/a.c', 'void f(struct task *t) {\n    t->state = 1;\n}\n', 'f writes a state'),
@@ -29,6 +33,10 @@ FAULTS = [  # check, planted file, its text, what the check must say
     ('bans', 'common/base/a.h', 'typedef struct a a;\n', 'never a typedef'),
     ('layout', 'stray/a.c', '', 'stray: not one of the names'),
     ('layout', 'common/a.md', '[x](gone.md)\n', 'links to gone.md'),
+]
+FORMAT = [
+    ('format', 'common/base/a.c', 'int  f(void);\n', 'common/base/a.c'),
+    ('format', 'kernels/a.cl', '__kernel  void f(void) {}\n', 'kernels/a.cl'),
 ]
 
 
@@ -57,10 +65,11 @@ def impure():
 
 def main():
     missed = []
+    faults = FAULTS + FORMAT * bool(shutil.which('clang-format'))
     said = impure()
     if 'writable data: calls' not in said or 'reaches outside: time' not in said:
         missed.append(f'purity does not name the static and the clock: {said}')
-    for check, path, text, expected in FAULTS:
+    for check, path, text, expected in faults:
         with tempfile.TemporaryDirectory() as tree:
             shutil.copytree(HERE, os.path.join(tree, 'tests/tidy'), ignore=shutil.ignore_patterns('__pycache__'))
             plant(tree, 'common/net/net.h', '')
@@ -71,7 +80,7 @@ def main():
             result = run(tree, check)
             if result.returncode != 1 or expected not in result.stdout:
                 missed.append(f'{check} does not say "{expected}": {result.stdout}{result.stderr}')
-    print('\n'.join(missed) or f'{len(FAULTS) + 2} planted faults found')
+    print('\n'.join(missed) or f'{len(faults) + 2} planted faults found')
     sys.exit(1 if missed else 0)
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A source file may not pass 800 lines, a header 250, a function 70 lines, 6 parameters or 4 levels of nesting."""
-from source import bare, finish, functions, read, tracked
+"""A source file may not pass 800 lines, a header 250, a line 120 columns, a function 70 lines, 6 parameters or 4 levels
+of nesting."""
+from source import UNWRAPPED, bare, finish, functions, read, tracked
 
-FILE, HEADER, FUNCTION, PARAMETERS, NESTING = 800, 250, 70, 6, 4
+FILE, HEADER, COLUMNS, FUNCTION, PARAMETERS, NESTING = 800, 250, 120, 70, 6, 4
 
 
 def main():
@@ -12,6 +13,9 @@ def main():
         lines, limit = text.count('\n'), HEADER if path.endswith('.h') else FILE
         if lines > limit:
             problems.append(f'{path}: {lines} lines, at most {limit}')
+        problems += [f'{path}:{number}: {len(line)} columns, at most {COLUMNS}'
+                     for number, line in enumerate(text.split('\n'), 1)
+                     if len(line) > COLUMNS and not path.startswith(UNWRAPPED)]
         if path.endswith('.py'):
             continue
         for name, parameters, line, length, nesting in functions(bare(text)):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""check_example.py VECTORS: holds PROTOCOL.md to the code: both sides of its worked example, as one connection each, and
-its table of errors."""
+"""check_example.py VECTORS: holds PROTOCOL.md to the code: both sides of its worked example, as one connection each,
+and its table of errors."""
 import subprocess
 import sys
 import tempfile

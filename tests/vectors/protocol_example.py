@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The worked example of proto/PROTOCOL.md.
 
-    protocol_example.py [client|coordinator]    prints that side's records (the client's by default), one per line in hex
+    protocol_example.py [client|coordinator]    prints that side's records (default: the client's), one per line in hex
 
 As a module: frames(side) gives pairs of meaning and bytes. In the document each record is a block fenced as
 ```hex client or ```hex coordinator: a first line "# meaning", then bytes; what follows a ';' is for the reader."""

@@ -1,6 +1,6 @@
 // Holds records written in hex to the code: each decodes, says what the comment above it says, and encodes to the same
 // bytes.
-//   vectors DIR             checks proto/vectors: one record a file, every kind there. Exit 1 and a line for each wrong.
+//   vectors DIR             checks proto/vectors: one record a file, every kind there. Exit 1 and a line for each wrong
 //   vectors --session FILE  checks one direction of a connection: many records, through the reader
 //   vectors --write DIR     writes the vectors from samples.c
 //   vectors --errors        prints the table of error codes as PROTOCOL.md has it

@@ -1,5 +1,5 @@
-// Maps, scenarios, payloads and results as text and bytes: what is sound, what is not, and that a map and scenario of the
-// project's own come out of the type's reference with the lengths that stand in them.
+// Maps, scenarios, payloads and results as text and bytes: what is sound, what is not, and that a map and scenario of
+// the project's own come out of the type's reference with the lengths that stand in them.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -134,8 +134,8 @@ static void wrong_worlds_are_refused(void **state) {
     }
 }
 
-// The fourth task finds no world any more, after one whole one and one that was not: it carries the whole one, and makes
-// up for what came since.
+// The fourth task finds no world any more, after one whole one and one that was not: it carries the whole one, and
+// makes up for what came since.
 static void a_lost_world_is_made_up_for(void **state) {
     (void)state;
     struct p2_world w;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""embed.py: includes inlined once or as often as asked for, comments gone, quotes and backslashes kept, what was read listed for the build."""
+"""embed.py: includes inlined once or as often as asked for, comments gone, quotes and backslashes kept, what
+was read listed for the build."""
 import os
 import subprocess
 import sys
@@ -14,7 +15,8 @@ def main():
         put('layout.h', '#define A 1\n')
         put('common.cl', '#include "layout.h"\nint f(void);\n#include "twice.h"\n#include "twice.h" // again\n')
         put('twice.h', 'int T;\n')
-        put('x.cl', '// words\n#include "layout.h"\n  #  include "common.cl"\n\nchar c = \'"\'; /* " */ char d = \'\\\\\';\n')
+        put('x.cl', '// words\n#include "layout.h"\n  #  include "common.cl"\n\n'
+                    'char c = \'"\'; /* " */ char d = \'\\\\\';\n')
         target = os.path.join(folder, 'x.h')
         subprocess.run([sys.executable, sys.argv[1], os.path.join(folder, 'x.cl'), target, 'x_cl'], check=True)
         with open(target, encoding='ascii') as file:

@@ -213,7 +213,8 @@ static void upscale_has_sizes_for_its_network(void **state) {
     }
 }
 
-// What PyTorch made of a picture with these weights is what the reference makes of it: layout, order and scale are theirs.
+// What PyTorch made of a picture with these weights is what the reference makes of it: layout, order and scale are
+// theirs.
 static void upscale_network_is_the_one_that_was_trained(void **state) {
     (void)state;
     const struct p2_task_type *t = p2_task_type_find(p2_str("upscale"));
