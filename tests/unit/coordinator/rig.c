@@ -93,6 +93,21 @@ void rig_forget(struct rig *r) {
     r->store.seen = 0;
 }
 
+int rig_set_up(void **state, const struct coord_limits *limits, uint32_t slots) {
+    static struct rig rig;
+    rig_init(&rig, limits);
+    rig.client = rig_client(&rig);
+    if (slots) rig.peer = rig_peer(&rig, slots, 0);
+    rig_forget(&rig);
+    *state = &rig;
+    return 0;
+}
+
+int rig_tear_down(void **state) {
+    rig_deinit(*state);
+    return 0;
+}
+
 // ---- events ---------------------------------------------------------------------------------------------------------
 
 static struct rig_hash *find_hash(struct rig *r, p2_handle task) {
@@ -309,32 +324,6 @@ void rig_chunk(struct rig *r, p2_handle conn, uint32_t stream, uint32_t attempt,
     m.u.chunk.payload = rig_bytes(r, size, offset);
     rig_msg(r, conn, &m);
     p2_blob_unref(m.u.chunk.payload.blob);
-}
-
-void rig_put(struct rig *r, p2_handle client, uint32_t stream, uint64_t blob, uint64_t size) {
-    struct p2_msg m = {.kind = P2_MSG_BLOB_PUT, .stream = stream};
-    m.u.blob_put = (struct p2_msg_blob_put){.digest = rig_digest(blob), .payload_size = size};
-    rig_msg(r, client, &m);
-}
-
-void rig_bring(struct rig *r, p2_handle client, uint32_t stream, uint64_t blob, uint64_t size) {
-    rig_put(r, client, stream, blob, size);
-    for (uint64_t at = 0; at < size; at += P2_RECORD_PAYLOAD_MAX) {
-        uint64_t left = size - at;
-        rig_chunk(r, client, stream, 1, at, left < P2_RECORD_PAYLOAD_MAX ? (uint32_t)left : P2_RECORD_PAYLOAD_MAX);
-    }
-}
-
-void rig_want(struct rig *r, p2_handle peer, uint64_t blob, uint64_t offset) {
-    struct p2_msg m = {.kind = P2_MSG_BLOB_WANT};
-    m.u.blob_want = (struct p2_msg_blob_want){.digest = rig_digest(blob), .offset = offset};
-    rig_msg(r, peer, &m);
-}
-
-void rig_have(struct rig *r, p2_handle peer, uint64_t blob, bool gone) {
-    const struct p2_digest digest = rig_digest(blob);
-    struct p2_msg m = {.kind = P2_MSG_BLOB_HAVE, .u.blob_have = {&digest, 1, gone}};
-    rig_msg(r, peer, &m);
 }
 
 void rig_cancel(struct rig *r, p2_handle client, uint32_t stream, uint64_t id) {

@@ -21,6 +21,7 @@ struct rig {
     struct coord_actions out; // since rig_forget
     struct p2_blob_pool pool;
     p2_ns now;
+    p2_handle client, peer; // of rig_set_up
     p2_handle next_conn;
     uint64_t next_id;
     uint64_t room;         // of connections opened from now on
@@ -45,6 +46,11 @@ struct coord_limits rig_limits(void);                            // the defaults
 void rig_init(struct rig *r, const struct coord_limits *limits); // NULL: rig_limits
 void rig_deinit(struct rig *r); // closes every connection, lets the cache age, asserts that all memory came back
 void rig_forget(struct rig *r);
+
+// A test's setup: a rig with one client and a peer of that many slots (0: none), what was said so far forgotten; and
+// its teardown. One at a time. cmocka's return values.
+int rig_set_up(void **state, const struct coord_limits *limits, uint32_t slots);
+int rig_tear_down(void **state);
 
 void rig_step(struct rig *r, struct coord_event *ev); // fills in the time
 void rig_hash(struct rig *r);                         // gives the digests that wait

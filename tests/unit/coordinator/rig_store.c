@@ -160,3 +160,29 @@ void rig_store_drop(struct rig *r) {
         s->first = (s->first + 1) % RIG_WORKS;
     }
 }
+
+void rig_put(struct rig *r, p2_handle client, uint32_t stream, uint64_t blob, uint64_t size) {
+    struct p2_msg m = {.kind = P2_MSG_BLOB_PUT, .stream = stream};
+    m.u.blob_put = (struct p2_msg_blob_put){.digest = rig_digest(blob), .payload_size = size};
+    rig_msg(r, client, &m);
+}
+
+void rig_bring(struct rig *r, p2_handle client, uint32_t stream, uint64_t blob, uint64_t size) {
+    rig_put(r, client, stream, blob, size);
+    for (uint64_t at = 0; at < size; at += P2_RECORD_PAYLOAD_MAX) {
+        uint64_t left = size - at;
+        rig_chunk(r, client, stream, 1, at, left < P2_RECORD_PAYLOAD_MAX ? (uint32_t)left : P2_RECORD_PAYLOAD_MAX);
+    }
+}
+
+void rig_want(struct rig *r, p2_handle peer, uint64_t blob, uint64_t offset) {
+    struct p2_msg m = {.kind = P2_MSG_BLOB_WANT};
+    m.u.blob_want = (struct p2_msg_blob_want){.digest = rig_digest(blob), .offset = offset};
+    rig_msg(r, peer, &m);
+}
+
+void rig_have(struct rig *r, p2_handle peer, uint64_t blob, bool gone) {
+    const struct p2_digest digest = rig_digest(blob);
+    struct p2_msg m = {.kind = P2_MSG_BLOB_HAVE, .u.blob_have = {&digest, 1, gone}};
+    rig_msg(r, peer, &m);
+}

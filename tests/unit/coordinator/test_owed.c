@@ -4,32 +4,17 @@
 #define KIB 1024u
 #define RECORD (64u * KIB)
 
-static struct rig rig;
-static p2_handle client, peer;
-
-static int setup(void **state) {
-    rig_init(&rig, NULL);
-    client = rig_client(&rig);
-    peer = rig_peer(&rig, 1, 0);
-    rig_forget(&rig);
-    *state = &rig;
-    return 0;
-}
-
-static int teardown(void **state) {
-    rig_deinit(*state);
-    return 0;
-}
+static int setup(void **state) { return rig_set_up(state, NULL, 1); }
 
 static void submit_for(struct rig *r, uint32_t stream, uint64_t size, p2_ns deadline_ns) {
     struct p2_msg m = rig_submit_msg(stream, stream, size);
     m.u.submit.deadline_ns = deadline_ns;
-    rig_send_submit(r, client, &m);
+    rig_send_submit(r, r->client, &m);
 }
 
 static void pass_alive(struct rig *r, unsigned seconds) {
     for (unsigned i = 0; i < seconds; i++) {
-        rig_heartbeat(r, peer);
+        rig_heartbeat(r, r->peer);
         rig_pass(r, P2_SEC);
     }
 }
@@ -37,26 +22,26 @@ static void pass_alive(struct rig *r, unsigned seconds) {
 static void test_a_payload_on_its_way_holds_no_slot(void **state) {
     struct rig *r = *state;
     submit_for(r, 1, 100 * KIB, 60 * P2_SEC);
-    assert_int_equal(rig_count(r, peer, P2_MSG_TASK_ASSIGN), 0);
+    assert_int_equal(rig_count(r, r->peer, P2_MSG_TASK_ASSIGN), 0);
     submit_for(r, 2, 10, 60 * P2_SEC); // whole: goes first
-    assert_int_equal(rig_only(r, peer, P2_MSG_TASK_ASSIGN)->u.assign.payload_size, 10);
-    rig_result(r, peer, rig_only(r, peer, P2_MSG_TASK_ASSIGN), 1);
+    assert_int_equal(rig_only(r, r->peer, P2_MSG_TASK_ASSIGN)->u.assign.payload_size, 10);
+    rig_result(r, r->peer, rig_only(r, r->peer, P2_MSG_TASK_ASSIGN), 1);
     rig_forget(r);
-    rig_chunk(r, client, 1, 1, RECORD, 36 * KIB);
-    assert_int_equal(rig_only(r, peer, P2_MSG_TASK_ASSIGN)->u.assign.payload_size, 100 * KIB);
+    rig_chunk(r, r->client, 1, 1, RECORD, 36 * KIB);
+    assert_int_equal(rig_only(r, r->peer, P2_MSG_TASK_ASSIGN)->u.assign.payload_size, 100 * KIB);
 }
 
 static void test_a_payload_that_stops_ends_its_task(void **state) {
     struct rig *r = *state;
     submit_for(r, 1, 100 * KIB, 3600 * P2_SEC); // never whole
     submit_for(r, 2, 900 * KIB, 3600 * P2_SEC); // placed with its first bytes
-    assert_int_equal(rig_count(r, peer, P2_MSG_TASK_ASSIGN), 1);
+    assert_int_equal(rig_count(r, r->peer, P2_MSG_TASK_ASSIGN), 1);
     pass_alive(r, 9);
-    assert_int_equal(rig_count(r, client, P2_MSG_TASK_ENDED), 0);
+    assert_int_equal(rig_count(r, r->client, P2_MSG_TASK_ENDED), 0);
     pass_alive(r, 1);
-    assert_int_equal(rig_count(r, client, P2_MSG_TASK_ENDED), 2);
-    assert_int_equal(rig_nth(r, client, P2_MSG_TASK_ENDED, 0)->u.ended.code, P2_ERR_IDLE_TIMEOUT);
-    assert_int_equal(rig_count(r, peer, P2_MSG_TASK_CANCEL), 1);
+    assert_int_equal(rig_count(r, r->client, P2_MSG_TASK_ENDED), 2);
+    assert_int_equal(rig_nth(r, r->client, P2_MSG_TASK_ENDED, 0)->u.ended.code, P2_ERR_IDLE_TIMEOUT);
+    assert_int_equal(rig_count(r, r->peer, P2_MSG_TASK_CANCEL), 1);
 }
 
 static void test_a_trickle_is_not_enough_and_a_stream_is(void **state) {
@@ -64,25 +49,25 @@ static void test_a_trickle_is_not_enough_and_a_stream_is(void **state) {
     submit_for(r, 1, 900 * KIB, 3600 * P2_SEC);
     submit_for(r, 2, 900 * KIB, 3600 * P2_SEC);
     for (unsigned second = 0; second < 12; second++) {
-        rig_chunk(r, client, 1, 1, RECORD + second * 4 * KIB, 4 * KIB);
-        if (second < 10) rig_chunk(r, client, 2, 1, RECORD + second * 512, 512);
+        rig_chunk(r, r->client, 1, 1, RECORD + second * 4 * KIB, 4 * KIB);
+        if (second < 10) rig_chunk(r, r->client, 2, 1, RECORD + second * 512, 512);
         pass_alive(r, 1);
     }
-    assert_int_equal(rig_only(r, client, P2_MSG_TASK_ENDED)->stream, 2);
+    assert_int_equal(rig_only(r, r->client, P2_MSG_TASK_ENDED)->stream, 2);
 }
 
 static void test_nothing_is_owed_beyond_the_window(void **state) {
     struct rig *r = *state;
     submit_for(r, 1, 10, 3600 * P2_SEC);        // takes the only slot
     submit_for(r, 2, 900 * KIB, 3600 * P2_SEC); // waits; its client sends all it may
-    const struct p2_msg *window = rig_count(r, client, P2_MSG_WINDOW) ? rig_last(r, client, P2_MSG_WINDOW) : NULL;
+    const struct p2_msg *window = rig_count(r, r->client, P2_MSG_WINDOW) ? rig_last(r, r->client, P2_MSG_WINDOW) : NULL;
     uint64_t limit = window ? window->u.window.limit : P2_STREAM_WINDOW;
     for (uint64_t at = RECORD; at < limit; at += RECORD) {
         uint64_t left = limit - at;
-        rig_chunk(r, client, 2, 1, at, left < RECORD ? (uint32_t)left : RECORD);
+        rig_chunk(r, r->client, 2, 1, at, left < RECORD ? (uint32_t)left : RECORD);
     }
     pass_alive(r, 30);
-    assert_int_equal(rig_count(r, client, P2_MSG_TASK_ENDED), 0);
+    assert_int_equal(rig_count(r, r->client, P2_MSG_TASK_ENDED), 0);
 }
 
 static void test_padding_is_not_compression(void **state) {
@@ -91,9 +76,9 @@ static void test_padding_is_not_compression(void **state) {
     m.u.submit.payload_zstd = true;
     m.u.submit.payload = rig_bytes(r, RECORD, 0);
     m.u.submit.raw_size = 1;
-    rig_msg(r, client, &m);
+    rig_msg(r, r->client, &m);
     p2_blob_unref(m.u.submit.payload.blob);
-    rig_expect_error(r, client, P2_ERR_BAD_MESSAGE);
+    rig_expect_error(r, r->client, P2_ERR_BAD_MESSAGE);
 }
 
 static void test_a_batch_is_not_kept_for_one_of_its_tasks(void **state) {
@@ -105,8 +90,8 @@ static void test_a_batch_is_not_kept_for_one_of_its_tasks(void **state) {
     struct p2_msg m = {.kind = P2_MSG_TASK_SUBMIT_BATCH, .stream = 1};
     m.u.submit_batch.tasks = &one.u.submit;
     m.u.submit_batch.task_count = 1;
-    rig_msg(r, client, &m);
-    const struct p2_msg *assign = rig_only(r, peer, P2_MSG_TASK_ASSIGN);
+    rig_msg(r, r->client, &m);
+    const struct p2_msg *assign = rig_only(r, r->peer, P2_MSG_TASK_ASSIGN);
     assert_true(assign->u.assign.payload.blob != whole.blob);
     assert_int_equal(*p2_slice_data(&assign->u.assign.payload), whole.blob->data[7]);
     assert_int_equal(whole.blob->refs, 1);
@@ -119,7 +104,7 @@ static void test_one_that_suits_is_found_among_many_that_do_not(void **state) {
     limits.peers_max = limits.offers_max = 400;
     rig_deinit(r);
     rig_init(r, &limits);
-    client = rig_client(r);
+    r->client = rig_client(r);
     for (unsigned i = 0; i < 300; i++) {
         p2_handle small = rig_open(r);
         rig_hello(r, small, P2_ROLE_PEER);
@@ -133,7 +118,7 @@ static void test_one_that_suits_is_found_among_many_that_do_not(void **state) {
         .name = p2_str("memory"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {512 * KIB}};
     struct p2_msg m = rig_submit_msg(1, 1, 10);
     m.u.submit.params = (struct p2_params){&memory, 1};
-    rig_send_submit(r, client, &m);
+    rig_send_submit(r, r->client, &m);
     assert_int_equal(rig_count(r, large, P2_MSG_TASK_ASSIGN), 1);
 }
 
@@ -141,20 +126,20 @@ static void test_a_status_follows_peers_as_they_come_work_and_go(void **state) {
     struct rig *r = *state;
     struct p2_msg_status status;
     p2_handle other = rig_peer(r, 3, 0);
-    rig_submit(r, client, 1, 1, 10);
+    rig_submit(r, r->client, 1, 1, 10);
     coord_status(r->c, &status);
     assert_int_equal(status.peers_ready, 2);
     assert_int_equal(status.slots, 4);
     assert_int_equal(status.slots_busy, 1);
     rig_close(r, other);
-    rig_close(r, peer);
+    rig_close(r, r->peer);
     coord_status(r->c, &status);
     assert_int_equal(status.peers_ready, 0);
     assert_int_equal(status.slots, 0);
     assert_int_equal(status.slots_busy, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, rig_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

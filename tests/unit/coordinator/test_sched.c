@@ -1,21 +1,7 @@
 // Which task goes first, and to whom.
 #include "rig.h"
 
-static struct rig rig;
-static p2_handle client;
-
-static int setup(void **state) {
-    rig_init(&rig, NULL);
-    client = rig_client(&rig);
-    rig_forget(&rig);
-    *state = &rig;
-    return 0;
-}
-
-static int teardown(void **state) {
-    rig_deinit(*state);
-    return 0;
-}
+static int setup(void **state) { return rig_set_up(state, NULL, 0); }
 
 static void submit_as(struct rig *r, uint32_t stream, const char *type, enum p2_class class_, int64_t units) {
     struct p2_param param = {.name = p2_str("units"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {units}};
@@ -23,7 +9,7 @@ static void submit_as(struct rig *r, uint32_t stream, const char *type, enum p2_
     m.u.submit.type = p2_str(type);
     m.u.submit.class_ = class_;
     m.u.submit.params = (struct p2_params){&param, 1};
-    rig_send_submit(r, client, &m);
+    rig_send_submit(r, r->client, &m);
 }
 
 static p2_handle peer_of_types(struct rig *r, uint32_t slots, unsigned types, uint64_t memory) {
@@ -78,7 +64,7 @@ static void test_idle_peers_take_turns(void **state) {
     for (uint32_t i = 1; i <= 6; i++) {
         rig_forget(r);
         r->now += P2_MS;
-        rig_submit(r, client, i, i, 10);
+        rig_submit(r, r->client, i, i, 10);
         for (unsigned k = 0; k < 3; k++) {
             if (!rig_count(r, peers[k], P2_MSG_TASK_ASSIGN)) continue;
             struct p2_msg assign = *rig_only(r, peers[k], P2_MSG_TASK_ASSIGN);
@@ -91,12 +77,12 @@ static void test_idle_peers_take_turns(void **state) {
 static void test_capacity_is_slots_and_queue_depth(void **state) {
     struct rig *r = *state;
     p2_handle a = rig_peer(r, 2, 1);
-    for (uint32_t i = 1; i <= 5; i++) rig_submit(r, client, i, i, 10);
+    for (uint32_t i = 1; i <= 5; i++) rig_submit(r, r->client, i, i, 10);
     assert_int_equal(rig_count(r, a, P2_MSG_TASK_ASSIGN), 3);
     rig_register(r, a, 3, 2, 3, 0); // it offers more now
     assert_int_equal(rig_count(r, a, P2_MSG_TASK_ASSIGN), 5);
     rig_register(r, a, 1, 0, 3, 0); // and less: what it has it keeps
-    rig_submit(r, client, 6, 6, 10);
+    rig_submit(r, r->client, 6, 6, 10);
     assert_int_equal(rig_count(r, a, P2_MSG_TASK_ASSIGN), 5);
 }
 
@@ -111,7 +97,7 @@ static void test_devices_have_their_own_capacity(void **state) {
     m.u.peer_register = (struct p2_msg_peer_register){
         .slots = 3, .queue_depth = 3, .devices = devices, .device_count = 2, .offers = offers, .offer_count = 3};
     rig_msg(r, a, &m);
-    for (uint32_t i = 1; i <= 8; i++) rig_submit(r, client, i, i, 10);
+    for (uint32_t i = 1; i <= 8; i++) rig_submit(r, r->client, i, i, 10);
     unsigned on[2] = {0, 0};
     for (unsigned i = 0; i < rig_count(r, a, P2_MSG_TASK_ASSIGN); i++) {
         on[rig_nth(r, a, P2_MSG_TASK_ASSIGN, i)->u.assign.device]++;
@@ -127,16 +113,16 @@ static void test_device_memory_is_looked_at(void **state) {
     for (uint32_t i = 1; i <= 2; i++) {
         struct p2_msg m = rig_submit_msg(i, i, 10);
         m.u.submit.params = (struct p2_params){&param, 1};
-        rig_send_submit(r, client, &m);
+        rig_send_submit(r, r->client, &m);
     }
-    rig_submit(r, client, 3, 3, 10); // behind one that waits for the large device, but not because of it
+    rig_submit(r, r->client, 3, 3, 10); // behind one that waits for the large device, but not because of it
     assert_int_equal(rig_count(r, large, P2_MSG_TASK_ASSIGN), 1);
     assert_int_equal(rig_count(r, small, P2_MSG_TASK_ASSIGN), 1);
     rig_forget(r);
     rig_close(r, large); // nobody left for 1 and 2; 3 is not concerned
     rig_heartbeat(r, small);
     rig_pass(r, 900 * P2_MS);
-    assert_int_equal(rig_count(r, client, P2_MSG_TASK_ENDED), 0);
+    assert_int_equal(rig_count(r, r->client, P2_MSG_TASK_ENDED), 0);
     p2_handle again = peer_of_types(r, 2, 1, 3000);
     assert_int_equal(rig_count(r, again, P2_MSG_TASK_ASSIGN), 2);
 }
@@ -168,11 +154,11 @@ static void test_offers_that_mean_nothing_are_ignored(void **state) {
 static void test_a_draining_peer_finishes_what_it_has(void **state) {
     struct rig *r = *state;
     p2_handle a = rig_peer(r, 2, 0);
-    rig_submit(r, client, 1, 1, 10);
+    rig_submit(r, r->client, 1, 1, 10);
     struct p2_msg drain = {.kind = P2_MSG_DRAIN};
     rig_msg(r, a, &drain);
-    rig_submit(r, client, 2, 2, 10);
-    rig_expect_ended(r, client, 2, P2_ERR_NO_CAPABLE_PEER);
+    rig_submit(r, r->client, 2, 2, 10);
+    rig_expect_ended(r, r->client, 2, P2_ERR_NO_CAPABLE_PEER);
     rig_result(r, a, rig_only(r, a, P2_MSG_TASK_ASSIGN), 10);
     assert_int_equal(r->c->stats.tasks_completed, 1);
     struct p2_msg bye = {.kind = P2_MSG_PEER_DISCONNECT, .u.disconnect.reason = p2_str("done")};
@@ -198,14 +184,14 @@ static void test_heartbeats_are_kept(void **state) {
 static void test_retried_tasks_keep_their_place(void **state) {
     struct rig *r = *state;
     p2_handle a = rig_peer(r, 1, 0), b = rig_peer(r, 1, 0);
-    for (uint32_t i = 1; i <= 4; i++) rig_submit(r, client, i, i, 10); // 1 and 2 run
+    for (uint32_t i = 1; i <= 4; i++) rig_submit(r, r->client, i, i, 10); // 1 and 2 run
     struct p2_msg lost = *rig_only(r, a, P2_MSG_TASK_ASSIGN), other = *rig_only(r, b, P2_MSG_TASK_ASSIGN);
     rig_close(r, a);
     rig_result(r, b, &other, 10);
     assert_true(p2_id_equal(&rig_last(r, b, P2_MSG_TASK_ASSIGN)->u.assign.id, &lost.u.assign.id));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, rig_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
