@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -149,11 +150,14 @@ int bench_end(const struct bench *b) {
 }
 
 // After an untimed run of its own kind, so that neither side pays for the caches and threads of the other.
-static double timed_ms(void (*what)(void *), void *arg) {
+static double timed_ms(void (*what)(void *), void *arg, bool cpu_time) {
+    clockid_t clock = cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC;
+    struct timespec start, end;
     what(arg);
-    p2_ns start = p2_clock_now();
+    clock_gettime(clock, &start);
     what(arg);
-    return (double)(p2_clock_now() - start) / 1e6;
+    clock_gettime(clock, &end);
+    return 1e3 * (double)(end.tv_sec - start.tv_sec) + 1e-6 * (double)(end.tv_nsec - start.tv_nsec);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -169,8 +173,8 @@ void bench_pairs(const struct bench_pair *pair, struct bench_times *out) {
         pair->ours(pair->arg);
     }
     for (uint32_t i = 0; i < pair->repetitions; i++) {
-        theirs[i] = timed_ms(pair->theirs, pair->arg);
-        ours[i] = timed_ms(pair->ours, pair->arg);
+        theirs[i] = timed_ms(pair->theirs, pair->arg, pair->cpu_time);
+        ours[i] = timed_ms(pair->ours, pair->arg, pair->cpu_time);
     }
     qsort(ours, pair->repetitions, sizeof *ours, by_size);
     qsort(theirs, pair->repetitions, sizeof *theirs, by_size);

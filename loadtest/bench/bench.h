@@ -61,6 +61,7 @@ struct bench_pair {
     void (*theirs)(void *arg);
     void *arg;
     uint32_t repetitions, warm_up; // repetitions at most BENCH_REPETITIONS_MAX
+    bool cpu_time;                 // of the whole process, in place of what a clock on the wall says
 };
 
 struct bench_times {

@@ -1,5 +1,7 @@
 #include "loadtest/bench/bench_kernels.h"
 
+#include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,14 +120,36 @@ static void tell_reached(struct bench_kernels *k, const struct bench_contest *c,
                100 * rate / ceiling, ceiling / 1e9, what, (double)c->ours_task->kernel_ns_least / 1e6);
 }
 
+// All threads of the process on the CPU where this one is; or back where they may be.
+static void confine(bool to_one) {
+    static cpu_set_t before;
+    cpu_set_t wanted = before;
+    if (to_one) {
+        int cpu = sched_getcpu();
+        P2_CHECK(cpu >= 0 && sched_getaffinity(0, sizeof before, &before) == 0);
+        CPU_ZERO(&wanted);
+        CPU_SET((size_t)cpu, &wanted);
+    }
+    DIR *threads = opendir("/proc/self/task");
+    P2_CHECK(threads);
+    for (const struct dirent *d; (d = readdir(threads));) {
+        pid_t thread = (pid_t)strtol(d->d_name, NULL, 10); // 0 for "." and ".."
+        if (thread && sched_setaffinity(thread, sizeof wanted, &wanted) != 0) fail("sched_setaffinity", d->d_name);
+    }
+    closedir(threads);
+}
+
 void bench_contest(struct bench_kernels *k, const struct bench_contest *c) {
     struct bench_times t;
     uint32_t pairs = c->pairs ? c->pairs : PAIRS;
     P2_CHECK(pairs >= BENCH_PAIRS_MIN);
-    bench_pairs(&(struct bench_pair){c->ours, c->theirs, c->arg, pairs, WARM_UP}, &t);
+    if (c->one_cpu) confine(true);
+    bench_pairs(&(struct bench_pair){c->ours, c->theirs, c->arg, pairs, WARM_UP, c->one_cpu}, &t);
+    if (c->one_cpu) confine(false);
+    enum bench_bar kind = c->by_speed ? BENCH_AT_LEAST : BENCH_AT_MOST;
     struct bench_row row = {.value = c->by_speed ? 1 / t.ratio : t.ratio,
                             .bar = c->bar,
-                            .kind = c->by_speed ? BENCH_AT_LEAST : BENCH_AT_MOST,
+                            .kind = c->one_cpu ? BENCH_TOLD : kind,
                             .unit = "x",
                             .ours_ms = t.ours_ms,
                             .theirs_ms = t.theirs_ms};

@@ -83,10 +83,13 @@ struct bench_contest {
     void (*theirs)(void *arg);
     void *arg;
     double bar;
+    // No bar: all threads, the device's too, on one CPU, and CPU time in place of time. For an opponent without
+    // threads.
+    bool one_cpu;
     bool by_speed;  // false: our time over theirs is at most bar; true: our speed over theirs is at least bar
     uint32_t pairs; // 0: 41; at least BENCH_PAIRS_MIN
-    // For the device's ceilings: what one run must move and compute at least, and whose kernels' time counts. 0, 0, NULL:
-    // nothing is said of it.
+    // For the device's ceilings: what one run must move and compute at least, and whose kernels' time counts. 0, 0,
+    // NULL: nothing is said of it.
     uint64_t bytes, flops;
     const struct bench_task *ours_task;
 };
