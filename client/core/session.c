@@ -295,7 +295,6 @@ enum session_link p2_session_link(const struct session *s) { return s->link; }
 p2_ns p2_session_rtt_ns(const struct session *s) { return s->rtt.mean; }
 uint64_t p2_session_features(const struct session *s) { return s->features; }
 uint32_t p2_session_open(const struct session *s) { return s->open; }
-bool p2_session_knows(const struct session *s, session_ticket t) { return p2_ticket_find(s, t) != NULL; }
 
 const char *p2_session_note_name(enum session_note_kind k) {
     static const char *const names[] = {"none",  "dialing",     "up",     "down",   "draining",

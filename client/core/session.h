@@ -225,11 +225,10 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
 p2_ns p2_session_next_ns(const struct session *s);
 
 enum session_link p2_session_link(const struct session *s);
-p2_ns p2_session_rtt_ns(const struct session *s);                 // smoothed; 0 before the first PONG
-uint64_t p2_session_features(const struct session *s);            // agreed on this connection
-uint32_t p2_session_open(const struct session *s);                // tickets not ended
-bool p2_session_knows(const struct session *s, session_ticket t); // open
-const char *p2_session_note_name(enum session_note_kind k);       // "turned_away"
+p2_ns p2_session_rtt_ns(const struct session *s);           // smoothed; 0 before the first PONG
+uint64_t p2_session_features(const struct session *s);      // agreed on this connection
+uint32_t p2_session_open(const struct session *s);          // tickets not ended
+const char *p2_session_note_name(enum session_note_kind k); // "turned_away"
 
 // Asserts every invariant of the whole state.
 void p2_session_check(const struct session *s);

@@ -1,4 +1,4 @@
-// What session.c, ticket.c, again.c, put.c, on_msg.c and check.c share. Nothing else includes it.
+// What session.c, ticket.c, again.c, put.c, on_msg.c and check.c share. Nothing else includes it but their tests.
 #ifndef CLIENT_CORE_SESSION_IN_H
 #define CLIENT_CORE_SESSION_IN_H
 

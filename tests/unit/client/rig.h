@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "client/core/session.h"
+#include "client/core/session_in.h"
 
 #define RIG_TASKS 8u
 #define ROOM (1u << 20)
@@ -90,6 +90,8 @@ static inline struct session_ended *rig_ended(struct rig *r) {
     return a ? &a->u.ended : NULL;
 }
 
+static inline bool rig_knows(const struct rig *r, session_ticket t) { return p2_ticket_find(r->s, t) != NULL; } // open
+
 static inline void assert_ended(struct rig *r, session_ticket t, enum session_outcome outcome, enum p2_err code) {
     struct session_ended *e = rig_ended(r);
     assert_non_null(e);
@@ -97,7 +99,7 @@ static inline void assert_ended(struct rig *r, session_ticket t, enum session_ou
     assert_int_equal(e->outcome, outcome);
     assert_int_equal(e->code, code);
     assert_true((e->sentence.n > 0) == (outcome != SESSION_DONE));
-    assert_false(p2_session_knows(r->s, t));
+    assert_false(rig_knows(r, t));
     assert_null(rig_did(r, SESSION_DO_ENDED, 1));
 }
 

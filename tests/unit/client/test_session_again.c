@@ -65,7 +65,7 @@ static void a_ticket_goes_on_where_its_task_is(void **state) {
     assert_ended(&r, t, SESSION_DONE, P2_OK);
     assert_int_equal(rig_sent(&r, P2_MSG_RESULT_ACK, 0)->u.ack.attempt, 1);
     assert_int_equal(rig_sent(&r, P2_MSG_RESULT_ACK, 0)->stream, 1);
-    assert_true(p2_session_knows(r.s, later));
+    assert_true(rig_knows(&r, later));
     p2_blob_unref(result.blob);
     rig_shut(&r);
 }
@@ -117,7 +117,7 @@ static void another_session_gets_everything_anew(void **state) {
     session_ticket a = rig_submit(&r, 0, 100), b = rig_submit(&r, 1, 100), c = rig_submit(&r, 2, 100);
     lose(&r);
     rig_step(&r, (struct session_event){.kind = SESSION_CANCEL, .u.end.ticket = b});
-    assert_true(p2_session_knows(r.s, b)); // its peer may be at it
+    assert_true(rig_knows(&r, b)); // its peer may be at it
     up(&r, false);
     assert_ended(&r, b, SESSION_CANCELLED, P2_ERR_CANCELLED);
     assert_int_equal(count(&r, P2_MSG_TASK_RESUME), 0);
@@ -211,7 +211,7 @@ static void silence_is_the_end_of_a_connection(void **state) {
     assert_null(rig_did(&r, SESSION_DO_CLOSE, 0));
     rig_tick(&r, SESSION_PING_NS);
     assert_int_equal(rig_did(&r, SESSION_DO_CLOSE, 0)->u.why, P2_ERR_IDLE_TIMEOUT);
-    assert_true(p2_session_knows(r.s, t));
+    assert_true(rig_knows(&r, t));
     lose(&r);
     up(&r, true);
     assert_int_equal(count(&r, P2_MSG_TASK_RESUME), 1);
