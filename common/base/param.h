@@ -60,6 +60,23 @@ struct p2_param_spec {
 #define P2_SPEC_CHOICE(called, among, otherwise, what)                                                                 \
     { .name = called, .kind = P2_PARAM_TEXT, .choices = among, .fallback = otherwise, .unit = "", .doc = what }
 
+// Parameters in a table of given ones, of literal names and texts.
+#define P2_GIVEN_INT(called, x)                                                                                        \
+    {                                                                                                                  \
+        .name = {called, sizeof called - 1}, .kind = P2_PARAM_INT, .count = 1, .value.ints = { x }                     \
+    }
+#define P2_GIVEN_INTS(called, ...)                                                                                     \
+    {                                                                                                                  \
+        .name = {called, sizeof called - 1}, .kind = P2_PARAM_INTS,                                                    \
+        .count = sizeof(int64_t[]){__VA_ARGS__} / sizeof(int64_t), .value.ints = {                                     \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+#define P2_GIVEN_TEXT(called, x)                                                                                       \
+    {                                                                                                                  \
+        .name = {called, sizeof called - 1}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = { x, sizeof x - 1 }      \
+    }
+
 // The parameter of that name, or NULL.
 const struct p2_param *p2_params_find(const struct p2_params *ps, const char *name);
 

@@ -101,9 +101,9 @@ static bool raw_payload(const void *block) { return ((const struct path_block *)
 // A field over bytes at random, of which one in 256 is a closed cell.
 #define BENCH_SIDE 512
 static const struct p2_param bench_params[] = {
-    {.name = {"map_size", 8}, .kind = P2_PARAM_INTS, .count = 2, .value.ints = {BENCH_SIDE, BENCH_SIDE}},
-    {.name = {"goal", 4}, .kind = P2_PARAM_INTS, .count = 2, .value.ints = {BENCH_SIDE / 2, BENCH_SIDE / 3}},
-    {.name = {"result", 6}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = {"directions", 10}},
+    P2_GIVEN_INTS("map_size", BENCH_SIDE, BENCH_SIDE),
+    P2_GIVEN_INTS("goal", BENCH_SIDE / 2, BENCH_SIDE / 3),
+    P2_GIVEN_TEXT("result", "directions"),
 };
 
 // warm is NULL: the known answers launch every kernel.

@@ -189,18 +189,6 @@ static bool equal(const void *block, const uint8_t *a, size_t a_size, const uint
 
 // ---- known answers: a map of 9x6 with a wall, a closed chamber and dear ground, searched in every way ----
 
-#define INTS(which, x, y)                                                                                              \
-    {                                                                                                                  \
-        .name = {which, sizeof which - 1}, .kind = P2_PARAM_INTS, .count = 2, .value.ints = { x, y }                   \
-    }
-#define INT(which, x)                                                                                                  \
-    {                                                                                                                  \
-        .name = {which, sizeof which - 1}, .kind = P2_PARAM_INT, .count = 1, .value.ints = { x }                       \
-    }
-#define TEXT(which, x)                                                                                                 \
-    {                                                                                                                  \
-        .name = {which, sizeof which - 1}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = { x, sizeof x - 1 }        \
-    }
 #define MAP_9X6                                                                                                        \
     1, 1, 1, 1, 1, 1, 1, 1, 1, /**/ 1, 0, 0, 0, 1, 9, 9, 9, 1, /**/ 1, 0, 1, 0, 1, 9, 3, 1, 1, /**/ 1, 0, 0, 0, 1, 9,  \
         1, 0, 1, /**/ 1, 1, 1, 1, 1, 2, 1, 0, 1, /**/ 5, 1, 0, 1, 1, 1, 1, 0, 1
@@ -214,14 +202,19 @@ static const uint8_t crowd[] = {MAP_9X6,                                        
                                 5,       0, 5, 0, 1, 0, 0, 0, 8, 0, 0, 0, 1,   0,   0,   0, //
                                 2,       0, 2, 0, 1, 0, 0, 0, 3, 0, 5, 0, 255, 255, 255, 255};
 
-static const struct p2_param astar[] = {INTS("map_size", 9, 6), INTS("start", 0, 5), INTS("goal", 8, 5)};
-static const struct p2_param dear[] = {INTS("map_size", 9, 6), INT("cost_max", 9), INTS("start", 0, 5),
-                                       INTS("goal", 8, 5), TEXT("algorithm", "dijkstra")};
-static const struct p2_param many[] = {INTS("map_size", 9, 6), INT("cost_max", 9), INT("obstacles", 1), INT("goals", 2),
-                                       INT("agents", 6)};
-static const struct p2_param distances[] = {INTS("map_size", 9, 6), INTS("goal", 4, 2), TEXT("result", "distances")};
-static const struct p2_param directions[] = {INTS("map_size", 9, 6), INT("cost_max", 9), INTS("goal", 4, 2),
-                                             INT("neighbours", 4), TEXT("result", "directions")};
+static const struct p2_param astar[] = {P2_GIVEN_INTS("map_size", 9, 6), P2_GIVEN_INTS("start", 0, 5),
+                                        P2_GIVEN_INTS("goal", 8, 5)};
+static const struct p2_param dear[] = {P2_GIVEN_INTS("map_size", 9, 6), P2_GIVEN_INT("cost_max", 9),
+                                       P2_GIVEN_INTS("start", 0, 5), P2_GIVEN_INTS("goal", 8, 5),
+                                       P2_GIVEN_TEXT("algorithm", "dijkstra")};
+static const struct p2_param many[] = {P2_GIVEN_INTS("map_size", 9, 6), P2_GIVEN_INT("cost_max", 9),
+                                       P2_GIVEN_INT("obstacles", 1), P2_GIVEN_INT("goals", 2),
+                                       P2_GIVEN_INT("agents", 6)};
+static const struct p2_param distances[] = {P2_GIVEN_INTS("map_size", 9, 6), P2_GIVEN_INTS("goal", 4, 2),
+                                            P2_GIVEN_TEXT("result", "distances")};
+static const struct p2_param directions[] = {P2_GIVEN_INTS("map_size", 9, 6), P2_GIVEN_INT("cost_max", 9),
+                                             P2_GIVEN_INTS("goal", 4, 2), P2_GIVEN_INT("neighbours", 4),
+                                             P2_GIVEN_TEXT("result", "directions")};
 
 #define KNOWN(list, bytes)                                                                                             \
     { .params = list, .param_count = sizeof list / sizeof *list, .payload = bytes, .payload_size = sizeof bytes }

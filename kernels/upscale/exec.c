@@ -323,10 +323,10 @@ static bool raw_payload(const void *block) { return ((const struct upscale_block
 #define BENCH_W 960
 #define BENCH_H 540
 static const struct p2_param bench_params[] = {
-    {.name = {"input_res", 9}, .kind = P2_PARAM_INTS, .count = 2, .value.ints = {BENCH_W, BENCH_H}},
-    {.name = {"output_res", 10}, .kind = P2_PARAM_INTS, .count = 2, .value.ints = {2 * BENCH_W, 2 * BENCH_H}},
-    {.name = {"quality", 7}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = {"balanced", 8}},
-    {.name = {"channels", 8}, .kind = P2_PARAM_INT, .count = 1, .value.ints = {4}},
+    P2_GIVEN_INTS("input_res", BENCH_W, BENCH_H),
+    P2_GIVEN_INTS("output_res", 2 * BENCH_W, 2 * BENCH_H),
+    P2_GIVEN_TEXT("quality", "balanced"),
+    P2_GIVEN_INT("channels", 4),
 };
 
 // warm is NULL: the known answers launch every kernel.

@@ -250,30 +250,28 @@ static bool equal(const void *block, const uint8_t *a, size_t a_size, const uint
 
 // ---- known answers: a 7x5 picture with an edge, a ramp, a dot and alpha, through every filter ----
 
-#define INTS(which, x, y)                                                                                              \
-    {                                                                                                                  \
-        .name = {which, sizeof which - 1}, .kind = P2_PARAM_INTS, .count = 2, .value.ints = { x, y }                   \
-    }
-#define INT(which, x)                                                                                                  \
-    {                                                                                                                  \
-        .name = {which, sizeof which - 1}, .kind = P2_PARAM_INT, .count = 1, .value.ints = { x }                       \
-    }
-#define TEXT(which, x)                                                                                                 \
-    {                                                                                                                  \
-        .name = {which, sizeof which - 1}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = { x, sizeof x - 1 }        \
-    }
-#define RGBA_7X5 INTS("input_res", 7, 5), INT("channels", 4)
+#define RGBA_7X5 P2_GIVEN_INTS("input_res", 7, 5), P2_GIVEN_INT("channels", 4)
 
-static const struct p2_param fast_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("quality", "fast")};
-static const struct p2_param fast_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("quality", "fast")};
-static const struct p2_param bicubic_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("algorithm", "bicubic")};
-static const struct p2_param bicubic_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("algorithm", "bicubic")};
-static const struct p2_param lanczos_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("algorithm", "lanczos")};
-static const struct p2_param lanczos_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("algorithm", "lanczos")};
-static const struct p2_param balanced_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("quality", "balanced")};
-static const struct p2_param balanced_any[] = {RGBA_7X5, INTS("output_res", 18, 7), TEXT("quality", "balanced")};
-static const struct p2_param quality_twice[] = {RGBA_7X5, INTS("output_res", 14, 10), TEXT("quality", "quality")};
-static const struct p2_param quality_any[] = {RGBA_7X5, INTS("output_res", 18, 9), TEXT("quality", "quality")};
+static const struct p2_param fast_twice[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 14, 10),
+                                             P2_GIVEN_TEXT("quality", "fast")};
+static const struct p2_param fast_any[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 18, 7),
+                                           P2_GIVEN_TEXT("quality", "fast")};
+static const struct p2_param bicubic_twice[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 14, 10),
+                                                P2_GIVEN_TEXT("algorithm", "bicubic")};
+static const struct p2_param bicubic_any[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 18, 7),
+                                              P2_GIVEN_TEXT("algorithm", "bicubic")};
+static const struct p2_param lanczos_twice[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 14, 10),
+                                                P2_GIVEN_TEXT("algorithm", "lanczos")};
+static const struct p2_param lanczos_any[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 18, 7),
+                                              P2_GIVEN_TEXT("algorithm", "lanczos")};
+static const struct p2_param balanced_twice[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 14, 10),
+                                                 P2_GIVEN_TEXT("quality", "balanced")};
+static const struct p2_param balanced_any[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 18, 7),
+                                               P2_GIVEN_TEXT("quality", "balanced")};
+static const struct p2_param quality_twice[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 14, 10),
+                                                P2_GIVEN_TEXT("quality", "quality")};
+static const struct p2_param quality_any[] = {RGBA_7X5, P2_GIVEN_INTS("output_res", 18, 9),
+                                              P2_GIVEN_TEXT("quality", "quality")};
 
 static const uint8_t picture[7 * 5 * 4] = {
     0,   0,   0,   255, 0,   0,   0,   255, 10,  0,   0,   240, 255, 255, 255, 255, 255, 255, 255, 255,
