@@ -71,6 +71,12 @@ static bool make_unit(float v[3]) {
     return true;
 }
 
+static float dot(const float a[3], const float b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
+
+static void cross(const float a[3], const float b[3], float out[3]) {
+    for (int i = 0; i < 3; i++) out[i] = a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3];
+}
+
 // ---- materials ----
 
 static bool read_material(struct reader *r, const json_t *o, const char *where, uint32_t *out) {
@@ -141,33 +147,71 @@ static bool add_sphere(struct reader *r, const json_t *o, const char *where) {
            some_material(r, o, where, &s.material) && build_add(r->b, SPHERES, &s, 1);
 }
 
+// Edges of a picture on a plane, 1 long: to the right and down as one who looks at it from the front sees it, on floors
+// and ceilings with -z up.
+static void edges_by_normal(const float n[3], float u[3], float v[3]) {
+    const bool level = fabsf(n[1]) > 0.99f;
+    const float up[3] = {0, level ? 0 : 1, level ? -1 : 0};
+    cross(up, n, u);
+    make_unit(u);
+    cross(u, n, v);
+}
+
+// p->u: texture coordinates by places, of a picture whose edges u and v begin at a point of the plane.
+static bool lay(struct raytrace_plane *p, const float at[3], const float u[3], const float v[3]) {
+    float across[2][3];
+    cross(v, p->normal, across[0]);
+    cross(p->normal, u, across[1]);
+    float area = dot(u, across[0]);
+    for (int i = 0; i < 3; i++) {
+        p->u[i] = across[0][i] / area;
+        p->v[i] = across[1][i] / area;
+    }
+    p->u[3] = -dot(p->u, at);
+    p->v[3] = -dot(p->v, at);
+    return fabsf(area) > 1e-12f; // nor NaN
+}
+
 static bool add_plane(struct reader *r, const json_t *o, const char *where) {
     struct raytrace_plane p = {.normal = {0, 1, 0}};
-    float at[3] = {0};
-    if (!only(r, o, where, " type position normal material color ") || !read_vector(r, o, where, "normal", p.normal) ||
-        !read_vector(r, o, where, "position", at))
+    float at[3] = {0}, u[3], v[3];
+    if (!only(r, o, where, " type position normal u v material color ") ||
+        !read_vector(r, o, where, "normal", p.normal) || !read_vector(r, o, where, "position", at))
         return false;
     if (!make_unit(p.normal)) return wrong(r, where, "normal", "a direction");
-    p.offset = p.normal[0] * at[0] + p.normal[1] * at[1] + p.normal[2] * at[2];
+    p.offset = dot(p.normal, at);
+    edges_by_normal(p.normal, u, v);
+    if (!read_vector(r, o, where, "u", u) || !read_vector(r, o, where, "v", v)) return false;
+    if (!lay(&p, at, u, v)) return wrong(r, where, "u", "an edge along the plane, and \"v\" another");
     return some_material(r, o, where, &p.material) && build_add(r->b, PLANES, &p, 1);
+}
+
+// The side of a box that looks along `n`, a picture once on it.
+static bool add_side(struct build *b, const float at[3], const float size[3], const float n[3], uint32_t material) {
+    const uint32_t first = build_count(b, VERTICES);
+    const struct raytrace_triangle halves[] = {{{first, first + 2, first + 1}, material},
+                                               {{first + 1, first + 2, first + 3}, material}};
+    struct raytrace_vertex corners[4] = {{.uv = {0, 0}}, {.uv = {1, 0}}, {.uv = {0, 1}}, {.uv = {1, 1}}};
+    float u[3], v[3];
+    edges_by_normal(n, u, v);
+    for (int i = 0; i < 4; i++)
+        for (int a = 0; a < 3; a++) {
+            float aside = (corners[i].uv[0] - 0.5f) * u[a] + (corners[i].uv[1] - 0.5f) * v[a];
+            corners[i].position[a] = at[a] + size[a] * (0.5f * n[a] + aside);
+        }
+    return build_add(b, VERTICES, corners, 4) && build_add(b, TRIANGLES, halves, 2);
 }
 
 static bool add_box(struct reader *r, const json_t *o, const char *where) {
     float at[3] = {0}, size[3] = {1, 1, 1};
-    uint32_t material, first = build_count(r->b, VERTICES);
+    uint32_t material;
     if (!only(r, o, where, " type position size material color ") || !read_vector(r, o, where, "position", at) ||
         !read_vector(r, o, where, "size", size) || !some_material(r, o, where, &material))
         return false;
-    for (uint32_t i = 0; i < 8; i++) {
-        struct raytrace_vertex v = {.position = {0}};
-        for (uint32_t a = 0; a < 3; a++) v.position[a] = at[a] + ((i >> a & 1) ? 0.5f : -0.5f) * size[a];
-        if (!build_add(r->b, VERTICES, &v, 1)) return false;
-    }
-    static const uint8_t faces[12][3] = {{0, 2, 1}, {1, 2, 3}, {4, 5, 6}, {5, 7, 6}, {0, 1, 4}, {1, 5, 4},
-                                         {2, 6, 3}, {3, 6, 7}, {0, 4, 2}, {2, 4, 6}, {1, 3, 5}, {3, 7, 5}};
-    for (int i = 0; i < 12; i++) {
-        const struct raytrace_triangle t = {{first + faces[i][0], first + faces[i][1], first + faces[i][2]}, material};
-        if (!build_add(r->b, TRIANGLES, &t, 1)) return false;
+    for (int i = 0; i < 6; i++) {
+        float n[3] = {0};
+        n[i / 2] = i % 2 ? 1 : -1;
+        if (!add_side(r->b, at, size, n, material)) return false;
     }
     return true;
 }

@@ -46,23 +46,26 @@ static bool is_smooth(const struct p2_raytrace_scene *s, const struct raytrace_t
     return false;
 }
 
+// A material and whether it has a texture.
+static unsigned int painted(const struct p2_raytrace_scene *s, unsigned int material) {
+    return material | (s->materials[material].texture == RAYTRACE_NO_TEXTURE ? 0 : RAYTRACE_TEXTURED);
+}
+
 static void put_prims(const struct p2_raytrace_scene *s, struct raytrace_prim *p) {
     for (uint32_t i = 0; i < s->head->triangles; i++, p++) {
         const struct raytrace_triangle *t = &s->triangles[i];
         face_of(s, t, p->at);
-        p->material = t->material;
-        if (is_smooth(s, t)) p->material |= RAYTRACE_SMOOTH;
-        if (s->materials[t->material].texture != RAYTRACE_NO_TEXTURE) p->material |= RAYTRACE_TEXTURED;
+        p->material = painted(s, t->material) | (is_smooth(s, t) ? RAYTRACE_SMOOTH : 0);
         memcpy(p->vertex, t->vertex, sizeof t->vertex);
     }
     for (uint32_t i = 0; i < s->head->spheres; i++, p++) {
         memcpy(p->at, s->spheres[i].centre, sizeof p->at);
         p->inverse_radius = 1 / s->spheres[i].radius;
-        p->material = s->spheres[i].material;
+        p->material = painted(s, s->spheres[i].material);
     }
     for (uint32_t i = 0; i < s->head->planes; i++, p++) {
         memcpy(p->at, s->planes[i].normal, sizeof p->at);
-        p->material = s->planes[i].material;
+        p->material = painted(s, s->planes[i].material);
     }
 }
 
@@ -135,6 +138,7 @@ static enum p2_err build(struct exec_slot *slot, struct exec_kept *k, void *arg)
     if (err) return err;
     struct raytrace_frame *f = (struct raytrace_frame *)(void *)k->facts;
     *f = (struct raytrace_frame){
+        .spheres_first = s.head->triangles,
         .planes_first = s.head->triangles + s.head->spheres,
         .planes = s.head->planes,
         .lights = s.head->lights,

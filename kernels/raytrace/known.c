@@ -1,7 +1,7 @@
 #include "kernels/raytrace/known.h"
 #include "kernels/raytrace/layout.h"
 
-// A checkered floor under a smooth roof, spheres of each material, and a wall behind.
+// A checkered floor under a smooth roof, spheres of each material, one of them checkered, and a checkered wall behind.
 struct known_scene {
     struct raytrace_header head;
     struct raytrace_material materials[6];
@@ -28,11 +28,11 @@ static const struct known_scene scene = {
              .sky_zenith = {0.3f, 0.5f, 0.9f},
              .sky_horizon = {0.9f, 0.9f, 0.8f}},
     .materials = {{RAYTRACE_DIFFUSE, {1, 1, 1}, 0, 1, 0, 0},
-                  {RAYTRACE_DIFFUSE, {0.8f, 0.3f, 0.2f}, 0, 1, RAYTRACE_NO_TEXTURE, 0},
+                  {RAYTRACE_DIFFUSE, {0.8f, 0.3f, 0.2f}, 0, 1, 0, 0},
                   {RAYTRACE_METAL, {0.9f, 0.8f, 0.5f}, 0.1f, 1, RAYTRACE_NO_TEXTURE, 0},
                   {RAYTRACE_GLASS, {1, 1, 1}, 0, 1.5f, RAYTRACE_NO_TEXTURE, 0},
                   {RAYTRACE_EMISSIVE, {3, 2.5f, 2}, 0, 1, RAYTRACE_NO_TEXTURE, 0},
-                  {RAYTRACE_DIFFUSE, {0.4f, 0.5f, 0.6f}, 0, 1, RAYTRACE_NO_TEXTURE, 0}},
+                  {RAYTRACE_DIFFUSE, {0.4f, 0.5f, 0.6f}, 0, 1, 0, 0}},
     .textures = {{2, 2, 0, 0}},
     .lights = {{RAYTRACE_POINT, {2, 3, 1}, {4, 4, 3}, {0}, {0}, {0}},
                {RAYTRACE_DIRECTIONAL, {-0.6f, -0.8f, 0}, {0.5f, 0.5f, 0.6f}, {0}, {0}, {0}},
@@ -41,7 +41,7 @@ static const struct known_scene scene = {
                 {{0, 0.5f, 0.2f}, 0.5f, 3},
                 {{1.1f, 0.4f, -0.2f}, 0.4f, 1},
                 {{0.5f, 1.6f, -1}, 0.25f, 4}},
-    .planes = {{{0, 0, 1}, -3, 5}},
+    .planes = {{{0, 0, 1}, -3, 5, {0.5f, 0, 0, 0.1f}, {0.1f, -0.7f, 0, 0}}},
     .vertices = {{{-4, 0, -4}, {0, 0, 0}, {0, 0}},
                  {{4, 0, -4}, {0, 0, 0}, {4, 0}},
                  {{4, 0, 4}, {0, 0, 0}, {4, 4}},

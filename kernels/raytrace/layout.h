@@ -6,8 +6,8 @@
 // A header and eight arrays one after another in the order of their counts: 32-bit little-endian words, no gaps, nothing
 // behind. Lengths are in the scene's unit, y is up, colours are linear RGB. Every float is finite.
 
-#define RAYTRACE_MAGIC 0x54523250u // "P2RT"
-#define RAYTRACE_VERSION 1u
+#define RAYTRACE_MAGIC 0x54523250u     // "P2RT"
+#define RAYTRACE_VERSION 2u            // 2: planes say where textures lie on them
 #define RAYTRACE_BYTES_MAX (64u << 20) // of a scene, and of a result
 #define RAYTRACE_MATERIALS_MAX 4096u
 #define RAYTRACE_TEXTURES_MAX 256u
@@ -20,6 +20,7 @@
 #define RAYTRACE_TEXTURE_SIDE_MAX 8192u
 #define RAYTRACE_COORDINATE_MAX 1e6f // of a position, an edge, a radius
 #define RAYTRACE_RADIANCE_MAX 1e6f
+#define RAYTRACE_REPEATS_MAX 1e6f // of a texture on a plane along one unit; of its shift
 
 struct raytrace_header {
     unsigned int magic, version;
@@ -39,7 +40,7 @@ struct raytrace_material {
     float colour[3];      // reflected or let through, 0..1; of an emissive one its radiance, 0..RADIANCE_MAX
     float fuzz;           // 0..1: how far a metal's reflections stray
     float refraction;     // 1..4: index of glass
-    unsigned int texture; // multiplies colour on triangles, or NO_TEXTURE
+    unsigned int texture; // multiplies colour, or NO_TEXTURE
     unsigned int reserved;
 };
 
@@ -61,6 +62,8 @@ struct raytrace_light {
     unsigned int reserved[3];
 };
 
+// A texture lies around a sphere once: columns are longitudes, eastwards, the middle one towards +z; rows latitudes, the
+// first at +y.
 struct raytrace_sphere {
     float centre[3], radius;
     unsigned int material;
@@ -69,6 +72,7 @@ struct raytrace_sphere {
 struct raytrace_plane {
     float normal[3], offset; // the points p with p . normal = offset; normal has length 1
     unsigned int material;
+    float u[4], v[4]; // texture coordinates of p, as a vertex has them: p . (u[0], u[1], u[2]) + u[3], the same of v
 };
 
 struct raytrace_vertex {
@@ -129,6 +133,7 @@ struct raytrace_block {
 #define RAYTRACE_FAR 1e30f        // distance of a miss
 #define RAYTRACE_NONE 0xffffffffu // what a miss hits
 #define RAYTRACE_INV_PI 0.31830989f
+#define RAYTRACE_BELOW_1 0.99999994f                // of a coordinate that does not repeat
 #define RAYTRACE_STREAM_STEP 0x9e3779b9u            // between the random numbers of two decisions
 #define RAYTRACE_STREAM_LENS 0xffffu                // the decision where in its pixel a ray begins
 #define RAYTRACE_STREAMS (RAYTRACE_LIGHTS_MAX + 1u) // decisions of a bounce: where to go, and a place on every light
@@ -208,8 +213,9 @@ struct raytrace_frame {
     unsigned int sample_begin, sample_end; // of this launch
     unsigned int first;                    // the task's first: sums begin with it
     unsigned int path, depth, seed;
-    unsigned int features;                     // 1: albedo, normal and distance are summed
-    unsigned int planes_first, planes, lights; // the first plane as a primitive; how many
+    unsigned int features;                    // 1: albedo, normal and distance are summed
+    unsigned int spheres_first, planes_first; // as primitives
+    unsigned int planes, lights;              // how many
     unsigned int materials_at, textures_at, lights_at, planes_at, vertices_at, texels_at; // words of the scene
     unsigned int root;                                                                    // of the tree, or NONE
     float zenith[3], horizon[3];

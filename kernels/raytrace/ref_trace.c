@@ -148,24 +148,34 @@ static float linear(uint32_t level) {
     return c * (c * (c * 0.305306011f + 0.682171111f) + 0.012522878f);
 }
 
-static struct vec texel(const struct p2_raytrace_scene *s, const struct raytrace_texture *t, int32_t x, int32_t y) {
+// Where a texture is looked at; it repeats, but not from pole to pole of a sphere.
+struct spot {
+    const struct raytrace_texture *texture;
+    float u, v;
+    bool round;
+};
+
+static struct vec texel(const struct p2_raytrace_scene *s, const struct spot *at, int32_t x, int32_t y) {
+    const struct raytrace_texture *t = at->texture;
+    uint32_t first = at->round ? 0 : t->height - 1, last = at->round ? t->height - 1 : 0;
     uint32_t column = x < 0 ? t->width - 1 : (uint32_t)x >= t->width ? 0 : (uint32_t)x;
-    uint32_t row = y < 0 ? t->height - 1 : (uint32_t)y >= t->height ? 0 : (uint32_t)y;
+    uint32_t row = y < 0 ? first : (uint32_t)y >= t->height ? last : (uint32_t)y;
     uint32_t c = s->texels[t->first_texel + row * t->width + column];
     return (struct vec){linear(c & 255), linear(c >> 8 & 255), linear(c >> 16 & 255)};
 }
 
-// Bilinear, repeating.
-static struct vec textured(const struct p2_raytrace_scene *s, const struct raytrace_texture *t, float u, float v) {
-    float x = (u - floorf(u)) * (float)t->width - 0.5f, y = (v - floorf(v)) * (float)t->height - 0.5f;
+// Bilinear.
+static struct vec textured(const struct p2_raytrace_scene *s, const struct spot *at) {
+    float x = (at->u - floorf(at->u)) * (float)at->texture->width - 0.5f;
+    float y = (at->v - floorf(at->v)) * (float)at->texture->height - 0.5f;
     float left = floorf(x), top = floorf(y);
     int32_t column = (int32_t)left, row = (int32_t)top;
-    struct vec above = mix(texel(s, t, column, row), texel(s, t, column + 1, row), x - left);
-    struct vec below = mix(texel(s, t, column, row + 1), texel(s, t, column + 1, row + 1), x - left);
+    struct vec above = mix(texel(s, at, column, row), texel(s, at, column + 1, row), x - left);
+    struct vec below = mix(texel(s, at, column, row + 1), texel(s, at, column + 1, row + 1), x - left);
     return mix(above, below, y - top);
 }
 
-static void on_triangle(const struct p2_raytrace_scene *s, const struct hit *h, struct surface *f) {
+static void triangle_at(const struct p2_raytrace_scene *s, const struct hit *h, struct surface *f, struct spot *at) {
     const struct raytrace_vertex *v[3];
     corners(s, h->prim, v);
     struct vec corner = vec(v[0]->position);
@@ -176,27 +186,42 @@ static void on_triangle(const struct p2_raytrace_scene *s, const struct hit *h, 
         add(add(times(vec(v[0]->normal), first), times(vec(v[1]->normal), h->u)), times(vec(v[2]->normal), h->v));
     f->normal = dot(smooth, smooth) > 1e-12f ? unit(smooth) : f->face;
     if (dot(f->normal, f->face) < 0) f->normal = times(f->normal, -1);
-    f->colour = vec(f->material->colour);
-    if (f->material->texture == RAYTRACE_NO_TEXTURE) return;
-    float tu = first * v[0]->uv[0] + h->u * v[1]->uv[0] + h->v * v[2]->uv[0];
-    float tv = first * v[0]->uv[1] + h->u * v[1]->uv[1] + h->v * v[2]->uv[1];
-    f->colour = mul(f->colour, textured(s, &s->textures[f->material->texture], tu, tv));
+    at->u = first * v[0]->uv[0] + h->u * v[1]->uv[0] + h->v * v[2]->uv[0];
+    at->v = first * v[0]->uv[1] + h->u * v[1]->uv[1] + h->v * v[2]->uv[1];
+}
+
+static void sphere_at(const struct p2_raytrace_scene *s, const struct raytrace_sphere *sphere, struct surface *f,
+                      struct spot *at) {
+    struct vec n = f->face = f->normal = times(sub(f->at, vec(sphere->centre)), 1 / sphere->radius);
+    f->material = &s->materials[sphere->material];
+    at->u = 0.5f + 0.5f * RAYTRACE_INV_PI * atan2f(n.x, n.z);
+    at->v = fminf(RAYTRACE_INV_PI * atan2f(sqrtf(n.x * n.x + n.z * n.z), n.y), RAYTRACE_BELOW_1);
+    at->round = true;
+}
+
+static void plane_at(const struct p2_raytrace_scene *s, const struct raytrace_plane *plane, struct surface *f,
+                     struct spot *at) {
+    f->face = f->normal = vec(plane->normal);
+    f->material = &s->materials[plane->material];
+    at->u = dot(f->at, vec(plane->u)) + plane->u[3];
+    at->v = dot(f->at, vec(plane->v)) + plane->v[3];
 }
 
 static void surface_at(const struct p2_raytrace_scene *s, const struct ray *r, const struct hit *h, struct surface *f) {
     f->at = add(r->origin, times(r->direction, h->distance));
     uint32_t round = h->prim - s->head->triangles, flat = round - s->head->spheres;
-    if (h->prim < s->head->triangles) {
-        on_triangle(s, h, f);
-    } else if (round < s->head->spheres) {
-        const struct raytrace_sphere *sphere = &s->spheres[round];
-        f->face = f->normal = times(sub(f->at, vec(sphere->centre)), 1 / sphere->radius);
-        f->material = &s->materials[sphere->material];
-    } else {
-        f->face = f->normal = vec(s->planes[flat].normal);
-        f->material = &s->materials[s->planes[flat].material];
+    struct spot spot = {0};
+    if (h->prim < s->head->triangles)
+        triangle_at(s, h, f, &spot);
+    else if (round < s->head->spheres)
+        sphere_at(s, &s->spheres[round], f, &spot);
+    else
+        plane_at(s, &s->planes[flat], f, &spot);
+    f->colour = vec(f->material->colour);
+    if (f->material->texture != RAYTRACE_NO_TEXTURE) {
+        spot.texture = &s->textures[f->material->texture];
+        f->colour = mul(f->colour, textured(s, &spot));
     }
-    if (h->prim >= s->head->triangles) f->colour = vec(f->material->colour);
     f->inside = dot(r->direction, f->face) > 0;
     if (f->inside) {
         f->face = times(f->face, -1);

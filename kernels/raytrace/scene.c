@@ -4,7 +4,7 @@
 
 _Static_assert(sizeof(struct raytrace_header) == 128 && sizeof(struct raytrace_material) == 32 &&
                    sizeof(struct raytrace_texture) == 16 && sizeof(struct raytrace_light) == 64 &&
-                   sizeof(struct raytrace_sphere) == 20 && sizeof(struct raytrace_plane) == 20 &&
+                   sizeof(struct raytrace_sphere) == 20 && sizeof(struct raytrace_plane) == 52 &&
                    sizeof(struct raytrace_vertex) == 32 && sizeof(struct raytrace_triangle) == 16,
                "words without gaps");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a scene is read where it lies");
@@ -48,7 +48,8 @@ static bool sphere_is_sound(const struct p2_raytrace_scene *s, const struct rayt
 
 static bool plane_is_sound(const struct p2_raytrace_scene *s, const struct raytrace_plane *p) {
     return is_unit(p->normal) && within(&p->offset, 1, -RAYTRACE_COORDINATE_MAX, RAYTRACE_COORDINATE_MAX) &&
-           p->material < s->head->materials;
+           within(p->u, 4, -RAYTRACE_REPEATS_MAX, RAYTRACE_REPEATS_MAX) &&
+           within(p->v, 4, -RAYTRACE_REPEATS_MAX, RAYTRACE_REPEATS_MAX) && p->material < s->head->materials;
 }
 
 static bool vertex_is_sound(const struct raytrace_vertex *v) {

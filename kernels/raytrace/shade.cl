@@ -72,33 +72,69 @@ INLINE VEC NAME(texel)(__global const uint *texels, const struct NAME(texture) *
     return NAME(vec3)(NAME(linear)(c & 255u), NAME(linear)(c >> 8 & 255u), NAME(linear)(c >> 16 & 255u));
 }
 
-// Colour of textures where `on`, which is somewhere; bilinear, repeating.
-INLINE VEC NAME(textured)(const struct NAME(world) *w, WORD index, REAL u, REAL v, MASK on) {
+// Where textures are looked at; they repeat, but not from pole to pole where `round`.
+struct NAME(spot) {
+    REAL u, v;
+    MASK round;
+};
+
+// Colour of textures where `on`, which is somewhere; bilinear.
+INLINE VEC NAME(textured)(const struct NAME(world) *w, WORD index, const struct NAME(spot) *s, MASK on) {
     __global const uint *list = w->words + w->frame->textures_at, *texels = w->words + w->frame->texels_at;
     struct NAME(texture) t = {NAME(gather)(list, 4 * index), NAME(gather)(list + 1, 4 * index),
                               NAME(gather)(list + 2, 4 * index)};
-    REAL x = (u - floor(u)) * TO_REAL(t.width) + 0.5f, y = (v - floor(v)) * TO_REAL(t.height) + 0.5f;
+    REAL x = (s->u - floor(s->u)) * TO_REAL(t.width) + 0.5f, y = (s->v - floor(s->v)) * TO_REAL(t.height) + 0.5f;
     REAL right = floor(x), below = floor(y); // the second of two columns, and of two rows
     REAL fx = x - right, fy = y - below;
     WORD none = AS_WORD(on), one = (WORD)(1);
     WORD x1 = TO_WORD(right), y1 = TO_WORD(below);
     x1 = min(x1, t.width);
     y1 = min(y1, t.height);
-    WORD x0 = PICK(x1 - one, t.width - one, IF(x1 == 0u)), y0 = PICK(y1 - one, t.height - one, IF(y1 == 0u));
+    WORD x0 = PICK(x1 - one, t.width - one, IF(x1 == 0u));
+    WORD y0 = PICK(y1 - one, PICK(t.height - one, (WORD)(0), s->round), IF(y1 == 0u));
+    y1 = PICK(y1, t.height - one, s->round & IF(y1 == t.height));
     VEC upper = NAME(mix)(NAME(texel)(texels, &t, x0, y0, none), NAME(texel)(texels, &t, x1, y0, none), fx);
     VEC lower = NAME(mix)(NAME(texel)(texels, &t, x0, y1, none), NAME(texel)(texels, &t, x1, y1, none), fx);
     return NAME(mix)(upper, lower, fy);
 }
 
-// Smooth normals and textures of the triangles that have them.
-INLINE void NAME(detail)(const struct NAME(world) *w, const REAL *vertices, WORD flags, WORD texture,
-                         const struct NAME(hit) *h, struct NAME(surface) *s) {
+// Angle of a vector in turns, 0 to 1/2 for y >= 0, by a polynomial: Abramowitz and Stegun, "Handbook of Mathematical
+// Functions", 1964, 4.4.49.
+INLINE REAL NAME(turn)(REAL y, REAL x) {
+    REAL wide = max(fabs(x), fabs(y)), q = min(fabs(x), fabs(y)) / max(wide, 1e-30f), s = q * q;
+    REAL a = s * (-0.0752896400f + s * (0.0429096138f + s * (-0.0161657367f + s * 0.0028662257f)));
+    a = q * (1.0f + s * (-0.3333314528f + s * (0.1999355085f + s * (-0.1420889944f + s * (0.1065626393f + a)))));
+    a *= 0.5f * RAYTRACE_INV_PI;
+    a = PICK(a, 0.25f - a, IF(fabs(y) > fabs(x)));
+    return copysign(PICK(a, 0.5f - a, IF(x < 0.0f)), y);
+}
+
+// Texture coordinates of spheres by their normals there, of planes by the place.
+INLINE void NAME(spot_on_spheres)(VEC n, MASK m, struct NAME(spot) *s) {
+    s->u = PICK(s->u, 0.5f + NAME(turn)(n.x, n.z), m);
+    REAL south = 2.0f * NAME(turn)(sqrt(n.x * n.x + n.z * n.z), n.y);
+    s->v = PICK(s->v, min(south, RAYTRACE_BELOW_1), m);
+    s->round = m;
+}
+
+INLINE void NAME(spot_on_planes)(const struct NAME(world) *w, VEC at, WORD prim, MASK m, struct NAME(spot) *s) {
+    const struct raytrace_frame *f = w->frame;
+    __global const struct raytrace_plane *planes = (__global const struct raytrace_plane *)(w->words + f->planes_at);
+    for (uint i = 0; i < f->planes; i++) {
+        MASK own = m & IF(prim == f->planes_first + i);
+        s->u = PICK(s->u, NAME(dot)(at, NAME(same)(planes[i].u)) + planes[i].u[3], own);
+        s->v = PICK(s->v, NAME(dot)(at, NAME(same)(planes[i].v)) + planes[i].v[3], own);
+    }
+}
+
+// Smooth normals and texture coordinates of triangles where `m`, which is somewhere.
+INLINE void NAME(spot_on_triangles)(const struct NAME(world) *w, const REAL *vertices, MASK smooth_there,
+                                    const struct NAME(hit) *h, MASK m, struct NAME(surface) *s, struct NAME(spot) *to) {
     __global const float *list = (__global const float *)(w->words + w->frame->vertices_at);
     REAL weights[3] = {1.0f - h->u - h->v, h->u, h->v}, u = 0, v = 0;
     VEC smooth = NAME(vec3)(0, 0, 0);
-    MASK plain = IF((flags & (RAYTRACE_SMOOTH | RAYTRACE_TEXTURED)) == 0u);
     for (int i = 0; i < 3; i++) {
-        WORD at = PICK(AS_WORD(vertices[i]), (WORD)(0), plain) * 2u;
+        WORD at = PICK((WORD)(0), AS_WORD(vertices[i]), m) * 2u;
         REAL a[4], b[4]; // position and normal.x; normal.y, .z, u, v
         NAME(gather4)(list, at, a);
         NAME(gather4)(list, at + 1u, b);
@@ -109,10 +145,25 @@ INLINE void NAME(detail)(const struct NAME(world) *w, const REAL *vertices, WORD
     REAL square = NAME(dot)(smooth, smooth);
     VEC normal = NAME(unit)(smooth);
     normal = NAME(choose)(normal, NAME(times)(normal, (REAL)(-1.0f)), IF(NAME(dot)(normal, s->face) < 0.0f));
-    s->normal = NAME(choose)(s->normal, normal, IF((flags & RAYTRACE_SMOOTH) != 0u) & IF(square > 1e-12f));
-    MASK on = IF((flags & RAYTRACE_TEXTURED) != 0u);
+    s->normal = NAME(choose)(s->normal, normal, smooth_there & IF(square > 1e-12f));
+    to->u = u;
+    to->v = v;
+}
+
+// Smooth normals and textures of what has them.
+INLINE void NAME(detail)(const struct NAME(world) *w, const REAL *vertices, WORD flags, WORD texture,
+                         const struct NAME(hit) *h, struct NAME(surface) *s) {
+    struct NAME(spot) spot;
+    spot.u = spot.v = 0;
+    spot.round = 0;
+    MASK smooth = IF((flags & RAYTRACE_SMOOTH) != 0u), on = IF((flags & RAYTRACE_TEXTURED) != 0u);
+    MASK triangle = (smooth | on) & IF(h->prim < w->frame->spheres_first);
+    if (SOME(triangle)) NAME(spot_on_triangles)(w, vertices, smooth, h, triangle, s, &spot);
     if (!SOME(on)) return;
-    VEC painted = NAME(textured)(w, PICK((WORD)(0), texture, on), u, v, on);
+    MASK plane = on & IF(h->prim >= w->frame->planes_first), sphere = on & ~triangle & ~plane;
+    if (SOME(sphere)) NAME(spot_on_spheres)(s->face, sphere, &spot);
+    if (SOME(plane)) NAME(spot_on_planes)(w, s->at, h->prim, plane, &spot);
+    VEC painted = NAME(textured)(w, PICK((WORD)(0), texture, on), &spot, on);
     s->colour = NAME(choose)(s->colour, NAME(mul)(s->colour, painted), on);
 }
 

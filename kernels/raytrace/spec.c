@@ -239,7 +239,7 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
 // Differences of rounding send a few rays past an edge that others met, and change all that follows: almost all values
 // must be equal, and the mean difference small.
 static bool agree(size_t count, size_t off, double sum, bool path) {
-    return off <= count / (path ? 16 : 64) && sum <= 0.004 * (double)count;
+    return off <= count / (path ? 16 : 64) && sum <= (path ? 0.006 : 0.004) * (double)count;
 }
 
 static bool equal(const void *block, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {

@@ -1,4 +1,5 @@
 // Raytrace: both sets of kernels against the reference on every kind of scene, size, mode and form; tiles; refusals.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,8 +109,9 @@ static void add_sheet(struct scene *s, unsigned side, struct p2_rng *rng) {
 }
 
 static void add_planes(struct scene *s) {
-    s->planes[s->head.planes++] = (struct raytrace_plane){{0, 1, 0}, -1.5f, 0};
-    s->planes[s->head.planes++] = (struct raytrace_plane){{0, 0.6f, 0.8f}, -5, 2};
+    s->planes[s->head.planes++] = (struct raytrace_plane){{0, 1, 0}, -1.5f, 0, {0}, {0}};
+    s->planes[s->head.planes++] =
+        (struct raytrace_plane){{0, 0.6f, 0.8f}, -5, 2, {0.3f, 0, 0, 0.1f}, {0, 0.2f, -0.15f, -3}};
 }
 
 #define KINDS 7u
@@ -194,6 +196,88 @@ static void cpu_kernels_equal_the_reference(void **state) {
 static void gpu_kernels_equal_the_reference(void **state) {
     (void)state;
     equals_the_reference(RIG_PIXELS);
+}
+
+// ---- where textures lie ----
+
+// What the camera sees of surfaces' colours, in one pixel.
+static void albedo_at(enum rig_device device, const struct scene *s, const char *view, float out[3]) {
+    struct bytes bytes = pack(s);
+    char params[256];
+    struct rig_result r;
+    snprintf(params, sizeof params, "resolution=1x1 fov=1 result_format=float albedo=1 %s", view);
+    run(device, params, &bytes, &r);
+    assert_int_equal(r.code, P2_OK);
+    memcpy(out, r.bytes + 3 * sizeof *out, 3 * sizeof *out);
+    rig_free(&r);
+    free(bytes.at);
+}
+
+// Each texel of a picture is red, green and blue of its own, all 0 or full.
+static struct scene *papered(unsigned width, unsigned height) {
+    struct scene *s = malloc(sizeof *s);
+    begin(s);
+    s->head.textures = s->head.materials = 1;
+    s->textures[0] = (struct raytrace_texture){width, height, 0, 0};
+    s->materials[0] = (struct raytrace_material){RAYTRACE_DIFFUSE, {1, 1, 1}, 0, 1, 0, 0};
+    for (unsigned i = 0; i < width * height; i++)
+        s->texels[i] = (i & 1 ? 0xffu : 0) | (i & 2 ? 0xff00u : 0) | (i & 4 ? 0xff0000u : 0);
+    return s;
+}
+
+static void assert_texel(const float albedo[3], unsigned i, const char *view) {
+    for (int c = 0; c < 3; c++)
+        if (fabsf(albedo[c] - (float)(i >> c & 1)) > 0.01f) fail_msg("%s: colour %d is %f", view, c, (double)albedo[c]);
+}
+
+// Columns are longitudes eastwards from behind, rows latitudes from the north; the poles are no seam.
+static void a_texture_lies_around_a_sphere(void **state) {
+    (void)state;
+    static const struct {
+        float x, y, z; // the camera's
+        unsigned texel;
+    } views[] = {{-2.121f, 3, -2.121f, 0}, {-2.121f, 3, 2.121f, 1},   {2.121f, 3, 2.121f, 2},
+                 {2.121f, 3, -2.121f, 3},  {-2.121f, -3, -2.121f, 4}, {-2.121f, -3, 2.121f, 5},
+                 {2.121f, -3, 2.121f, 6},  {2.121f, -3, -2.121f, 7}};
+    struct scene *s = papered(4, 2);
+    s->spheres[s->head.spheres++] = (struct raytrace_sphere){{10, 20, 30}, 2, 0};
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++) {
+        char view[128];
+        float albedo[3];
+        for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+            snprintf(view, sizeof view, "position=%g,%g,%g direction=%g,%g,%g", (double)views[i].x + 10,
+                     (double)views[i].y + 20, (double)views[i].z + 30, (double)-views[i].x, (double)-views[i].y,
+                     (double)-views[i].z);
+            albedo_at(d, s, view, albedo);
+            assert_texel(albedo, views[i].texel, view);
+        }
+        albedo_at(d, s, "position=10,24,30 direction=0,-1,0 up=0,0,-1", albedo);
+        assert_float_equal(albedo[2], 0, 0.01); // of the upper row alone
+        albedo_at(d, s, "position=10,16,30 direction=0,1,0 up=0,0,-1", albedo);
+        assert_float_equal(albedo[2], 1, 0.01);
+    }
+    free(s);
+}
+
+// 4x2 texels over 8 by 1 units, from -3 and 0.25 on.
+static void a_texture_repeats_on_a_plane(void **state) {
+    (void)state;
+    struct scene *s = papered(4, 2);
+    s->planes[s->head.planes++] = (struct raytrace_plane){{0, 0, 1}, -2, 0, {0}, {0}};
+    s->planes[s->head.planes++] =
+        (struct raytrace_plane){{0, 1, 0}, 1, 0, {0.125f, 0, 0, 0.375f}, {0, 7, 1, -7.25f}}; // y is 1 all over
+    for (enum rig_device d = RIG_VECTORS; d <= RIG_FAKE; d++)
+        for (int i = -8; i < 16; i++) {
+            int column = ((i % 4) + 4) % 4, row = (i / 4) & 1;
+            double x = -3 + 1 + 2 * i, z = 0.25 + 0.25 + 0.5 * row + i / 8;
+            char view[128];
+            float albedo[3];
+            snprintf(view, sizeof view, "position=%g,%d,%g direction=0,%d,0 up=0,0,-1", x, i % 3 ? 3 : -3, z,
+                     i % 3 ? -1 : 1);
+            albedo_at(d, s, view, albedo);
+            assert_texel(albedo, (unsigned)(4 * row + column), view);
+        }
+    free(s);
 }
 
 // ---- what holds beside the reference ----
@@ -475,12 +559,21 @@ static void results_that_differ_are_not_equal(void **state) {
     memset(b, 150, 13);
     assert_false(t->equal(r.block, a, sizeof a, b, 768));
     assert_false(t->equal(r.block, a, sizeof a, a, 767));
+    rig_prepare("raytracing", "resolution=16x16 mode=path", 0, &r);
+    memset(b, 102, sizeof b);
+    assert_false(t->equal(r.block, a, sizeof a, b, sizeof b));
+    memcpy(b, a, sizeof b);
+    memset(b, 110, 48);
+    assert_true(t->equal(r.block, a, sizeof a, b, sizeof b));
+    memset(b, 110, 49);
+    assert_false(t->equal(r.block, a, sizeof a, b, sizeof b));
 }
 
 int main(void) {
     if (!rig_open()) return RIG_SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpu_kernels_equal_the_reference), cmocka_unit_test(gpu_kernels_equal_the_reference),
+        cmocka_unit_test(a_texture_lies_around_a_sphere),  cmocka_unit_test(a_texture_repeats_on_a_plane),
         cmocka_unit_test(tiles_are_what_the_whole_holds),  cmocka_unit_test(samples_of_calls_average),
         cmocka_unit_test(long_work_is_cut_and_repeats),    cmocka_unit_test(pictures_are_encoded),
         cmocka_unit_test(a_scene_is_uploaded_once),        cmocka_unit_test(tasks_without_a_scene_are_refused),

@@ -252,10 +252,10 @@ def image_seeds():
 
 def scene(counts=None, magic=0x54523250, sky=(0.2, 0.4, 0.8, 0.9, 0.9, 0.8), **arrays):
     """A scene of kernels/raytrace/layout.h; counts that are not those of its arrays when given."""
-    layouts = {"materials": "<I3f2f2I", "textures": "<4I", "lights": "<I12f3I", "spheres": "<4fI", "planes": "<4fI",
+    layouts = {"materials": "<I3f2f2I", "textures": "<4I", "lights": "<I12f3I", "spheres": "<4fI", "planes": "<4fI8f",
                "vertices": "<8f", "triangles": "<4I", "texels": "<I"}
     items = {name: arrays.get(name, []) for name in layouts}
-    out = struct.pack("<2I8I6f16I", magic, 1, *(counts or [len(items[name]) for name in layouts]), *sky, *([0] * 16))
+    out = struct.pack("<2I8I6f16I", magic, 2, *(counts or [len(items[name]) for name in layouts]), *sky, *([0] * 16))
     return out + b"".join(struct.pack(layouts[name], *item) for name in layouts for item in items[name])
 
 
@@ -267,8 +267,8 @@ def scene_seeds():
         "textures": [(2, 2, 0, 0)],
         "lights": [(0, 1, 3, 2, 9, 9, 9, *([0] * 9)), (1, 0, -1, 0, .5, .5, .5, *([0] * 9)),
                    (2, -1, 3, 0, 5, 5, 5, 1, 0, 0, 0, 0, 1, 0, 0, 0)],
-        "spheres": [(i - 1.0, .5, -.3 * i, .45, i) for i in range(4)],
-        "planes": [(0, 1, 0, -.2, 0)],
+        "spheres": [(i - 1.0, .5, -.3 * i, .45, i) for i in range(5)],
+        "planes": [(0, 1, 0, -.2, 4, .5, 0, 0, 0, 0, 0, .5, 3)],
         "vertices": [(x, 0, z, 0, 0, 0, x, z) for x in range(5) for z in range(5)],
         "triangles": [(5 * x + z, 5 * x + z + 1, 5 * x + z + 5, 4) for x in range(4) for z in range(4)],
         "texels": [(0xFF00FF00,), (0xFF0000FF,), (0xFFFFFFFF,), (0xFF808080,)],
@@ -288,7 +288,8 @@ def scene_seeds():
     yield "texture-wraps", scene(**{**full, "textures": [(8192, 8192, 0xFFFFFFFF, 0)]})
     yield "radius-nan", scene(**{**full, "spheres": [(0, 0, 0, float("nan"), 0)]})
     yield "position-infinite", scene(**{**full, "vertices": [(float("inf"),) + (0,) * 7] * 25})
-    yield "plane-normal-long", scene(**{**full, "planes": [(0, 2, 0, 0, 0)]})
+    yield "plane-normal-long", scene(**{**full, "planes": [(0, 2, 0, 0, 0) + (0,) * 8]})
+    yield "plane-texture-nan", scene(**{**full, "planes": [(0, 1, 0, 0, 0, float("nan")) + (0,) * 7]})
     yield "sky-negative", scene(sky=(-1, 0, 0, 0, 0, 0))
     yield "wrong-magic", scene(magic=0x54523251)
     yield "cut", scene(**full)[:-4]

@@ -13,7 +13,7 @@ from source import finish
 LIBC = set('''abort malloc calloc realloc free memcpy memmove memset memcmp memchr strlen strcmp strncmp strchr strrchr
     strnlen snprintf vsnprintf strtod strtol strtoll strtoul strtoull qsort
     floor floorf ceil ceilf round roundf lround lroundf lrint lrintf rint rintf trunc sqrt sqrtf fabs fabsf fmin fminf
-    fmax fmaxf fma fmaf exp expf log log2 log2f sin sinf cos cosf sincos sincosf pow powf isfinite ldexp frexp
+    fmax fmaxf fma fmaf exp expf log log2 log2f sin sinf cos cosf sincos sincosf atan2f pow powf isfinite ldexp frexp
     __stack_chk_fail __memcpy_chk __memset_chk __memmove_chk __snprintf_chk __vsnprintf_chk
     __errno_location __isoc23_strtol __isoc23_strtoll __isoc23_strtoull __ctype_b_loc
     _GLOBAL_OFFSET_TABLE_'''.split())

@@ -76,7 +76,7 @@ static void json_becomes_arrays_and_settings(void **state) {
                   "  {\"type\": \"area\", \"position\": [0, 4, 0], \"u\": [1, 0, 0], \"v\": [0, 0, 1]}]}");
     const struct raytrace_header *h = l.is.head;
     assert_true(h->materials == 4 && h->spheres == 1 && h->planes == 1 && h->lights == 3);
-    assert_true(h->vertices == 8 + 3 && h->triangles == 12 + 1 && h->textures == 0);
+    assert_true(h->vertices == 24 + 3 && h->triangles == 12 + 1 && h->textures == 0);
     assert_true(l.is.materials[0].kind == RAYTRACE_METAL && l.is.materials[0].fuzz == 0.25f);
     assert_true(l.is.spheres[0].material == 0 && l.is.spheres[0].centre[2] == 3);
     assert_true(l.is.planes[0].normal[1] == 1 && l.is.planes[0].offset == -1);
@@ -104,6 +104,51 @@ static void boxes_are_closed(void **state) {
                   p[0][1] * (p[1][2] * p[2][0] - p[1][0] * p[2][2]) + p[0][2] * (p[1][0] * p[2][1] - p[1][1] * p[2][0]);
     }
     assert_float_equal(volume / 6, 24, 1e-4);
+    scene_free(&l.scene);
+}
+
+static float coordinate(const float axis[4], float x, float y, float z) {
+    return axis[0] * x + axis[1] * y + axis[2] * z + axis[3];
+}
+
+static void a_texture_begins_where_its_plane_is(void **state) {
+    (void)state;
+    struct loaded l =
+        load_text("tiles.json", "{\"objects\": ["
+                                " {\"type\": \"plane\", \"position\": [1, 2, 3], \"u\": [2, 0, 2], \"v\": [0, 0, -4]},"
+                                " {\"type\": \"plane\", \"position\": [1, 2, 3], \"normal\": [0, 0, 7]},"
+                                " {\"type\": \"plane\", \"position\": [1, 2, 3], \"normal\": [0, -1, 0]}]}");
+    static const float spots[][5] = {// of plane 0 its edges; of the others right and down as from the front
+                                     {0, 1, 2, 3, 0},      {0, 3, 2, 5, 1}, {0, 1, 2, -1, 0}, {1, 1, 2, 3, 0},
+                                     {1, 1.5, 2, 3, 0.5f}, {2, 1, 2, 3, 0}, {2, 0, 2, 3, 1}};
+    for (size_t i = 0; i < sizeof spots / sizeof *spots; i++) {
+        const float *s = spots[i];
+        assert_float_equal(coordinate(l.is.planes[(int)s[0]].u, s[1], s[2], s[3]), s[4], 1e-5);
+    }
+    assert_float_equal(coordinate(l.is.planes[0].v, 1, 2, -1), 1, 1e-5);
+    assert_float_equal(coordinate(l.is.planes[1].v, 1, 1, 3), 1, 1e-5);
+    assert_float_equal(coordinate(l.is.planes[2].v, 1, 2, 4), 1, 1e-5);
+    scene_free(&l.scene);
+}
+
+// Each side of a box has its picture upright, the first texel at the upper left as from outside.
+static void a_texture_is_on_each_side_of_a_box(void **state) {
+    (void)state;
+    struct loaded l = load_text("box.json", "{\"objects\": [{\"type\": \"box\", \"size\": [2, 3, 4]}]}");
+    int upper = 0;
+    for (int i = 0; i < 24; i++) {
+        const struct raytrace_vertex *v = &l.is.vertices[i];
+        int side = i / 4;
+        if (side / 2 == 1) continue; // neither top nor bottom
+        assert_float_equal(v->position[1], v->uv[1] > 0 ? -1.5 : 1.5, 1e-6);
+        float right = side == 0   ? v->position[2]
+                      : side == 1 ? -v->position[2]
+                      : side == 4 ? -v->position[0]
+                                  : v->position[0];
+        assert_true((right > 0) == (v->uv[0] > 0));
+        upper += v->uv[1] == 0;
+    }
+    assert_int_equal(upper, 8);
     scene_free(&l.scene);
 }
 
@@ -214,6 +259,8 @@ static void wrong_files_have_a_sentence(void **state) {
         {"w.json", "{\"objects\": [{\"type\": \"sphere\", \"position\": [1, 0]}]}", "three numbers"},
         {"w.json", "{\"objects\": [{\"type\": \"sphere\", \"material\": \"gold\"}]}", "no material \"gold\""},
         {"w.json", "{\"objects\": [{\"type\": \"plane\", \"normal\": [0, 0, 0]}]}", "normal"},
+        {"w.json", "{\"objects\": [{\"type\": \"plane\", \"u\": [0, 1, 0]}]}", "edge along"},
+        {"w.json", "{\"objects\": [{\"type\": \"plane\", \"u\": [1e-9, 0, 0]}]}", "plane 0"},
         {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0,0]], \"triangles\": [[0,0,1]]}]}",
          "triangle 0"},
         {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0]], \"triangles\": []}]}", "vertex 0"},
@@ -250,6 +297,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_becomes_arrays_and_settings),
         cmocka_unit_test(boxes_are_closed),
+        cmocka_unit_test(a_texture_begins_where_its_plane_is),
+        cmocka_unit_test(a_texture_is_on_each_side_of_a_box),
         cmocka_unit_test(an_obj_brings_materials_textures_and_a_view),
         cmocka_unit_test(a_mesh_is_placed_and_painted),
         cmocka_unit_test(a_gltf_brings_its_nodes_materials_and_camera),
@@ -257,9 +306,9 @@ int main(void) {
         cmocka_unit_test(wrong_files_have_a_sentence),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    static const char *const files[] = {"a.json", "box.json", "q.png",  "q.mtl",  "q.obj",     "p.obj",
-                                        "p.json", "t.gltf",   "b.json", "b.p2rt", "empty.obj", "noise.png",
-                                        "w.json", "w.obj",    "w.glb",  "w.p2rt", "w.fbx"};
+    static const char *const files[] = {"a.json",    "box.json", "tiles.json", "q.png",  "q.mtl",  "q.obj",
+                                        "p.obj",     "p.json",   "t.gltf",     "b.json", "b.p2rt", "empty.obj",
+                                        "noise.png", "w.json",   "w.obj",      "w.glb",  "w.p2rt", "w.fbx"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(path_of(files[i]));
     rmdir(folder);
     return failed;
