@@ -41,13 +41,11 @@ char *build_path(struct build *b, const char *name); // malloc'd; NULL: said why
 bool build_texture(struct build *b, const char *name, uint32_t *out);
 bool build_texture_bytes(struct build *b, const char *name, const uint8_t *bytes, size_t size, uint32_t *out);
 
-// import.c: the meshes of an OBJ or glTF file. With a transform they join a scene; `material` replaces theirs unless
+// import.c: the meshes of an OBJ or glTF file. With a placement they join a scene; `material` replaces theirs unless
 // NO_MATERIAL. As a scene of its own (NULL) the file's camera and lights are taken too, or a view of all of it.
 #define NO_MATERIAL 0xffffffffu
-struct build_transform {
-    float scale, turn[3], move[3]; // turn: degrees about x, then y, then z
-};
-bool build_import(struct build *b, const char *name, const struct build_transform *t, uint32_t material);
+struct placement; // geometry.h
+bool build_import(struct build *b, const char *name, const struct placement *t, uint32_t material);
 
 // json.c
 bool build_json(struct build *b, const char *path);

@@ -8,16 +8,13 @@
 #include <string.h>
 
 #include "build.h"
+#include "geometry.h"
 
 #define STEPS                                                                                                          \
     (aiProcess_Triangulate | aiProcess_JoinIdenticalVertices | aiProcess_SortByPType | aiProcess_FlipUVs |             \
      aiProcess_ValidateDataStructure)
 #define DEGREES 57.29577951308232
 #define NODES_DEEP 64
-
-struct affine {
-    float m[3][4]; // rows; the last column moves
-};
 
 struct import {
     struct build *b;
@@ -40,19 +37,8 @@ static struct affine after(const struct affine *t, const struct aiMatrix4x4 *fir
     return out;
 }
 
-// w 1: a place; 0: a direction.
 static void apply(const struct affine *t, const struct aiVector3D *v, float w, float out[3]) {
-    for (int i = 0; i < 3; i++) out[i] = t->m[i][0] * v->x + t->m[i][1] * v->y + t->m[i][2] * v->z + t->m[i][3] * w;
-}
-
-// What turns normals when `t` turns surfaces: its cofactors.
-static struct affine for_normals(const struct affine *t) {
-    struct affine out = {0};
-    for (int i = 0; i < 3; i++) {
-        const float *p = t->m[(i + 1) % 3], *q = t->m[(i + 2) % 3];
-        for (int j = 0; j < 3; j++) out.m[i][j] = p[(j + 1) % 3] * q[(j + 2) % 3] - p[(j + 2) % 3] * q[(j + 1) % 3];
-    }
-    return out;
+    affine_apply(t, (const float[3]){v->x, v->y, v->z}, w, out);
 }
 
 // ---- materials ----
@@ -116,15 +102,8 @@ static bool add_material(struct import *i, const struct aiMaterial *from) {
 
 // ---- meshes ----
 
-static bool make_unit(float v[3]) {
-    float length = sqrtf(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-    bool sound = length > 1e-20f && isfinite(length);
-    for (int a = 0; a < 3; a++) v[a] = sound ? v[a] / length : 0;
-    return sound;
-}
-
 static bool add_vertices(struct import *i, const struct aiMesh *mesh, const struct affine *t) {
-    const struct affine turn = for_normals(t);
+    const struct affine turn = affine_for_normals(t);
     for (unsigned int k = 0; k < mesh->mNumVertices; k++) {
         struct raytrace_vertex v = {0};
         apply(t, &mesh->mVertices[k], 1, v.position);
@@ -134,7 +113,7 @@ static bool add_vertices(struct import *i, const struct aiMesh *mesh, const stru
         }
         if (mesh->mNormals) {
             apply(&turn, &mesh->mNormals[k], 0, v.normal);
-            make_unit(v.normal);
+            vec_unit(v.normal);
         }
         if (mesh->mTextureCoords[0]) {
             v.uv[0] = mesh->mTextureCoords[0][k].x;
@@ -174,7 +153,7 @@ static bool add_light(struct import *i, const struct aiLight *l, const struct af
     if (l->mType == aiLightSource_DIRECTIONAL) {
         light.kind = RAYTRACE_DIRECTIONAL;
         apply(t, &ahead, 0, light.at);
-        if (!make_unit(light.at)) return true;
+        if (!vec_unit(light.at)) return true;
     } else if (l->mType == aiLightSource_POINT || l->mType == aiLightSource_SPOT) {
         apply(t, &here, 1, light.at);
     } else {
@@ -223,21 +202,6 @@ static void view_all(const struct import *i) {
 
 // ---- files ----
 
-static struct affine placed(const struct build_transform *t) {
-    if (!t) return (struct affine){{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}};
-    float c[3], s[3];
-    for (int a = 0; a < 3; a++) {
-        c[a] = (float)cos((double)t->turn[a] / DEGREES);
-        s[a] = (float)sin((double)t->turn[a] / DEGREES);
-    }
-    struct affine out = {{{c[1] * c[2], s[0] * s[1] * c[2] - c[0] * s[2], c[0] * s[1] * c[2] + s[0] * s[2], t->move[0]},
-                          {c[1] * s[2], s[0] * s[1] * s[2] + c[0] * c[2], c[0] * s[1] * s[2] - s[0] * c[2], t->move[1]},
-                          {-s[1], s[0] * c[1], c[0] * c[1], t->move[2]}}};
-    for (int i = 0; i < 3; i++)
-        for (int j = 0; j < 3; j++) out.m[i][j] *= t->scale;
-    return out;
-}
-
 static bool is_named(const struct aiNode *node, const struct aiString *name) {
     return strcmp(node->mName.data, name->data) == 0;
 }
@@ -255,20 +219,20 @@ static bool add_node(struct import *i, const struct aiNode *node, const struct a
     return ok;
 }
 
-static bool add_all(struct import *i, const struct build_transform *t) {
+static bool add_all(struct import *i, const struct placement *t) {
     bool ok = true;
     for (unsigned int k = 0; k < i->scene->mNumMaterials && ok && i->material == NO_MATERIAL; k++) {
         i->materials[k] = build_count(i->b, MATERIALS);
         ok = add_material(i, i->scene->mMaterials[k]);
     }
-    const struct affine all = placed(t);
+    const struct affine all = affine_of(t);
     ok = ok && add_node(i, i->scene->mRootNode, &all, 0);
     if (!ok || !i->whole) return ok;
     if (!scene_setting(i->b->scene, "position")) view_all(i);
     return add_sun(i);
 }
 
-bool build_import(struct build *b, const char *name, const struct build_transform *t, uint32_t material) {
+bool build_import(struct build *b, const char *name, const struct placement *t, uint32_t material) {
     char *path = build_path(b, name);
     if (!path) return false;
     struct import i = {.b = b,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "geometry.h"
 
 #define NAMES_MAX 256 // materials with a name
 
@@ -21,16 +22,20 @@ static bool wrong(struct reader *r, const char *where, const char *key, const ch
     return build_fail(r->b, "%s: \"%s\" is to be %s", where, key, wanted);
 }
 
+// `count` of them and no more.
+static bool read_numbers(const json_t *list, size_t count, float *out) {
+    if (json_array_size(list) != count) return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!json_is_number(json_array_get(list, i))) return false;
+        out[i] = (float)json_number_value(json_array_get(list, i));
+    }
+    return true;
+}
+
 // Absent: left as it is.
 static bool read_vector(struct reader *r, const json_t *o, const char *where, const char *key, float out[3]) {
     const json_t *v = json_object_get(o, key);
-    if (!v) return true;
-    if (!json_is_array(v) || json_array_size(v) != 3) return wrong(r, where, key, "three numbers");
-    for (size_t i = 0; i < 3; i++) {
-        if (!json_is_number(json_array_get(v, i))) return wrong(r, where, key, "three numbers");
-        out[i] = (float)json_number_value(json_array_get(v, i));
-    }
-    return true;
+    return !v || read_numbers(v, 3, out) || wrong(r, where, key, "three numbers");
 }
 
 static bool read_number(struct reader *r, const json_t *o, const char *where, const char *key, float *out) {
@@ -62,19 +67,6 @@ static bool only(struct reader *r, const json_t *o, const char *where, const cha
         if (!strstr(keys, word)) return build_fail(r->b, "%s has no \"%s\"; it has%s", where, key, keys);
     }
     return true;
-}
-
-static bool make_unit(float v[3]) {
-    float length = sqrtf(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-    if (!(length > 1e-12f) || !isfinite(length)) return false;
-    for (int i = 0; i < 3; i++) v[i] /= length;
-    return true;
-}
-
-static float dot(const float a[3], const float b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
-
-static void cross(const float a[3], const float b[3], float out[3]) {
-    for (int i = 0; i < 3; i++) out[i] = a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3];
 }
 
 // ---- materials ----
@@ -147,28 +139,18 @@ static bool add_sphere(struct reader *r, const json_t *o, const char *where) {
            some_material(r, o, where, &s.material) && build_add(r->b, SPHERES, &s, 1);
 }
 
-// Edges of a picture on a plane, 1 long: to the right and down as one who looks at it from the front sees it, on floors
-// and ceilings with -z up.
-static void edges_by_normal(const float n[3], float u[3], float v[3]) {
-    const bool level = fabsf(n[1]) > 0.99f;
-    const float up[3] = {0, level ? 0 : 1, level ? -1 : 0};
-    cross(up, n, u);
-    make_unit(u);
-    cross(u, n, v);
-}
-
 // p->u: texture coordinates by places, of a picture whose edges u and v begin at a point of the plane.
 static bool lay(struct raytrace_plane *p, const float at[3], const float u[3], const float v[3]) {
     float across[2][3];
-    cross(v, p->normal, across[0]);
-    cross(p->normal, u, across[1]);
-    float area = dot(u, across[0]);
+    vec_cross(v, p->normal, across[0]);
+    vec_cross(p->normal, u, across[1]);
+    float area = vec_dot(u, across[0]);
     for (int i = 0; i < 3; i++) {
         p->u[i] = across[0][i] / area;
         p->v[i] = across[1][i] / area;
     }
-    p->u[3] = -dot(p->u, at);
-    p->v[3] = -dot(p->v, at);
+    p->u[3] = -vec_dot(p->u, at);
+    p->v[3] = -vec_dot(p->v, at);
     return fabsf(area) > 1e-12f; // nor NaN
 }
 
@@ -178,46 +160,60 @@ static bool add_plane(struct reader *r, const json_t *o, const char *where) {
     if (!only(r, o, where, " type position normal u v material color ") ||
         !read_vector(r, o, where, "normal", p.normal) || !read_vector(r, o, where, "position", at))
         return false;
-    if (!make_unit(p.normal)) return wrong(r, where, "normal", "a direction");
-    p.offset = dot(p.normal, at);
+    if (!vec_unit(p.normal)) return wrong(r, where, "normal", "a direction");
+    p.offset = vec_dot(p.normal, at);
     edges_by_normal(p.normal, u, v);
     if (!read_vector(r, o, where, "u", u) || !read_vector(r, o, where, "v", v)) return false;
     if (!lay(&p, at, u, v)) return wrong(r, where, "u", "an edge along the plane, and \"v\" another");
     return some_material(r, o, where, &p.material) && build_add(r->b, PLANES, &p, 1);
 }
 
+static bool read_placement(struct reader *r, const json_t *o, const char *where, struct placement *p) {
+    *p = (struct placement){.scale = 1};
+    return read_vector(r, o, where, "position", p->move) && read_vector(r, o, where, "rotation", p->turn) &&
+           read_number(r, o, where, "scale", &p->scale);
+}
+
 // The side of a box that looks along `n`, a picture once on it.
-static bool add_side(struct build *b, const float at[3], const float size[3], const float n[3], uint32_t material) {
+static bool add_side(struct build *b, const struct affine *t, const float size[3], const float n[3],
+                     uint32_t material) {
     const uint32_t first = build_count(b, VERTICES);
     const struct raytrace_triangle halves[] = {{{first, first + 2, first + 1}, material},
                                                {{first + 1, first + 2, first + 3}, material}};
     struct raytrace_vertex corners[4] = {{.uv = {0, 0}}, {.uv = {1, 0}}, {.uv = {0, 1}}, {.uv = {1, 1}}};
     float u[3], v[3];
     edges_by_normal(n, u, v);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
+        float place[3];
         for (int a = 0; a < 3; a++) {
             float aside = (corners[i].uv[0] - 0.5f) * u[a] + (corners[i].uv[1] - 0.5f) * v[a];
-            corners[i].position[a] = at[a] + size[a] * (0.5f * n[a] + aside);
+            place[a] = size[a] * (0.5f * n[a] + aside);
         }
+        affine_apply(t, place, 1, corners[i].position);
+    }
     return build_add(b, VERTICES, corners, 4) && build_add(b, TRIANGLES, halves, 2);
 }
 
 static bool add_box(struct reader *r, const json_t *o, const char *where) {
-    float at[3] = {0}, size[3] = {1, 1, 1};
+    float size[3] = {1, 1, 1};
+    struct placement placement;
     uint32_t material;
-    if (!only(r, o, where, " type position size material color ") || !read_vector(r, o, where, "position", at) ||
-        !read_vector(r, o, where, "size", size) || !some_material(r, o, where, &material))
+    if (!only(r, o, where, " type position rotation size material color ") ||
+        !read_placement(r, o, where, &placement) || !read_vector(r, o, where, "size", size) ||
+        !some_material(r, o, where, &material))
         return false;
+    const struct affine t = affine_of(&placement);
     for (int i = 0; i < 6; i++) {
         float n[3] = {0};
         n[i / 2] = i % 2 ? 1 : -1;
-        if (!add_side(r->b, at, size, n, material)) return false;
+        if (!add_side(r->b, &t, size, n, material)) return false;
     }
     return true;
 }
 
 // "vertices" [[x, y, z], ...] and, as many or none, "normals" and "uvs".
-static bool add_vertices(struct reader *r, const json_t *o, const char *where) {
+static bool add_vertices(struct reader *r, const json_t *o, const char *where, const struct affine *t) {
+    const struct affine turn = affine_for_normals(t);
     const json_t *list = json_object_get(o, "vertices"), *normals = json_object_get(o, "normals");
     const json_t *uvs = json_object_get(o, "uvs");
     size_t count = json_array_size(list);
@@ -225,30 +221,35 @@ static bool add_vertices(struct reader *r, const json_t *o, const char *where) {
         return build_fail(r->b, "%s: as many normals and uvs as vertices, or none", where);
     for (size_t i = 0; i < count; i++) {
         struct raytrace_vertex v = {.position = {0}};
+        float place[3] = {0}, normal[3] = {0};
         const json_t *lists[3] = {json_array_get(list, i), json_array_get(normals, i), json_array_get(uvs, i)};
-        float *to[3] = {v.position, v.normal, v.uv};
+        float *to[3] = {place, normal, v.uv};
         for (int k = 0; k < 3; k++) {
             size_t wanted = k == 2 ? 2 : 3;
             if (!lists[k]) continue;
-            if (json_array_size(lists[k]) != wanted)
+            if (!read_numbers(lists[k], wanted, to[k]))
                 return build_fail(r->b, "%s: vertex %zu is not of %zu numbers", where, i, wanted);
-            for (size_t a = 0; a < wanted; a++) to[k][a] = (float)json_number_value(json_array_get(lists[k], a));
         }
+        affine_apply(t, place, 1, v.position);
+        affine_apply(&turn, normal, 0, v.normal);
+        vec_unit(v.normal);
         if (!build_add(r->b, VERTICES, &v, 1)) return false;
     }
     return true;
 }
 
-static bool add_triangles(struct reader *r, const json_t *o, const char *where, uint32_t material) {
+static bool add_triangles(struct reader *r, const json_t *o, const char *where, const struct affine *placed,
+                          uint32_t material) {
     const json_t *list = json_object_get(o, "triangles"), *item;
     uint32_t first = build_count(r->b, VERTICES);
     size_t vertices = json_array_size(json_object_get(o, "vertices")), i;
-    if (!add_vertices(r, o, where)) return false;
+    if (!add_vertices(r, o, where, placed)) return false;
     json_array_foreach(list, i, item) {
         struct raytrace_triangle t = {.material = material};
         for (size_t k = 0; k < 3; k++) {
-            json_int_t at = json_integer_value(json_array_get(item, k));
-            if (json_array_size(item) != 3 || at < 0 || (size_t)at >= vertices)
+            const json_t *corner = json_array_get(item, k);
+            json_int_t at = json_integer_value(corner);
+            if (json_array_size(item) != 3 || !json_is_integer(corner) || at < 0 || (size_t)at >= vertices)
                 return build_fail(r->b, "%s: triangle %zu is not of three of its %zu vertices", where, i, vertices);
             t.vertex[k] = first + (uint32_t)at;
         }
@@ -259,14 +260,19 @@ static bool add_triangles(struct reader *r, const json_t *o, const char *where, 
 
 static bool add_mesh(struct reader *r, const json_t *o, const char *where) {
     const json_t *file = json_object_get(o, "file");
-    struct build_transform t = {.scale = 1};
+    struct placement placement;
     uint32_t material;
     if (!only(r, o, where, " type file vertices normals uvs triangles position rotation scale material color "))
         return false;
-    if (!json_is_string(file)) return some_material(r, o, where, &material) && add_triangles(r, o, where, material);
-    return material_of(r, o, where, &material) && read_vector(r, o, where, "position", t.move) &&
-           read_vector(r, o, where, "rotation", t.turn) && read_number(r, o, where, "scale", &t.scale) &&
-           build_import(r->b, json_string_value(file), &t, material);
+    if (!read_placement(r, o, where, &placement)) return false;
+    if (!json_is_string(file) &&
+        !(json_is_array(json_object_get(o, "vertices")) && json_is_array(json_object_get(o, "triangles"))))
+        return build_fail(r->b, "%s has neither the name of a \"file\" nor lists of \"vertices\" and \"triangles\"",
+                          where);
+    if (json_is_string(file))
+        return material_of(r, o, where, &material) && build_import(r->b, json_string_value(file), &placement, material);
+    const struct affine t = affine_of(&placement);
+    return some_material(r, o, where, &material) && add_triangles(r, o, where, &t, material);
 }
 
 // ---- lights, sky, camera ----
@@ -283,7 +289,7 @@ static bool add_light(struct reader *r, const json_t *o, const char *where) {
         !read_vector(r, o, where, "color", l.colour) || !read_number(r, o, where, "intensity", &intensity) ||
         !read_vector(r, o, where, "u", l.u) || !read_vector(r, o, where, "v", l.v))
         return false;
-    if (kind == RAYTRACE_DIRECTIONAL && !make_unit(l.at)) return wrong(r, where, "direction", "a direction");
+    if (kind == RAYTRACE_DIRECTIONAL && !vec_unit(l.at)) return wrong(r, where, "direction", "a direction");
     for (int i = 0; i < 3; i++) l.colour[i] *= intensity;
     return build_add(r->b, LIGHTS, &l, 1);
 }

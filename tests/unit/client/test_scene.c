@@ -1,4 +1,5 @@
 // Scenes from files: what each kind of file becomes, and a sentence for each that is wrong.
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -152,6 +153,30 @@ static void a_texture_is_on_each_side_of_a_box(void **state) {
     scene_free(&l.scene);
 }
 
+// Turned by 90 degrees about y, x is -z.
+static void boxes_and_meshes_are_placed(void **state) {
+    (void)state;
+    struct loaded l = load_text(
+        "placed.json",
+        "{\"objects\": [{\"type\": \"box\", \"size\": [2, 4, 6], \"rotation\": [0, 90, 0], \"position\": [10, 0, 0]},"
+        " {\"type\": \"mesh\", \"vertices\": [[1, 0, 0], [0, 1, 0], [0, 0, 1]], \"normals\": [[4, 0, 0], [0, 0, 0], "
+        "[0, 1, 0]],"
+        "  \"triangles\": [[0, 1, 2]], \"rotation\": [0, 90, 0], \"position\": [0, 5, 0], \"scale\": 2}]}");
+    for (int i = 0; i < 24; i++) {
+        const float *p = l.is.vertices[i].position;
+        assert_float_equal(fabsf(p[0] - 10), 3, 1e-5);
+        assert_float_equal(fabsf(p[1]), 2, 1e-5);
+        assert_float_equal(fabsf(p[2]), 1, 1e-5);
+    }
+    const struct raytrace_vertex *v = &l.is.vertices[24];
+    assert_float_equal(v[0].position[2], -2, 1e-5);
+    assert_float_equal(v[0].position[1], 5, 1e-5);
+    assert_float_equal(v[1].position[1], 7, 1e-5);
+    assert_float_equal(v[0].normal[2], -1, 1e-5);
+    assert_true(v[1].normal[0] == 0 && v[1].normal[1] == 0 && v[1].normal[2] == 0);
+    scene_free(&l.scene);
+}
+
 static void put_picture(const char *name) {
     const uint8_t pixels[2 * 1 * 3] = {255, 0, 0, 0, 0, 255};
     uint8_t file[4096];
@@ -263,8 +288,14 @@ static void wrong_files_have_a_sentence(void **state) {
         {"w.json", "{\"objects\": [{\"type\": \"plane\", \"u\": [1e-9, 0, 0]}]}", "plane 0"},
         {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0,0]], \"triangles\": [[0,0,1]]}]}",
          "triangle 0"},
+        {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0,0]], \"triangles\": [[0,0,\"0\"]]}]}",
+         "triangle 0"},
+        {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0,null]], \"triangles\": []}]}", "vertex 0"},
+        {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"file\": 7}]}", "neither"},
+        {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0,0]]}]}", "neither"},
         {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0]], \"triangles\": []}]}", "vertex 0"},
-        {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0,0]], \"uvs\": []}]}", "uvs"},
+        {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"vertices\": [[0,0,0]], \"uvs\": [], \"triangles\": []}]}",
+         "uvs"},
         {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"file\": \"none.obj\"}]}", "none.obj"},
         {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"file\": \"../q.obj\"}]}", "folder"},
         {"w.json", "{\"objects\": [{\"type\": \"mesh\", \"file\": \"/etc/q.obj\"}]}", "folder"},
@@ -298,6 +329,7 @@ int main(void) {
         cmocka_unit_test(json_becomes_arrays_and_settings),
         cmocka_unit_test(boxes_are_closed),
         cmocka_unit_test(a_texture_begins_where_its_plane_is),
+        cmocka_unit_test(boxes_and_meshes_are_placed),
         cmocka_unit_test(a_texture_is_on_each_side_of_a_box),
         cmocka_unit_test(an_obj_brings_materials_textures_and_a_view),
         cmocka_unit_test(a_mesh_is_placed_and_painted),
@@ -306,9 +338,9 @@ int main(void) {
         cmocka_unit_test(wrong_files_have_a_sentence),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    static const char *const files[] = {"a.json",    "box.json", "tiles.json", "q.png",  "q.mtl",  "q.obj",
-                                        "p.obj",     "p.json",   "t.gltf",     "b.json", "b.p2rt", "empty.obj",
-                                        "noise.png", "w.json",   "w.obj",      "w.glb",  "w.p2rt", "w.fbx"};
+    static const char *const files[] = {
+        "placed.json", "a.json", "box.json",  "tiles.json", "q.png",  "q.mtl", "q.obj", "p.obj",  "p.json", "t.gltf",
+        "b.json",      "b.p2rt", "empty.obj", "noise.png",  "w.json", "w.obj", "w.glb", "w.p2rt", "w.fbx"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(path_of(files[i]));
     rmdir(folder);
     return failed;
