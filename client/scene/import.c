@@ -86,7 +86,9 @@ static bool add_material(struct import *i, const struct aiMaterial *from) {
     if (!colour_of(from, "$clr.base", 1, m.colour)) colour_of(from, "$clr.diffuse", 1, m.colour);
     colour_of(from, "$clr.emissive", RAYTRACE_RADIANCE_MAX, shine);
     float index = number_of(from, "$mat.refracti", 1.5f);
-    if (shine[0] + shine[1] + shine[2] > 0) {
+    // one that shines in places only, as a picture says, reflects here everywhere
+    bool in_places = aiGetMaterialTextureCount(from, aiTextureType_EMISSIVE) > 0;
+    if (shine[0] + shine[1] + shine[2] > 0 && !in_places) {
         float strength = number_of(from, "$mat.emissiveIntensity", 1);
         m.kind = RAYTRACE_EMISSIVE;
         for (int c = 0; c < 3; c++) m.colour[c] = fminf(fmaxf(shine[c] * strength, 0), RAYTRACE_RADIANCE_MAX);

@@ -206,6 +206,21 @@ static void an_obj_brings_materials_textures_and_a_view(void **state) {
     scene_free(&l.scene);
 }
 
+static void what_shines_in_places_reflects(void **state) {
+    (void)state;
+    put_picture("q.png");
+    put_text("q.mtl", "newmtl q\nKd 0.5 0.25 1\nKe 1 2 3\n");
+    struct loaded l = load_text("q.obj", QUAD);
+    assert_true(l.is.materials[l.is.triangles[0].material].kind == RAYTRACE_EMISSIVE);
+    assert_true(l.is.materials[l.is.triangles[0].material].colour[2] == 3);
+    scene_free(&l.scene);
+    put_text("q.mtl", "newmtl q\nKd 0.5 0.25 1\nKe 1 2 3\nmap_Ke q.png\n");
+    l = load_text("q.obj", QUAD);
+    assert_true(l.is.materials[l.is.triangles[0].material].kind == RAYTRACE_DIFFUSE);
+    assert_true(l.is.materials[l.is.triangles[0].material].colour[2] == 1);
+    scene_free(&l.scene);
+}
+
 static void a_mesh_is_placed_and_painted(void **state) {
     (void)state;
     put_text("p.obj", "v 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 2 3\n");
@@ -332,6 +347,7 @@ int main(void) {
         cmocka_unit_test(boxes_and_meshes_are_placed),
         cmocka_unit_test(a_texture_is_on_each_side_of_a_box),
         cmocka_unit_test(an_obj_brings_materials_textures_and_a_view),
+        cmocka_unit_test(what_shines_in_places_reflects),
         cmocka_unit_test(a_mesh_is_placed_and_painted),
         cmocka_unit_test(a_gltf_brings_its_nodes_materials_and_camera),
         cmocka_unit_test(a_packed_scene_is_taken_as_it_is),
