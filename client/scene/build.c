@@ -105,10 +105,13 @@ bool build_finish(struct build *b) {
 
 // ---- files ----
 
+bool build_is_below(const char *name) {
+    return name[0] && name[0] != '/' && strncmp(name, "../", 3) != 0 && !strstr(name, "/../");
+}
+
 char *build_path(struct build *b, const char *name) {
-    bool leaves = name[0] == '/' || strncmp(name, "../", 3) == 0 || strstr(name, "/../") || !name[0];
     char *path = NULL;
-    if (leaves)
+    if (!build_is_below(name))
         build_fail(b, "%s: files of a scene lie in its folder or below", name);
     else if (asprintf(&path, "%s/%s", b->folder, name) < 0) {
         path = NULL;

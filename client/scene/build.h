@@ -36,6 +36,7 @@ bool build_fail(struct build *b, const char *format, ...) __attribute__((format(
 // A file named by the scene, whole; malloc'd. Only names that stay below the folder.
 bool build_read(struct build *b, const char *name, uint8_t **bytes, size_t *size);
 char *build_path(struct build *b, const char *name); // malloc'd; NULL: said why
+bool build_is_below(const char *name);               // a name that stays below the folder
 
 // texture.c: a picture as a texture, its index in *out.
 bool build_texture(struct build *b, const char *name, uint32_t *out);

@@ -9,6 +9,7 @@
 
 #include "build.h"
 #include "geometry.h"
+#include "import_files.h"
 
 #define STEPS                                                                                                          \
     (aiProcess_Triangulate | aiProcess_JoinIdenticalVertices | aiProcess_SortByPType | aiProcess_FlipUVs |             \
@@ -237,8 +238,9 @@ static bool add_all(struct import *i, const struct placement *t) {
 bool build_import(struct build *b, const char *name, const struct placement *t, uint32_t material) {
     char *path = build_path(b, name);
     if (!path) return false;
+    struct aiFileIO files = files_below(b);
     struct import i = {.b = b,
-                       .scene = aiImportFile(path, STEPS),
+                       .scene = aiImportFileEx(path, STEPS, &files),
                        .whole = !t,
                        .material = material,
                        .lo = {INFINITY, INFINITY, INFINITY},

@@ -49,7 +49,7 @@ DOORS = [
     (r'CL/.*', r'peer/executor/|kernels/[^/]+/exec\.c'),
     (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/(cli|scene|world)/|'
                     r'peer/(main|options)[^/]*|peer/shell/devices\.c|peer/executor/main\.c'),
-    (r'assimp/.*', r'client/scene/import\.c'),
+    (r'assimp/.*', r'client/scene/import(_files)?\.[ch]'),
     (r'(png|turbojpeg|jpeglib|webp/.*)\.h', r'common/image/'),
 ]
 

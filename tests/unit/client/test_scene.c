@@ -1,4 +1,5 @@
 // Scenes from files: what each kind of file becomes, and a sentence for each that is wrong.
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -265,6 +267,51 @@ static void a_gltf_brings_its_nodes_materials_and_camera(void **state) {
     scene_free(&l.scene);
 }
 
+// The triangle of t.gltf with its numbers in another file.
+static void put_gltf(const char *name, const char *numbers) {
+    char text[1024];
+    snprintf(
+        text, sizeof text,
+        "{\"asset\": {\"version\": \"2.0\"}, \"scene\": 0, \"scenes\": [{\"nodes\": [0]}], \"nodes\": [{\"mesh\": 0}],"
+        " \"meshes\": [{\"primitives\": [{\"attributes\": {\"POSITION\": 0}}]}],"
+        " \"accessors\": [{\"bufferView\": 0, \"componentType\": 5126, \"count\": 3, \"type\": \"VEC3\"}],"
+        " \"bufferViews\": [{\"buffer\": 0, \"byteLength\": 36}],"
+        " \"buffers\": [{\"byteLength\": 36, \"uri\": \"%s\"}]}",
+        numbers);
+    put_text(name, text);
+}
+
+// A mesh file from a stranger names files of its folder and below, and no others are opened.
+static void mesh_files_open_nothing_elsewhere(void **state) {
+    (void)state;
+    static const float corners[9] = {0, 0, 0, 1, 0, 0, 0, 1, 0};
+    char uri[200];
+    assert_true(mkdir(path_of("sub"), 0700) == 0 || errno == EEXIST);
+    put("n.bin", corners, sizeof corners);
+    put("sub/n.bin", corners, sizeof corners);
+    static const char *const inside[] = {"n.bin", "sub/n.bin"}, *const outside[] = {"../n.bin", "./../n.bin",
+                                                                                    "x/../../n.bin"};
+    for (size_t i = 0; i < 2; i++) {
+        put_gltf("n.gltf", inside[i]);
+        struct loaded l = load("n.gltf");
+        if (!l.ok) fail_msg("%s: %s", inside[i], l.why);
+        assert_int_equal(l.is.head->triangles, 1);
+        scene_free(&l.scene);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(uri, sizeof uri, "%s", i < 3 ? outside[i] : path_of("n.bin"));
+        put_gltf("sub/n.gltf", uri);
+        struct loaded l = load("sub/n.gltf");
+        if (l.ok) fail_msg("%s was opened", uri);
+    }
+    put_text("q.mtl", "newmtl q\nKd 0.5 0.25 1\n");
+    put_text("sub/q.obj", "mtllib ../q.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nusemtl q\nf 1 2 3\n");
+    struct loaded l = load("sub/q.obj");
+    if (!l.ok) fail_msg("%s", l.why);
+    for (unsigned i = 0; i < l.is.head->materials; i++) assert_true(l.is.materials[i].colour[1] != 0.25f);
+    scene_free(&l.scene);
+}
+
 static void a_packed_scene_is_taken_as_it_is(void **state) {
     (void)state;
     struct loaded l = load_text("b.json", "{\"objects\": [{\"type\": \"sphere\"}]}");
@@ -350,14 +397,17 @@ int main(void) {
         cmocka_unit_test(what_shines_in_places_reflects),
         cmocka_unit_test(a_mesh_is_placed_and_painted),
         cmocka_unit_test(a_gltf_brings_its_nodes_materials_and_camera),
+        cmocka_unit_test(mesh_files_open_nothing_elsewhere),
         cmocka_unit_test(a_packed_scene_is_taken_as_it_is),
         cmocka_unit_test(wrong_files_have_a_sentence),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    static const char *const files[] = {
-        "placed.json", "a.json", "box.json",  "tiles.json", "q.png",  "q.mtl", "q.obj", "p.obj",  "p.json", "t.gltf",
-        "b.json",      "b.p2rt", "empty.obj", "noise.png",  "w.json", "w.obj", "w.glb", "w.p2rt", "w.fbx"};
+    static const char *const files[] = {"sub/n.bin", "sub/n.gltf", "sub/q.obj",  "n.bin",  "n.gltf", "placed.json",
+                                        "a.json",    "box.json",   "tiles.json", "q.png",  "q.mtl",  "q.obj",
+                                        "p.obj",     "p.json",     "t.gltf",     "b.json", "b.p2rt", "empty.obj",
+                                        "noise.png", "w.json",     "w.obj",      "w.glb",  "w.p2rt", "w.fbx"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) unlink(path_of(files[i]));
+    rmdir(path_of("sub"));
     rmdir(folder);
     return failed;
 }
