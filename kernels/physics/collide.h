@@ -79,6 +79,16 @@ static inline struct touch touch_box_plane(const struct solid *a, const struct s
     return t;
 }
 
+// Spheres, or a sphere and a plane in any order.
+static inline struct touch touch_round(const struct solid *a, const struct solid *b, float margin) {
+    struct touch t;
+    if (a->kind == PHYSICS_SPHERE && b->kind == PHYSICS_SPHERE) return touch_spheres(a, b, margin);
+    if (a->kind == PHYSICS_SPHERE) return touch_sphere_plane(a, b, margin);
+    t = touch_sphere_plane(b, a, margin);
+    t.normal = vec_scale(t.normal, -1);
+    return t;
+}
+
 // Any two; not two planes.
 static inline struct touch touch_of(const struct solid *a, const struct solid *b, float margin) {
     struct touch t;

@@ -89,37 +89,37 @@ INLINE void try_pair(__global uint *mem, const struct physics_shape *s, uint i, 
     if (solid && apart2 >= (reach + margin) * (reach + margin)) return;
     struct solid sa = solid_at(mem, s, a), sb = solid_at(mem, s, b);
     struct touch t;
-    if (round && solid) t = touch_spheres(&sa, &sb, margin);
-    else if (round && sa.kind == PHYSICS_SPHERE) t = touch_sphere_plane(&sa, &sb, margin);
+    if (round) t = touch_round(&sa, &sb, margin);
     else t = touch_of(&sa, &sb, margin);
     pair_rows(mem, s, a, b, &t, round, out);
 }
 
-PHYSICS_TABLE uchar cell_pairs[14][2] = {{0, 0}, {0, 1}, {0, 2}, {0, 3}, {0, 4}, {0, 5}, {0, 6},
-                                         {0, 7}, {1, 2}, {1, 4}, {1, 6}, {2, 4}, {2, 5}, {3, 4}};
+#define LARGE 8u // in place of a cell: the bodies that lie in none
+PHYSICS_TABLE uchar cell_pairs[15][2] = {{0, LARGE}, {0, 0}, {0, 1}, {0, 2}, {0, 3}, {0, 4}, {0, 5}, {0, 6},
+                                         {0, 7},     {1, 2}, {1, 4}, {1, 6}, {2, 4}, {2, 5}, {3, 4}};
 
-// The contacts of a cell, in ref.c's order.
+// The contacts of a cell, in ref.c's order. Pairs are tried at one place, since all that it takes is inlined there.
 INLINE void strand_walk(__global uint *mem, const struct physics_shape *s, int round, struct strand *out) {
     uint per_colour = s->cells / PHYSICS_COLOURS, colour = out->cell / per_colour, at = out->cell % per_colour;
     uint bx = s->bits[0] - 1, by = s->bits[1] - 1;
     uint x = (at & ((1u << bx) - 1)) * 2 + (colour & 1), y = (at >> bx & ((1u << by) - 1)) * 2 + (colour >> 1 & 1);
     uint z = (at >> (bx + by)) * 2 + (colour >> 2);
     __global const uint *begin = mem + s->begin, *order = mem + s->order;
-    uint first[8], end[8], any = 0;
+    uint first[9], end[9], any = 1u << LARGE;
     for (uint k = 0; k < 8; k++) {
         uint c = cell_at(s, x + (k & 1), y + (k >> 1 & 1), z + (k >> 2));
         first[k] = begin[c], end[k] = begin[c + 1];
         any |= (end[k] > first[k] ? 1u : 0u) << k;
     }
-    if (any == 0) return;
-    for (uint i = first[0]; i < end[0]; i++)
-        for (uint l = 0; l < s->large; l++) try_pair(mem, s, order[i], mem[s->large_of + l], round, out);
-    for (uint p = 0; p < 14; p++) {
+    if (any == 1u << LARGE) return;
+    first[LARGE] = 0, end[LARGE] = s->large;
+    for (uint p = 0; p < 15; p++) {
         uint c = cell_pairs[p][0], d = cell_pairs[p][1];
         if (!(any >> c & any >> d & 1)) continue;
+        __global const uint *others = d == LARGE ? mem + s->large_of : order;
         for (uint i = first[c]; i < end[c]; i++)
             for (uint j = c == d ? i + 1 : first[d]; j < end[d]; j++)
-                try_pair(mem, s, order[i], order[j], round, out);
+                try_pair(mem, s, order[i], others[j], round, out);
     }
 }
 

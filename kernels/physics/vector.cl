@@ -103,6 +103,7 @@ INLINE void pack_visit(__global uint *mem, const struct physics_shape *s, int ki
 }
 
 INLINE void packs_visit(__global uint *mem, const struct physics_shape *s, int kind, uint colour, int round) {
+    if (mem[s->status + STATUS_FAILED]) return;
     uint first = mem[s->status + STATUS_PACKS + colour], last = mem[s->status + STATUS_PACKS + colour + 1];
     uint16 trash = (uint16)(s->bodies + 1 + get_global_id(0) * PHYSICS_LANES) +
                    (uint16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -110,18 +111,10 @@ INLINE void packs_visit(__global uint *mem, const struct physics_shape *s, int k
         pack_visit(mem, s, kind, at, trash, round);
 }
 
-INLINE void packs_visit_all(__global uint *mem, const struct physics_shape *s, uint kind, uint colour, int round) {
-    if (mem[s->status + STATUS_FAILED]) return;
-    if (kind == PASS_WARM) packs_visit(mem, s, PASS_WARM, colour, round);
-    else if (kind == PASS_PUSH) packs_visit(mem, s, PASS_PUSH, colour, round);
-    else if (kind == PASS_RELAX) packs_visit(mem, s, PASS_RELAX, colour, round);
-    else packs_visit(mem, s, PASS_BOUNCE, colour, round);
-}
-
 __kernel void visit_round_vector(__global uint *mem, struct physics_shape s, uint kind, uint colour) {
-    packs_visit_all(mem, &s, kind, colour, 1);
+    packs_visit(mem, &s, (int)kind, colour, 1);
 }
 
 __kernel void visit_any_vector(__global uint *mem, struct physics_shape s, uint kind, uint colour) {
-    packs_visit_all(mem, &s, kind, colour, 0);
+    packs_visit(mem, &s, (int)kind, colour, 0);
 }
