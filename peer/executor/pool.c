@@ -1,6 +1,7 @@
 #include "peer/executor/pool.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/check.h"
 
@@ -8,10 +9,13 @@
 #define SIZE_MAX_HELD ((size_t)1 << 40)
 #define KEEP_MAX ((uint64_t)768 << 20) // of one slot between jobs; above it free blocks are given back
 
+#define HUGE_BYTES ((size_t)2 << 20)
+
 struct pool_block {
     struct pool_block *next;
-    uint8_t *host; // NULL: device memory
-    cl_mem mem;    // device memory, or the view of the host's, made when first asked for
+    uint8_t *host;    // NULL: device memory
+    uint8_t *backing; // what device memory of a processor lies in; NULL: the driver's own
+    cl_mem mem;       // device memory, or the view of the host's, made when first asked for
     size_t size;
     uint32_t size_class;
 };
@@ -36,6 +40,7 @@ void pool_init(struct pool *p, struct residents *residents) {
 static void block_destroy(struct pool *p, struct pool_block *b) {
     if (b->mem) clReleaseMemObject(b->mem);
     free(b->host);
+    free(b->backing);
     p->bytes_kept -= b->size;
     free(b);
 }
@@ -92,11 +97,31 @@ static struct pool_block *adopt(struct pool *p, struct pool_block made) {
     return b;
 }
 
-static cl_mem device_memory(struct pool *p, size_t size, cl_int *error) {
-    cl_mem mem = clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, size, NULL, error);
+// Whole pages, so that every device that shares memory can see it; where there are many, large ones: a first job touches
+// tens of megabytes, and a fault for each 4 KiB of them takes longer than its kernels.
+static uint8_t *host_memory(size_t size) {
+    size_t align = size >= HUGE_BYTES ? HUGE_BYTES : DEVICE_VIEW_ALIGN;
+    size_t rounded = (size + DEVICE_VIEW_ALIGN - 1) / DEVICE_VIEW_ALIGN * DEVICE_VIEW_ALIGN;
+    uint8_t *host = aligned_alloc(align, rounded);
+    if (host && align == HUGE_BYTES) (void)madvise(host, rounded, MADV_HUGEPAGE); // a system without takes small ones
+    return host;
+}
+
+// A processor computes in the memory that it is given: this pool's own has large pages.
+static cl_mem make_device(struct pool *p, size_t size, uint8_t **backing, cl_int *error) {
+    *backing = p->device->info.facts.is_cpu && size >= HUGE_BYTES ? host_memory(size) : NULL;
+    cl_mem mem = *backing ? device_view(p->device, *backing, size) : NULL;
+    if (mem) return mem;
+    free(*backing);
+    *backing = NULL;
+    return clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, size, NULL, error);
+}
+
+static cl_mem device_memory(struct pool *p, size_t size, uint8_t **backing, cl_int *error) {
+    cl_mem mem = make_device(p, size, backing, error);
     if (mem) return mem;
     pool_trim(p);
-    do mem = clCreateBuffer(p->device->context, CL_MEM_READ_WRITE, size, NULL, error);
+    do mem = make_device(p, size, backing, error);
     while (!mem && residents_evict(p->residents, size) > 0);
     return mem;
 }
@@ -114,18 +139,15 @@ cl_mem pool_device(struct pool *p, size_t size, struct p2_strbuf *why) {
     size_t class_size = pool_class_size(size_class);
     if (class_size > limit) class_size = (size_t)limit;
     cl_int e = CL_SUCCESS;
-    cl_mem mem = device_memory(p, class_size, &e);
-    if (mem) b = adopt(p, (struct pool_block){.mem = mem, .size = class_size, .size_class = size_class});
+    uint8_t *backing;
+    cl_mem mem = device_memory(p, class_size, &backing, &e);
+    const struct pool_block made = {.backing = backing, .mem = mem, .size = class_size, .size_class = size_class};
+    if (mem) b = adopt(p, made);
     if (b) return mem;
     if (mem) clReleaseMemObject(mem);
+    free(backing);
     p2_strbuf_printf(why, "no device memory for %zu bytes (OpenCL error %d)", size, e);
     return NULL;
-}
-
-// Whole pages, so that every device that shares memory can see it.
-static uint8_t *host_memory(size_t size) {
-    size_t rounded = (size + DEVICE_VIEW_ALIGN - 1) / DEVICE_VIEW_ALIGN * DEVICE_VIEW_ALIGN;
-    return aligned_alloc(DEVICE_VIEW_ALIGN, rounded);
 }
 
 uint8_t *pool_host(struct pool *p, size_t size, struct p2_strbuf *why) {

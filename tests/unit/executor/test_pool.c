@@ -45,6 +45,28 @@ static void classes_hold_their_sizes(void **state) {
     }
 }
 
+static void large_memory_of_a_processor_lies_on_large_pages(void **state) {
+    if (!device.info.facts.is_cpu) skip();
+    const size_t large = (size_t)2 << 20;
+    const uint8_t one = 1;
+    void *small = NULL, *at = NULL;
+    cl_mem mem = pool_device(*state, large / 2, &why);
+    assert_int_equal(clGetMemObjectInfo(mem, CL_MEM_HOST_PTR, sizeof small, &small, NULL), CL_SUCCESS);
+    assert_null(small);
+    mem = pool_device(*state, large + 1, &why);
+    assert_int_equal(clGetMemObjectInfo(mem, CL_MEM_HOST_PTR, sizeof at, &at, NULL), CL_SUCCESS);
+    assert_non_null(at);
+    assert_int_equal((uintptr_t)at % large, 0);
+    cl_command_queue queue = clCreateCommandQueue(device.context, device.info.id, 0, NULL);
+    assert_int_equal(clEnqueueFillBuffer(queue, mem, &one, 1, 0, large + 1, 0, NULL, NULL), CL_SUCCESS);
+    assert_int_equal(clFinish(queue), CL_SUCCESS);
+    clReleaseCommandQueue(queue);
+    assert_int_equal(((uint8_t *)at)[large], 1);
+    assert_int_equal(atomic_load(&allocations), 2);
+    pool_release(*state);
+    assert_ptr_equal(pool_device(*state, large + 1, &why), mem);
+}
+
 static void what_comes_back_serves_again(void **state) {
     struct pool *p = *state;
     cl_mem a = pool_device(p, 10000, &why), b = pool_device(p, 10000, &why);
@@ -124,6 +146,7 @@ int main(void) {
     if (!fixture_open(&device)) return TEST_SKIPPED;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes_hold_their_sizes),
+        cmocka_unit_test_setup_teardown(large_memory_of_a_processor_lies_on_large_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(what_comes_back_serves_again, setup, teardown),
         cmocka_unit_test_setup_teardown(trim_gives_back_only_what_is_free, setup, teardown),
         cmocka_unit_test_setup_teardown(a_host_block_has_one_view, setup, teardown),
