@@ -1,5 +1,6 @@
 #include "peer/executor/builds.h"
 
+#include "base/check.h"
 #include "os/os.h"
 
 // Builds the next one. Called and returns with the lock.
@@ -23,25 +24,40 @@ static void *build_main(void *arg) {
 
 void builds_start(struct builds *b, const struct device *device, const struct exec_type *const *types, uint32_t count,
                   struct proof *proofs, const struct proof_means *means) {
+    P2_CHECK(count <= SLOT_TYPES_MAX);
     *b = (struct builds){.device = device, .types = types, .count = count, .proofs = proofs, .means = means};
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->changed, NULL);
-    uint32_t cpus = p2_cpu_count(), wanted = cpus > 1 ? cpus - 1 : 0;
-    if (wanted > BUILDS_THREADS_MAX) wanted = BUILDS_THREADS_MAX;
     // With fewer, or none, it only takes longer.
+    uint32_t cpus = p2_cpu_count(), wanted = cpus < BUILDS_THREADS_MAX ? cpus : BUILDS_THREADS_MAX;
     while (b->thread_count < wanted && pthread_create(&b->threads[b->thread_count], NULL, build_main, b) == 0)
         b->thread_count++;
 }
 
-void builds_wait(struct builds *b, uint32_t i) {
+// The first that is built and was not given; false when there is none. Called with the lock.
+static bool find_built(const struct builds *b, uint32_t *out) {
+    for (uint32_t i = 0; i < b->next; i++) {
+        *out = i;
+        if (b->proofs[i].built && !b->given[i]) return true;
+    }
+    return false;
+}
+
+bool builds_next(struct builds *b, uint32_t *out) {
     pthread_mutex_lock(&b->lock);
-    while (!b->proofs[i].built) {
-        if (b->next <= i)
+    bool found = b->given_count < b->count;
+    while (found && !find_built(b, out)) {
+        if (b->thread_count == 0)
             build_next(b);
         else
             pthread_cond_wait(&b->changed, &b->lock);
     }
+    if (found) {
+        b->given[*out] = true;
+        b->given_count++;
+    }
     pthread_mutex_unlock(&b->lock);
+    return found;
 }
 
 void builds_end(struct builds *b) {

@@ -27,7 +27,7 @@ struct child {
     uint8_t *memory;
     struct device device;
     struct proof *proofs;
-    uint32_t proving; // index of the type
+    uint32_t proving, proved; // index of the type; how many were before it
     pthread_mutex_t progress_lock;
     float progress; // said last
     struct runner runner;
@@ -113,7 +113,7 @@ static void say_progress(struct child *c, const struct exec_type *type, const ch
 
 static void on_step(void *arg, const char *step, float part) {
     struct child *c = arg;
-    say_progress(c, c->o.types[c->proving], step, ((float)c->proving + part) / (float)c->o.type_count, true);
+    say_progress(c, c->o.types[c->proving], step, ((float)c->proved + part) / (float)c->o.type_count, true);
 }
 
 static void on_compile(void *arg, const struct exec_type *type) { say_progress(arg, type, "compiling", 0, true); }
@@ -126,10 +126,9 @@ static void prove_types(struct child *c) {
     struct exec_slot *slot = runner_first_slot(&c->runner);
     struct builds builds;
     builds_start(&builds, &c->device, c->o.types, c->o.type_count, c->proofs, &means);
-    for (c->proving = 0; c->proving < c->o.type_count; c->proving++) {
+    for (c->proved = 0; builds_next(&builds, &c->proving); c->proved++) {
         uint32_t i = c->proving;
-        say_progress(c, c->o.types[i], "", (float)i / (float)c->o.type_count, false);
-        builds_wait(&builds, i);
+        say_progress(c, c->o.types[i], "", (float)c->proved / (float)c->o.type_count, false);
         proof_make(&c->proofs[i], c->o.types[i], i, slot, &means);
         say_proof(c, &c->proofs[i]);
         if (slot->device_lost) fail(c, c->proofs[i].why);

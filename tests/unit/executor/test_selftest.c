@@ -175,10 +175,11 @@ static void programs_are_built_ahead(void **state) {
     static struct proof proofs[TYPES];
     struct builds builds;
     builds_start(&builds, &device, exec_types, TYPES, proofs, &means);
-    builds_wait(&builds, TYPES - 1);
-    for (uint32_t i = 0; i < TYPES; i++) {
-        builds_wait(&builds, i);
-        assert_true(proofs[i].built);
+    bool seen[TYPES] = {false};
+    uint32_t i, count = 0;
+    for (; builds_next(&builds, &i); count++) {
+        assert_true(i < TYPES && !seen[i] && proofs[i].built);
+        seen[i] = true;
         assert_true((proofs[i].program != NULL) == (i != TYPE_NOBUILD));
         assert_true((proofs[i].why[0] != 0) == (i == TYPE_NOBUILD));
         cl_program program = proofs[i].program;
@@ -186,8 +187,9 @@ static void programs_are_built_ahead(void **state) {
         assert_true(proofs[i].offered == (i == TYPE_ADD || i == TYPE_STUCK));
         if (proofs[i].offered) assert_ptr_equal(proofs[i].program, program);
     }
+    assert_int_equal(count, TYPES);
     builds_end(&builds);
-    for (uint32_t i = 0; i < TYPES; i++) {
+    for (i = 0; i < TYPES; i++) {
         slot_drop_type(&slot, i);
         proof_drop(&proofs[i]);
     }
@@ -195,7 +197,7 @@ static void programs_are_built_ahead(void **state) {
     static struct proof others[TYPES];
     builds_start(&builds, &device, exec_types, TYPES, others, &means);
     builds_end(&builds);
-    for (uint32_t i = 0; i < TYPES; i++) proof_drop(&others[i]);
+    for (i = 0; i < TYPES; i++) proof_drop(&others[i]);
 }
 
 static uint32_t references, steps;
