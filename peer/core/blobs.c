@@ -74,7 +74,7 @@ static enum p2_err make_room(struct worker *w, uint64_t size) {
     return e;
 }
 
-// ---- jobs -------------------------------------------------------------------------------------------------------------
+// ---- jobs -----------------------------------------------------------------------------------------------------------
 
 bool worker_blobs_ready(const struct worker *w, const struct job *j) {
     for (uint32_t i = 0; i < j->blob_count; i++) {
@@ -146,7 +146,7 @@ static void give_up(struct worker *w, struct keep *k, enum p2_err code, const ch
     if (k) keep_end(w, k);
 }
 
-// ---- the coordinator ----------------------------------------------------------------------------------------------------
+// ---- the coordinator ------------------------------------------------------------------------------------------------
 
 static struct keep *keep_of_stream(const struct worker *w, uint32_t stream) {
     for (uint32_t slot = 0; w->fetches && slot < w->shelf.entries.capacity; slot++) {
@@ -254,7 +254,7 @@ void worker_blobs_settle(struct worker *w) {
     w->gone_count = 0;
 }
 
-// ---- the store ----------------------------------------------------------------------------------------------------------
+// ---- the store ------------------------------------------------------------------------------------------------------
 
 void worker_blob_found(struct worker *w, const struct p2_blob_work *found) {
     bool whole = found->offset == found->size && found->size > 0;
@@ -315,7 +315,7 @@ void worker_blob_done(struct worker *w, const struct p2_blob_work *answer) {
     }
 }
 
-// ---- invariants -----------------------------------------------------------------------------------------------------------
+// ---- invariants -----------------------------------------------------------------------------------------------------
 
 void worker_blobs_check(const struct worker *w) {
     uint32_t fetches = 0;

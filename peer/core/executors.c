@@ -101,7 +101,7 @@ static void bad_word(struct worker *w, uint32_t exec, const char *text) {
     worker_exec_kill(w, exec, P2_ERR_EXECUTION_FAILED, NULL, text);
 }
 
-// ---- words -----------------------------------------------------------------------------------------------------------
+// ---- words ----------------------------------------------------------------------------------------------------------
 
 static const struct p2_task_type *type_named(const struct worker *w, const char *name, size_t size_max) {
     if (strnlen(name, size_max) == size_max) return NULL;
@@ -190,7 +190,7 @@ static void on_word(struct worker *w, uint32_t exec, const struct word *word) {
     }
 }
 
-// ---- life ------------------------------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------------------------------------------------
 
 static void on_started(struct worker *w, uint32_t exec) {
     struct exec *e = &w->execs[exec];

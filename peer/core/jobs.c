@@ -115,7 +115,7 @@ void worker_job_cancelled(struct worker *w, struct job *j) {
     worker_job_move(w, j, JOB_ENDED);
 }
 
-// ---- ends ------------------------------------------------------------------------------------------------------------
+// ---- ends -----------------------------------------------------------------------------------------------------------
 
 static void stop(struct worker *w, struct job *j) {
     worker_word(w, j->exec, WORD_CANCEL)->u.cell = j->cell;

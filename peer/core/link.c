@@ -105,7 +105,7 @@ void worker_link_event(struct worker *w, const struct worker_event *ev) {
     }
 }
 
-// ---- what the coordinator says ---------------------------------------------------------------------------------------
+// ---- what the coordinator says --------------------------------------------------------------------------------------
 
 static void on_hello(struct worker *w, const struct p2_msg_hello *h) {
     struct link *l = &w->link;
@@ -209,7 +209,7 @@ void worker_link_msg(struct worker *w, const struct p2_msg *m) {
     }
 }
 
-// ---- what we say of ourselves ----------------------------------------------------------------------------------------
+// ---- what we say of ourselves ---------------------------------------------------------------------------------------
 
 static uint32_t offers_fill(struct worker *w, uint32_t exec, uint32_t count) {
     const struct exec *e = &w->execs[exec];
@@ -312,7 +312,7 @@ p2_ns worker_link_next(const struct worker *w) {
     }
 }
 
-// ---- leaving ---------------------------------------------------------------------------------------------------------
+// ---- leaving --------------------------------------------------------------------------------------------------------
 
 static void leave(struct worker *w, enum p2_err why) {
     w->left = true;

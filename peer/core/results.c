@@ -27,8 +27,8 @@ static void result_begin(struct worker *w, struct job *j, uint64_t size) {
     worker_job_move(w, j, JOB_SENDING);
 }
 
-// A launch cannot be ended: what takes long keeps cancels and urgent jobs waiting. Told when it is a quarter longer than
-// what was told before, so that a device too slow for a type does not fill the log.
+// A launch cannot be ended: what takes long keeps cancels and urgent jobs waiting. Told when it is a quarter longer
+// than what was told before, so that a device too slow for a type does not fill the log.
 static void note_launch(struct worker *w, uint32_t exec, const struct p2_task_type *type, p2_ns launch_ns) {
     w->stats.launch_ns_max = p2_ns_max(w->stats.launch_ns_max, launch_ns);
     if (launch_ns <= LAUNCH_NS_LONG) return;
@@ -77,7 +77,7 @@ bool worker_job_done(struct worker *w, uint32_t exec, const struct word_done *d,
     return true;
 }
 
-// ---- results out -----------------------------------------------------------------------------------------------------
+// ---- results out ----------------------------------------------------------------------------------------------------
 
 void worker_job_window(struct worker *w, const struct p2_msg *m) {
     struct job *j = worker_job_of_stream(w, m->stream);

@@ -1,6 +1,6 @@
 // What the supervisor and an executor child say to each other: one fixed struct per datagram on a SOCK_SEQPACKET
-// socketpair (fd 3 in the child), payload bytes in a shared memfd (fd 4). Both ends come from one build; the child is not trusted with
-// more than its own cells: the supervisor checks every number it says.
+// socketpair (fd 3 in the child), payload bytes in a shared memfd (fd 4). Both ends come from one build; the child is
+// not trusted with more than its own cells: the supervisor checks every number it says.
 //
 // The memfd is `cells` cells of (in_bytes + out_bytes). A cell holds one job: its payload, then its result. Pages are
 // touched only when used.

@@ -19,7 +19,7 @@ struct builds {
     const struct proof_means *means;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint32_t next; // first that nobody has begun
+    uint32_t next;              // first that nobody has begun
     bool given[SLOT_TYPES_MAX]; // by builds_next
     uint32_t given_count;
     uint32_t thread_count;

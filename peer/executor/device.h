@@ -19,7 +19,8 @@ struct device_info {
     char name[96], driver[96]; // printable ASCII
     char platform[160];        // platform name and version: part of the program cache's key
     struct exec_device_facts facts;
-    // Its memory is the host's: CPUs, and processors with graphics where a trial at device_open gave back the right bytes.
+    // Its memory is the host's: CPUs, and processors with graphics where a trial at device_open gave back the right
+    // bytes.
     bool shares_memory;
     uint32_t slots;                // jobs at once that keep it busy
     size_t group_max, item_max[2]; // largest local size: in all, per dimension

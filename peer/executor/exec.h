@@ -47,9 +47,9 @@ struct exec_type {
     const char *source;         // the .cl text, layout.h included (kernels/embed.py); NULL: no device code
     const char *const *kernels; // NULL-terminated names; a slot has one object of each, by this index; NULL: none
     // Runs one job on the slot. Returns P2_OK with *out_size set, P2_ERR_BAD_PAYLOAD, P2_ERR_DEVICE_MEMORY,
-    // P2_ERR_EXECUTION_FAILED, P2_ERR_RESULT_TOO_LARGE, P2_ERR_STATE_MISSING, P2_ERR_CANCELLED; exec_why() takes a sentence. Called a second
-    // time after P2_ERR_DEVICE_MEMORY when things that nobody uses made room meanwhile, unless it had an exclusive one.
-    // Codecs are its business: decode (exec_host) - kernels - encode into job->out.
+    // P2_ERR_EXECUTION_FAILED, P2_ERR_RESULT_TOO_LARGE, P2_ERR_STATE_MISSING, P2_ERR_CANCELLED; exec_why() takes a
+    // sentence. Called a second time after P2_ERR_DEVICE_MEMORY when things that nobody uses made room meanwhile,
+    // unless it had an exclusive one. Codecs are its business: decode (exec_host) - kernels - encode into job->out.
     enum p2_err (*run)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);
     // True when a job of this block hands all of job->in to exec_host_buffer: then, where the device does not share
     // memory, these bytes travel while the jobs before it compute. NULL: never.
@@ -58,8 +58,9 @@ struct exec_type {
     // known answers do that already.
     enum p2_err (*warm)(struct exec_slot *slot);
     // What run() does, on the device "fake": codecs around type->reference, no OpenCL. Of the functions below it may
-    // use exec_host, exec_keep with exec_keep_host and exec_keep_drop, exec_why, exec_cancelled and exec_facts. NULL: payload and result of every job are the raw forms
-    // that type->reference takes and makes, so it is called with job->in and job->out directly.
+    // use exec_host, exec_keep with exec_keep_host and exec_keep_drop, exec_why, exec_cancelled and exec_facts. NULL:
+    // payload and result of every job are the raw forms that type->reference takes and makes, so it is called with
+    // job->in and job->out directly.
     enum p2_err (*run_reference)(struct exec_slot *slot, const struct exec_job *job, size_t *out_size);
     // A middle-sized job of raw form by which units per second are measured; its payload is pseudo-random bytes, so
     // any bytes of that length must be valid. bench_payload_size 0 and no bench_params: the known answer with the most
@@ -84,12 +85,11 @@ cl_command_queue exec_queue(struct exec_slot *slot);           // in order, prof
 // Returned to the pool after run(). NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY.
 cl_mem exec_buffer(struct exec_slot *slot, size_t size);
 
-// A device buffer that stands for host memory during this job. Where the device shares memory, when `host` is job->in, job->out or a pointer
-// from exec_host, it is that memory itself (CL_MEM_USE_HOST_PTR, kept with it, so steady state creates nothing);
-// elsewhere, and for any other pointer, a pooled buffer, filled from `host` when write_to_device, now or, with
-// the type's raw_payload, since the job arrived. In both cases
-// exec_download(slot, buffer, host, size) makes results visible at `host`, and without a copy in the first.
-// NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY.
+// A device buffer that stands for host memory during this job. Where the device shares memory, when `host` is job->in,
+// job->out or a pointer from exec_host, it is that memory itself (CL_MEM_USE_HOST_PTR, kept with it, so steady state
+// creates nothing); elsewhere, and for any other pointer, a pooled buffer, filled from `host` when write_to_device, now
+// or, with the type's raw_payload, since the job arrived. In both cases exec_download(slot, buffer, host, size) makes
+// results visible at `host`, and without a copy in the first. NULL: exec_why is set, return P2_ERR_DEVICE_MEMORY.
 cl_mem exec_host_buffer(struct exec_slot *slot, void *host, size_t size, bool write_to_device);
 // Copies in the queue's order; `from` may be reused as soon as it returns.
 enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from, size_t size);
@@ -101,9 +101,9 @@ uint8_t *exec_host(struct exec_slot *slot, size_t size);
 
 // Enqueues a 1- or 2-D launch with a constant local size; global sizes are rounded up to multiples of it, so kernels
 // check their bounds. A local size above the device's limit is halved from its last dimension until it fits. Long work
-// is cut into launches of at most 20 ms by the caller (exec_share) through row_offset arguments; between launches cancellation and
-// the deadline are looked at, and the queue is kept at most about 40 ms ahead of the device: P2_ERR_CANCELLED ends the
-// job, run() returns it. Kernel time is counted into the job's kernel_ns.
+// is cut into launches of at most 20 ms by the caller (exec_share) through row_offset arguments; between launches
+// cancellation and the deadline are looked at, and the queue is kept at most about 40 ms ahead of the device:
+// P2_ERR_CANCELLED ends the job, run() returns it. Kernel time is counted into the job's kernel_ns.
 enum p2_err exec_launch(struct exec_slot *slot, cl_kernel k, uint32_t dims, const size_t *global, const size_t *local);
 enum p2_err exec_finish(struct exec_slot *slot); // waits for all launches
 
@@ -116,8 +116,8 @@ void exec_launch_units(struct exec_slot *slot, uint64_t units);
 
 // ---- What stays on the device between jobs ----
 //
-// A thing is found again by its key, for example a scene's acceleration tree by the digest of the scene's blob. It is up
-// to EXEC_KEPT_PARTS pieces of memory and a small struct of facts about them. Shared ones never change once they are
+// A thing is found again by its key, for example a scene's acceleration tree by the digest of the scene's blob. It is
+// up to EXEC_KEPT_PARTS pieces of memory and a small struct of facts about them. Shared ones never change once they are
 // built: any number of jobs uses them at once, and slots that ask at the same time build one. An exclusive one (a
 // physics world) is used by one job at a time, which may change it; others wait. It stays as the job left it, and is
 // gone when the job fails or is cancelled. What nobody uses makes room, least recently used first, above a share of the
@@ -142,9 +142,9 @@ struct exec_kept {
 struct exec_keep_want {
     struct p2_digest key; // of all that decides the content: blobs, options, what is built from them
     bool exclusive;
-    // Fills what is new, with exec_keep_buffer, exec_keep_host, uploads and launches, which are waited for before others
-    // see it; exec_keep is not called in here. Anything but P2_OK is what exec_keep returns, and nothing is kept. NULL:
-    // only what is there already.
+    // Fills what is new, with exec_keep_buffer, exec_keep_host, uploads and launches, which are waited for before
+    // others see it; exec_keep is not called in here. Anything but P2_OK is what exec_keep returns, and nothing is
+    // kept. NULL: only what is there already.
     enum p2_err (*build)(struct exec_slot *slot, struct exec_kept *kept, void *arg);
     void *arg;
 };
@@ -160,7 +160,8 @@ uint8_t *exec_keep_host(struct exec_slot *slot, struct exec_kept *kept, uint32_t
 // Not kept after the jobs that use it now; who asks for it from now on builds it anew.
 void exec_keep_drop(struct exec_slot *slot, struct exec_kept *kept);
 
-// True once the job is cancelled or past its deadline: long host work (codecs) looks at it and returns P2_ERR_CANCELLED.
+// True once the job is cancelled or past its deadline: long host work (codecs) looks at it and returns
+// P2_ERR_CANCELLED.
 bool exec_cancelled(const struct exec_slot *slot);
 void exec_why(struct exec_slot *slot, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -97,8 +97,8 @@ static struct pool_block *adopt(struct pool *p, struct pool_block made) {
     return b;
 }
 
-// Whole pages, so that every device that shares memory can see it; where there are many, large ones: a first job touches
-// tens of megabytes, and a fault for each 4 KiB of them takes longer than its kernels.
+// Whole pages, so that every device that shares memory can see it; where there are many, large ones: a first job
+// touches tens of megabytes, which are thousands of faults on small ones.
 static uint8_t *host_memory(size_t size) {
     size_t align = size >= HUGE_BYTES ? HUGE_BYTES : DEVICE_VIEW_ALIGN;
     size_t rounded = (size + DEVICE_VIEW_ALIGN - 1) / DEVICE_VIEW_ALIGN * DEVICE_VIEW_ALIGN;

@@ -61,9 +61,9 @@ bool residents_init(struct residents *r, const struct device *device, atomic_uin
                     uint64_t budget_bytes);
 void residents_deinit(struct residents *r); // nothing may be in use
 
-// Waits while the thing is being built or, of an exclusive one, used; then lends it until residents_release. When there is
-// none and may_build, *fresh_out: the caller fills it and says residents_built. P2_ERR_NOT_FOUND: none, and not may_build;
-// P2_ERR_CANCELLED: the waiter's job ended before; P2_ERR_DEVICE_MEMORY: every entry is in use.
+// Waits while the thing is being built or, of an exclusive one, used; then lends it until residents_release. When there
+// is none and may_build, *fresh_out: the caller fills it and says residents_built. P2_ERR_NOT_FOUND: none, and not
+// may_build; P2_ERR_CANCELLED: the waiter's job ended before; P2_ERR_DEVICE_MEMORY: every entry is in use.
 enum p2_err residents_acquire(struct residents *r, const struct resident_key *key, bool may_build,
                               const struct resident_waiter *waiter, struct resident_entry **out, bool *fresh_out);
 // Nothing may still run on its parts. Not good: it is gone, and one of those who wait for it builds in turn.

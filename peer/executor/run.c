@@ -101,7 +101,8 @@ static void give_back(struct run_slot *s) {
     }
 }
 
-// The next job to run, or NULL when stopping. Ends those that are too late on the way. Called and returns with the lock.
+// The next job to run, or NULL when stopping. Ends those that are too late on the way. Called and returns with the
+// lock.
 static struct run_cell *next_job(struct run_slot *s) {
     struct runner *r = s->runner;
     while (!r->stopping) {

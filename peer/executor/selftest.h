@@ -1,6 +1,6 @@
-// Which types this device may be offered for: each is built, warmed, and must give its known answers, here and now. What
-// an earlier start of this program proved is taken from the disk: the same results again need no reference to be right,
-// and the speed is not measured again.
+// Which types this device may be offered for: each is built, warmed, and must give its known answers, here and now.
+// What an earlier start of this program proved is taken from the disk: the same results again need no reference to be
+// right, and the speed is not measured again.
 #ifndef PEER_EXECUTOR_SELFTEST_H
 #define PEER_EXECUTOR_SELFTEST_H
 
@@ -44,7 +44,8 @@ struct proof_means {
 void proof_build(struct proof *p, const struct exec_type *type, const struct device *device,
                  const struct proof_means *means);
 
-// Goes on from proof_build, or begins with it. Decides type `index` on the slot, which keeps its kernels when it is offered. Nothing else may use the device.
+// Goes on from proof_build, or begins with it. Decides type `index` on the slot, which keeps its kernels when it is
+// offered. Nothing else may use the device.
 void proof_make(struct proof *p, const struct exec_type *type, uint32_t index, struct exec_slot *slot,
                 const struct proof_means *means);
 void proof_drop(struct proof *p);

@@ -19,8 +19,8 @@ struct serve_options {
     uint32_t type_count;                  // at most SLOT_TYPES_MAX
 };
 
-// Does not return: the process ends with 0 when the supervisor said QUIT or closed its end, 1 after WORD_FAILED. Threads
-// may be inside a driver then, so nothing is torn down; the kernel takes back all there is.
+// Does not return: the process ends with 0 when the supervisor said QUIT or closed its end, 1 after WORD_FAILED.
+// Threads may be inside a driver then, so nothing is torn down; the kernel takes back all there is.
 _Noreturn void serve(const struct serve_options *options);
 
 // Sizes of a SETUP against the memory there is; a sentence in why when false.

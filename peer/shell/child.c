@@ -21,7 +21,7 @@
 
 void child_init(struct child *c) { *c = (struct child){.pidfd = -1, .words = -1}; }
 
-// ---- finding ---------------------------------------------------------------------------------------------------------
+// ---- finding --------------------------------------------------------------------------------------------------------
 
 bool child_find(const char *given, char out[static CHILD_PATH_MAX]) {
     static const char *const places[] = {"p2c2r-executor", "executor/p2c2r-executor",
@@ -40,7 +40,7 @@ bool child_find(const char *given, char out[static CHILD_PATH_MAX]) {
     return false;
 }
 
-// ---- starting --------------------------------------------------------------------------------------------------------
+// ---- starting -------------------------------------------------------------------------------------------------------
 
 struct start {
     const char *program;
@@ -133,7 +133,7 @@ void child_drop(struct child *c) {
     child_init(c);
 }
 
-// ---- speaking --------------------------------------------------------------------------------------------------------
+// ---- speaking -------------------------------------------------------------------------------------------------------
 
 bool child_say(struct child *c, const struct word *word) {
     ssize_t n;
@@ -159,7 +159,7 @@ bool child_waiting(const struct child *c) {
     return c->words >= 0 && poll(&said, 1, 0) > 0 && (said.revents & POLLIN);
 }
 
-// ---- ending ----------------------------------------------------------------------------------------------------------
+// ---- ending ---------------------------------------------------------------------------------------------------------
 
 void child_kill(struct child *c) {
     if (c->pidfd >= 0) pidfd_send_signal(c->pidfd, SIGKILL, NULL, 0);
@@ -186,7 +186,7 @@ bool child_reap(struct child *c, p2_ns wait_ns, char *text, size_t capacity) {
     return true;
 }
 
-// ---- running to the end ----------------------------------------------------------------------------------------------
+// ---- running to the end ---------------------------------------------------------------------------------------------
 
 // False when the time is over.
 static bool read_until(int fd, const struct child_capture *capture, p2_ns limit) {

@@ -18,7 +18,7 @@
 #define IDLE (30 * P2_SEC)     // without a job, until the cells' memory goes back to the system
 #define KILL_WAIT (2 * P2_SEC) // for a killed executor to be gone when we leave
 
-// ---- stepping --------------------------------------------------------------------------------------------------------
+// ---- stepping -------------------------------------------------------------------------------------------------------
 
 static void step(struct supervisor *s, struct worker_event *ev) {
     s->now = ev->now_ns = p2_clock_now();
@@ -47,7 +47,7 @@ void supervisor_feed(struct supervisor *s, struct worker_event *ev) {
     }
 }
 
-// ---- the connection --------------------------------------------------------------------------------------------------
+// ---- the connection -------------------------------------------------------------------------------------------------
 
 static enum p2_err on_msg(void *context, struct p2_msg *m) {
     struct supervisor *s = context;
@@ -96,7 +96,7 @@ static void on_closed(void *context, p2_conn c, enum p2_err why) {
     supervisor_feed(s, &ev);
 }
 
-// ---- executors -------------------------------------------------------------------------------------------------------
+// ---- executors ------------------------------------------------------------------------------------------------------
 
 // False when it has no more to say.
 static bool hear(struct supervisor *s, struct executor *e) {
@@ -146,7 +146,7 @@ bool supervisor_watch(struct supervisor *s, uint32_t exec) {
     return false;
 }
 
-// ---- lifetime --------------------------------------------------------------------------------------------------------
+// ---- lifetime -------------------------------------------------------------------------------------------------------
 
 static void on_signal(void *context, int fd) {
     struct supervisor *s = context;
