@@ -186,6 +186,7 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
 }
 
 // ---- known answers: balls and a pendulum on a floor; boxes, balls and bounces ----
+// Two steps, so that contacts go on from one to the next, of two substeps: each is dozens of launches at every start.
 
 #define UPRIGHT .orientation = {0, 0, 0, 1}
 #define BALL(m, x, y, z, ...)                                                                                          \
@@ -230,8 +231,10 @@ static const struct {
         .name = {which, sizeof which - 1}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = { x, sizeof x - 1 }        \
     }
 
-static const struct p2_param balls_params[] = {INT("bodies", 7), INT("joints", 2), INT("num_steps", 3)};
-static const struct p2_param crates_params[] = {INT("bodies", 7), INT("num_steps", 3), TEXT("content", "full")};
+static const struct p2_param balls_params[] = {INT("bodies", 7), INT("joints", 2), INT("num_steps", 2),
+                                               INT("substeps", 2)};
+static const struct p2_param crates_params[] = {INT("bodies", 7), INT("num_steps", 2), INT("substeps", 2),
+                                                TEXT("content", "full")};
 
 #define KNOWN(name)                                                                                                    \
     {                                                                                                                  \
