@@ -111,6 +111,7 @@ const struct exec_type exec_type_path = {
     .type = &p2_type_path,
     .source = path_cl,
     .kernels = kernels,
+    .kernels_by_device = true,
     .run = run,
     .raw_payload = raw_payload,
     .run_reference = run_reference,

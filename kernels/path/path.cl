@@ -7,4 +7,6 @@
 #include "map.cl"
 #include "field.cl"
 #include "search.cl"
+#if !P2_CPU
 #include "tiles.cl"
+#endif

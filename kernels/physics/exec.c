@@ -334,6 +334,7 @@ const struct exec_type exec_type_physics = {
     .type = &p2_type_physics,
     .source = physics_cl,
     .kernels = kernels,
+    .kernels_by_device = true,
     .run = run,
     .run_reference = run_reference,
 };

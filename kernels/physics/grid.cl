@@ -21,6 +21,7 @@ __kernel void sort_alone(__global uint *mem, struct physics_shape s) {
     if (crowd > (ulong)PHYSICS_CROWD * s.bodies + PHYSICS_CROWD_FREE) mem[s.status + STATUS_FAILED] = PHYSICS_CROWDED;
 }
 
+#if !P2_CPU
 // The same by many: counted, summed, placed in any order, and then put in order.
 
 __kernel void sort_clear(__global uint *mem, struct physics_shape s, uint each) {
@@ -99,3 +100,4 @@ __kernel void sort_cells(__global uint *mem, struct physics_shape s, uint each) 
         }
     }
 }
+#endif

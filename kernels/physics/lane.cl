@@ -20,6 +20,7 @@ INLINE struct pass pass_of(const struct physics_shape *s, int kind) {
     return k;
 }
 
+#if !P2_CPU
 INLINE void lane_visit(__global uint *mem, const struct physics_shape *s, const struct pass *k, uint at, int round) {
     uint pack = at / PHYSICS_LANES, lane = at % PHYSICS_LANES, depth = mem[s->pack_depth + pack];
     const uint w = PHYSICS_LANES;
@@ -58,3 +59,4 @@ __kernel void visit_round_lane(__global uint *mem, struct physics_shape s, uint 
 __kernel void visit_any_lane(__global uint *mem, struct physics_shape s, uint kind, uint colour) {
     lanes_visit(mem, &s, kind, colour, 0);
 }
+#endif

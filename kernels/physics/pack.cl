@@ -45,6 +45,7 @@ __kernel void pack_alone(__global uint *mem, struct physics_shape s) {
     pack_end(mem, &s, row, contacts);
 }
 
+#if !P2_CPU
 // By one group.
 __kernel void pack_group(__global uint *mem, struct physics_shape s) {
     __local uint buckets[PHYSICS_COLOURS * PHYSICS_BUCKETS], begins[PHYSICS_COLOURS + 1], ends[PHYSICS_COLOURS];
@@ -100,3 +101,4 @@ __kernel void pack_group(__global uint *mem, struct physics_shape s) {
     for (uint p = first; p < last; p++) mem[s.pack_row + p] = row, row += mem[s.pack_depth + p];
     if (me == 0 && !failed) pack_end(mem, &s, all, contacts);
 }
+#endif

@@ -267,6 +267,7 @@ const struct exec_type exec_type_raytrace = {
     .type = &p2_type_raytrace,
     .source = raytrace_cl,
     .kernels = kernels,
+    .kernels_by_device = true,
     .run = run,
     .run_reference = run_reference,
 };

@@ -1,3 +1,4 @@
+#if !P2_CPU
 // Kernels for GPUs: a pixel each.
 
 __kernel void trace_pixel(__global const struct raytrace_pair *nodes, __global const struct raytrace_leaf *leaves,
@@ -35,6 +36,8 @@ __kernel void bytes_pixel(__global const float *colours, __global const float *s
     __global uchar *to = out + ((size_t)y * f.out_w + x) * f.channels;
     for (uint c = 0; c < f.channels; c++) to[c] = (uchar)(v >> (8 * c));
 }
+
+#endif
 
 // Of both: one pixel of planes of floats.
 __kernel void floats_pixel(__global const float *colours, __global const float *sums, __global float *out,

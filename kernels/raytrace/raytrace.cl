@@ -17,8 +17,10 @@
 
 #include "lanes1.cl"
 #include "vec.cl" // again
+#if !P2_CPU
 #include "trace1.cl"
 #include "shade.cl" // again
 #include "path.cl" // again
+#endif
 #include "denoise.cl" // again
 #include "finish1.cl"

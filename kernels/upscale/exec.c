@@ -334,6 +334,7 @@ const struct exec_type exec_type_upscale = {
     .type = &p2_type_upscale,
     .source = upscale_cl,
     .kernels = kernels,
+    .kernels_by_device = true,
     .run = run,
     .run_reference = run_reference,
     .raw_payload = raw_payload,

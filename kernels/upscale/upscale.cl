@@ -9,5 +9,7 @@
 #include "separable.cl"
 #include "adaptive.cl"
 #include "network.cl"
+#if !P2_CPU
 #include "pixel.cl"
 #include "network_pixel.cl"
+#endif

@@ -46,6 +46,9 @@ struct exec_type {
     const struct p2_task_type *type;
     const char *source;         // the .cl text, layout.h included (kernels/embed.py); NULL: no device code
     const char *const *kernels; // NULL-terminated names; a slot has one object of each, by this index; NULL: none
+    // The source leaves kernels out by P2_CPU (1 on processors, else 0), since loading and compiling them takes time:
+    // what the program has not is no error, and not to be asked of exec_kernel.
+    bool kernels_by_device;
     // Runs one job on the slot. Returns P2_OK with *out_size set, P2_ERR_BAD_PAYLOAD, P2_ERR_DEVICE_MEMORY,
     // P2_ERR_EXECUTION_FAILED, P2_ERR_RESULT_TOO_LARGE, P2_ERR_STATE_MISSING, P2_ERR_CANCELLED; exec_why() takes a
     // sentence. Called a second time after P2_ERR_DEVICE_MEMORY when things that nobody uses made room meanwhile,

@@ -33,6 +33,10 @@ bool program_cache_init(struct program_cache *c, const char *cache_dir) {
     return c->folder[0] != 0;
 }
 
+const char *program_options(const struct device *d) {
+    return d->info.facts.is_cpu ? "-cl-std=CL1.2 -DP2_CPU=1" : "-cl-std=CL1.2 -DP2_CPU=0";
+}
+
 bool program_key(const struct device *d, const char *source, const char *options, struct p2_digest *out) {
     const char *const parts[] = {source, options, d->info.name, d->info.driver, d->info.platform};
     uint8_t *bytes = NULL;
@@ -70,7 +74,7 @@ static enum p2_err build_source(const struct device *d, const struct program_cac
     if (c->on_compile) c->on_compile(c->arg);
     cl_int e = CL_SUCCESS;
     cl_program program = clCreateProgramWithSource(d->context, 1, &source, NULL, &e);
-    if (program) e = clBuildProgram(program, 1, &d->info.id, PROGRAM_OPTIONS, NULL, NULL);
+    if (program) e = clBuildProgram(program, 1, &d->info.id, program_options(d), NULL, NULL);
     if (program && e == CL_SUCCESS) {
         *out = program;
         return P2_OK;
@@ -106,7 +110,7 @@ static bool load(const struct device *d, const char *path, const struct p2_diges
         cl_int status = CL_SUCCESS, e = CL_SUCCESS;
         program = clCreateProgramWithBinary(d->context, 1, &d->info.id, &length, &binary, &status, &e);
         good = program && e == CL_SUCCESS && status == CL_SUCCESS &&
-               clBuildProgram(program, 1, &d->info.id, PROGRAM_OPTIONS, NULL, NULL) == CL_SUCCESS;
+               clBuildProgram(program, 1, &d->info.id, program_options(d), NULL, NULL) == CL_SUCCESS;
         if (!good && program) clReleaseProgram(program);
     }
     free(bytes);
@@ -152,7 +156,7 @@ enum p2_err program_build(const struct device *d, const struct program_cache *c,
                           bool *hit_out, struct p2_strbuf *why) {
     *hit_out = false;
     struct p2_digest key;
-    if (!c->folder[0] || !program_key(d, source, PROGRAM_OPTIONS, &key)) return build_source(d, c, source, out, why);
+    if (!c->folder[0] || !program_key(d, source, program_options(d), &key)) return build_source(d, c, source, out, why);
     char path[4096 + P2_DIGEST_TEXT];
     cache_path(c, &key, path, sizeof path);
     // Files are whole or not there; the lock is for those who compile.

@@ -10,7 +10,6 @@
 #include "base/strbuf.h"
 #include "peer/executor/device.h"
 
-#define PROGRAM_OPTIONS "-cl-std=CL1.2"
 #define VERDICT_SUFFIX ".verdict" // of the files that verdict.h keeps in the same folder
 
 struct program_cache {
@@ -18,6 +17,9 @@ struct program_cache {
     void (*on_compile)(void *arg); // called before a program that is not there is compiled; NULL: not
     void *arg;
 };
+
+// Of every program: the language, and P2_CPU, 1 or 0, by which a source leaves out what the device has no use for.
+const char *program_options(const struct device *d);
 
 // Makes CACHE/programs. When it cannot be written the cache is off and false is returned.
 bool program_cache_init(struct program_cache *c, const char *cache_dir);

@@ -37,7 +37,8 @@ void slot_deinit(struct exec_slot *s) {
 
 void slot_drop_type(struct exec_slot *s, uint32_t index) {
     struct slot_type *t = &s->types[index];
-    for (uint32_t i = 0; i < t->count; i++) clReleaseKernel(t->kernels[i].kernel);
+    for (uint32_t i = 0; i < t->count; i++)
+        if (t->kernels[i].kernel) clReleaseKernel(t->kernels[i].kernel);
     free(t->kernels);
     *t = (struct slot_type){0};
 }
@@ -55,8 +56,9 @@ enum p2_err slot_add_type(struct exec_slot *s, uint32_t index, const struct exec
         struct slot_kernel *k = &t->kernels[i];
         cl_int e = CL_SUCCESS;
         k->kernel = clCreateKernel(program, type->kernels[i], &e);
+        t->count = i + 1;
+        if (e == CL_INVALID_KERNEL_NAME && type->kernels_by_device) continue;
         if (k->kernel) {
-            t->count++;
             e = clGetKernelWorkGroupInfo(k->kernel, s->device->info.id, CL_KERNEL_WORK_GROUP_SIZE, sizeof k->group_max,
                                          &k->group_max, NULL);
         }
@@ -99,7 +101,7 @@ const struct exec_device_facts *exec_facts(const struct exec_slot *slot) { retur
 
 cl_kernel exec_kernel(struct exec_slot *slot, uint32_t index) {
     const struct slot_type *t = &slot->types[slot->type_index];
-    P2_CHECK(index < t->count);
+    P2_CHECK(index < t->count && t->kernels[index].kernel);
     return t->kernels[index].kernel;
 }
 

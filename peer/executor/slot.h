@@ -19,7 +19,7 @@
 #define SLOT_VIEWS_MAX 16 // host memory seen by the device without a copy, in one job
 
 struct slot_kernel {
-    cl_kernel kernel;
+    cl_kernel kernel;   // NULL: not of this device
     size_t group_max;   // work-items in a group of this kernel on this device
     uint64_t launches;  // since start
     double ns_per_unit; // decaying maximum of launches that said their units; 0: none yet

@@ -24,7 +24,7 @@ bool verdict_key(const struct device *d, const struct exec_type *type, struct p2
     struct p2_digest program;
     struct stat exe;
     if (stat("/proc/self/exe", &exe) != 0) return false;
-    if (!program_key(d, type->source ? type->source : "", PROGRAM_OPTIONS, &program)) return false;
+    if (!program_key(d, type->source ? type->source : "", program_options(d), &program)) return false;
     char name[P2_DIGEST_TEXT], text[512];
     p2_digest_text(&program, name);
     // References and known answers are part of the executable: another build has to prove them again.

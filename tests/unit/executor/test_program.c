@@ -62,7 +62,7 @@ static int start_empty(void **state) {
 static void binary_path(char *out, size_t capacity) {
     struct p2_digest key;
     char text[P2_DIGEST_TEXT];
-    assert_true(program_key(&device, source, PROGRAM_OPTIONS, &key));
+    assert_true(program_key(&device, source, program_options(&device), &key));
     p2_digest_text(&key, text);
     snprintf(out, capacity, "%.4000s/%s.bin", cache.folder, text);
 }
@@ -80,18 +80,38 @@ static void second_build_is_a_hit(void **state) {
 static void key_depends_on_everything(void **state) {
     (void)state;
     struct p2_digest a, b;
-    assert_true(program_key(&device, source, PROGRAM_OPTIONS, &a));
-    assert_true(program_key(&device, source, PROGRAM_OPTIONS, &b));
+    assert_true(program_key(&device, source, program_options(&device), &a));
+    assert_true(program_key(&device, source, program_options(&device), &b));
     assert_true(p2_digest_equal(&a, &b));
-    assert_true(program_key(&device, source, PROGRAM_OPTIONS " -DX", &b));
+    assert_true(program_key(&device, source, "-DX", &b));
     assert_false(p2_digest_equal(&a, &b));
-    assert_true(program_key(&device, other, PROGRAM_OPTIONS, &b));
+    assert_true(program_key(&device, other, program_options(&device), &b));
     assert_false(p2_digest_equal(&a, &b));
     for (int i = 0; i < 3; i++) {
         struct device d = device;
         (i == 0 ? d.info.name : i == 1 ? d.info.driver : d.info.platform)[0] ^= 1;
-        assert_true(program_key(&d, source, PROGRAM_OPTIONS, &b));
+        assert_true(program_key(&d, source, program_options(&device), &b));
         assert_false(p2_digest_equal(&a, &b));
+    }
+}
+
+static void sources_know_what_they_are_compiled_for(void **state) {
+    (void)state;
+    static const char cpu[] =
+        "#if !P2_CPU\n#error not for this\n#endif\n__kernel void k(__global int *a) { *a = 1; }\n";
+    static const char gpu[] = "#if P2_CPU\n#error not for this\n#endif\n__kernel void k(__global int *a) { *a = 1; }\n";
+    struct device processor = device, graphics = device;
+    processor.info.facts.is_cpu = true;
+    graphics.info.facts.is_cpu = false;
+    for (int i = 0; i < 4; i++) {
+        cl_program program = NULL;
+        bool hit;
+        char text[4096];
+        struct p2_strbuf why;
+        p2_strbuf_init(&why, text, sizeof text);
+        enum p2_err e = program_build(i % 2 ? &graphics : &processor, &cache, i < 2 ? cpu : gpu, &program, &hit, &why);
+        assert_int_equal(e, i == 0 || i == 3 ? P2_OK : P2_ERR_EXECUTION_FAILED);
+        if (program) clReleaseProgram(program);
     }
 }
 
@@ -132,7 +152,7 @@ static void another_programs_file_is_not_taken(void **state) {
     assert_int_equal(p2_file_read(path, 64 << 20, &bytes, &size), P2_OK);
     struct p2_digest key;
     char text[P2_DIGEST_TEXT], to[4200];
-    assert_true(program_key(&device, other, PROGRAM_OPTIONS, &key));
+    assert_true(program_key(&device, other, program_options(&device), &key));
     p2_digest_text(&key, text);
     snprintf(to, sizeof to, "%.4000s/%s.bin", cache.folder, text);
     assert_int_equal(p2_file_write(to, bytes, size), P2_OK);
@@ -221,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(second_build_is_a_hit, start_empty),
         cmocka_unit_test_setup(key_depends_on_everything, start_empty),
+        cmocka_unit_test_setup(sources_know_what_they_are_compiled_for, start_empty),
         cmocka_unit_test_setup(damaged_files_are_replaced, start_empty),
         cmocka_unit_test_setup(another_programs_file_is_not_taken, start_empty),
         cmocka_unit_test_setup(what_a_killed_writer_left_is_swept, start_empty),

@@ -77,6 +77,20 @@ static void a_kernel_that_is_not_there_is_named(void **state) {
     assert_null(slot.types[TYPE_ADD].kernels);
 }
 
+static void a_kernel_may_be_left_out_where_the_type_says_so(void **state) {
+    (void)state;
+    struct exec_type type = *exec_types[TYPE_ADD];
+    const char *const names[] = {"add", "subtract", NULL};
+    type.kernels = names;
+    type.kernels_by_device = true;
+    proof_make(&proof, &type, TYPE_ADD, &slot, &means);
+    assert_true(proof.offered);
+    assert_int_equal(slot.types[TYPE_ADD].count, 2);
+    assert_non_null(slot.types[TYPE_ADD].kernels[0].kernel);
+    assert_null(slot.types[TYPE_ADD].kernels[1].kernel);
+    slot_drop_type(&slot, TYPE_ADD);
+}
+
 static void a_type_without_known_answers_is_withheld(void **state) {
     (void)state;
     struct p2_task_type pure = *exec_types[TYPE_ADD]->type;
@@ -303,6 +317,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_wrong_kernel_is_withheld, setup, teardown),
         cmocka_unit_test_setup_teardown(a_program_that_does_not_build_is_withheld_with_its_log, setup, teardown),
         cmocka_unit_test_setup_teardown(a_kernel_that_is_not_there_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_kernel_may_be_left_out_where_the_type_says_so, setup, teardown),
         cmocka_unit_test_setup_teardown(a_type_without_known_answers_is_withheld, setup, teardown),
         cmocka_unit_test_setup_teardown(groups_shrink_to_what_the_device_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(it_works_with_and_without_shared_memory, setup, teardown),
