@@ -1,18 +1,22 @@
 """Pairs of frames: one of the full size, and three of half the size that stand for it.
 
 What the network gets is made in three ways: by the mean of 2x2 pixels, by anti-aliased bicubic (a = -0.75 at twice the
-width, eight taps), and by painting the scene once more at half the size. Training frames and held-out
+width, eight taps), and by painting or rendering the scene once more at half the size. Training frames and held-out
 frames are of disjoint seeds."""
+import os
+import pathlib
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
 from canvas import FRAME
 from scenes import STYLES, paint
+from traced import TRACED
 
-TRAINING_SEEDS = range(1000, 1014)
+TRAINING_SEEDS = range(1000, 1020)
 HELD_OUT_SEEDS = range(5000, 5004)
-WAYS = ("mean", "cubic", "painted")
+WAYS = ("mean", "cubic", "drawn")
+BUILD = pathlib.Path(os.environ.get("P2C2R_BUILD") or pathlib.Path(__file__).resolve().parents[3] / "build")
 
 
 def cubic(x):
@@ -56,15 +60,29 @@ def halves(frame):
     return {"mean": levels(mean), "cubic": levels(small)}
 
 
+def traced_path(style, seed, side):
+    """Where render.py puts a frame."""
+    return BUILD / "upscale-frames" / f"{style}-{seed}-{side}.ppm"
+
+
+def draw(style, seed, side):
+    if style in STYLES:
+        return paint(style, seed, side, side)
+    data = traced_path(style, seed, side).read_bytes()
+    return np.frombuffer(data[-side * side * 3 :], np.uint8).reshape(side, side, 3)
+
+
 def pair(style, seed, side=FRAME):
     """A frame and what stands for it, by way."""
-    frame = paint(style, seed, side, side)
-    return frame, {**halves(frame), "painted": paint(style, seed, side // 2, side // 2)}
+    frame = draw(style, seed, side)
+    return frame, {**halves(frame), "drawn": draw(style, seed, side // 2)}
 
 
 def pairs(seeds):
     """(style, seed, frame, halves) of all styles, made two at a time."""
-    wanted = [(style, seed) for style in STYLES for seed in seeds]
+    wanted = [(style, seed) for style in (*STYLES, *TRACED) for seed in seeds]
+    if not all(traced_path(*w, side).exists() for w in wanted if w[0] in TRACED for side in (FRAME, FRAME // 2)):
+        raise SystemExit("frames are missing: render.py renders them")
     with ProcessPoolExecutor(2) as pool:
         for (style, seed), (frame, ways) in zip(wanted, pool.map(pair, *zip(*wanted))):
             yield style, seed, frame, ways
