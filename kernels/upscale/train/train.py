@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Trains upscale's network: /usr/bin/python3 train.py [--iterations N] [--frames CACHE.npz]
 
-Needs Debian's python3-torch and python3-numpy. Everything is seeded; one thread, so that sums are made in the same
-order everywhere. Writes ../weights.bin and ../weights.sha256 and prints the gain on the way; report.py says what the
-weights are worth. CACHE.npz keeps the frames between runs."""
+Needs Debian's python3-torch and python3-numpy, and the frames of render.py. Everything is seeded; one thread, so that
+sums are made in the same order everywhere. Writes ../weights.bin and ../weights.sha256 and prints the gain on the way;
+report.py says what the weights are worth. CACHE.npz keeps the frames between runs."""
 import argparse
 import os
 import time
@@ -15,11 +15,12 @@ from network import HALO, Network, save
 from pairs import TRAINING_SEEDS, WAYS, pairs, twice
 
 SEED = 20261121
-ITERATIONS = 5000
+ITERATIONS = 24000
 BATCH, PATCH = 24, 44      # patches, pixels of a side of what goes in
 FIRST = 0.3                # part of the iterations by absolute differences; then by PSNR, patch by patch
 RATE = 3e-3
 FLOOR = (0.7 / 255) ** 2   # squared error below which a patch is good enough
+SAFE, CARE = 0.5, 3.0      # a patch that gains less than SAFE dB counts that many times more for what it lacks of it
 
 
 def frames(cache):
@@ -73,14 +74,15 @@ def main():
         x, y = batch(rng, small, lacks)
         lacking = network(x) - y
         gain = torch.log10((lacking**2).mean((1, 2, 3)) + FLOOR) - torch.log10((y**2).mean((1, 2, 3)) + FLOOR)
-        loss = lacking.abs().mean() * 20 if k < FIRST * options.iterations else gain.mean()
+        short = torch.relu(gain + SAFE / 10)
+        loss = lacking.abs().mean() * 20 if k < FIRST * options.iterations else (gain + CARE * short).mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         smooth += (-10 * gain.mean().item() - smooth) * max(0.01, 1 / (k + 1))
-        if (k + 1) % 250 == 0:
+        if (k + 1) % 1000 == 0:
             print(f"{k + 1} iterations, {time.monotonic() - started:.0f} s: {smooth:+.2f} dB over bicubic", flush=True)
     print(f"{save(network)} weights")
 
