@@ -75,7 +75,9 @@ def globe(folder):
         ring = math.cos(latitude)
         # noise of a cylinder around the globe, narrower towards its poles, so that no seam is seen
         a, b = ring * math.cos(longitude), ring * math.sin(longitude)
-        up = land(a * 0.2 + 0.3 + 0.17 * math.sin(latitude), b * 0.2 - 0.34 * math.sin(latitude)) + 0.4 * relief(b * 0.3, a * 0.3 + latitude * 0.2)
+        north = math.sin(latitude)
+        up = land(a * 0.2 + 0.3 + 0.17 * north, b * 0.2 - 0.34 * north)
+        up += 0.4 * relief(b * 0.3, a * 0.3 + latitude * 0.2)
         cold = abs(latitude) + 0.25 * up
         if cold > 1.15:
             return 232, 238, 244

@@ -84,13 +84,16 @@ INLINE void try_pair(__global uint *mem, const struct physics_shape *s, uint i, 
     int solid = ball_a.w > 0 && ball_b.w > 0; // neither is a plane
     if (solid && apart2 >= widest * widest) return;
     if (body_at(mem, s, a)->mass <= 0 && body_at(mem, s, b)->mass <= 0) return;
-    __global const float *ma = floats(mem, s->mover + a * PHYSICS_MOVER), *mb = floats(mem, s->mover + b * PHYSICS_MOVER);
+    __global const float *ma = floats(mem, s->mover + a * PHYSICS_MOVER),
+                         *mb = floats(mem, s->mover + b * PHYSICS_MOVER);
     float margin = margin_of(vec_from(load3(ma)), vec_from(load3(mb)), reach, s->margin, s->step);
     if (solid && apart2 >= (reach + margin) * (reach + margin)) return;
     struct solid sa = solid_at(mem, s, a), sb = solid_at(mem, s, b);
     struct touch t;
-    if (round) t = touch_round(&sa, &sb, margin);
-    else t = touch_of(&sa, &sb, margin);
+    if (round)
+        t = touch_round(&sa, &sb, margin);
+    else
+        t = touch_of(&sa, &sb, margin);
     pair_rows(mem, s, a, b, &t, round, out);
 }
 
@@ -118,8 +121,7 @@ INLINE void strand_walk(__global uint *mem, const struct physics_shape *s, int r
         if (!(any >> c & any >> d & 1)) continue;
         __global const uint *others = d == LARGE ? mem + s->large_of : order;
         for (uint i = first[c]; i < end[c]; i++)
-            for (uint j = c == d ? i + 1 : first[d]; j < end[d]; j++)
-                try_pair(mem, s, order[i], others[j], round, out);
+            for (uint j = c == d ? i + 1 : first[d]; j < end[d]; j++) try_pair(mem, s, order[i], others[j], round, out);
     }
 }
 

@@ -1,5 +1,5 @@
-// A pass over the contacts of one colour, sixteen strands at once. Movers are gathered as they lie, four words of sixteen
-// bodies at a time, and turned into vectors by four shuffles and four.
+// A pass over the contacts of one colour, sixteen strands at once. Movers are gathered as they lie, four words of
+// sixteen bodies at a time, and turned into vectors by four shuffles and four.
 
 #define REAL float16
 #define V(name) many_##name
@@ -10,17 +10,21 @@
 // Four by four words turned within each quarter.
 INLINE void turn4(float16 *a, float16 *b, float16 *c, float16 *d) {
     float16 p = *a, q = *b, r = *c, s = *d;
-    float16 pq = (float16)(p.s0, q.s0, p.s1, q.s1, p.s4, q.s4, p.s5, q.s5, p.s8, q.s8, p.s9, q.s9, p.sc, q.sc, p.sd, q.sd);
-    float16 rs = (float16)(r.s0, s.s0, r.s1, s.s1, r.s4, s.s4, r.s5, s.s5, r.s8, s.s8, r.s9, s.s9, r.sc, s.sc, r.sd, s.sd);
-    float16 pr = (float16)(p.s2, q.s2, p.s3, q.s3, p.s6, q.s6, p.s7, q.s7, p.sa, q.sa, p.sb, q.sb, p.se, q.se, p.sf, q.sf);
-    float16 qs = (float16)(r.s2, s.s2, r.s3, s.s3, r.s6, s.s6, r.s7, s.s7, r.sa, s.sa, r.sb, s.sb, r.se, s.se, r.sf, s.sf);
+    float16 pq =
+        (float16)(p.s0, q.s0, p.s1, q.s1, p.s4, q.s4, p.s5, q.s5, p.s8, q.s8, p.s9, q.s9, p.sc, q.sc, p.sd, q.sd);
+    float16 rs =
+        (float16)(r.s0, s.s0, r.s1, s.s1, r.s4, s.s4, r.s5, s.s5, r.s8, s.s8, r.s9, s.s9, r.sc, s.sc, r.sd, s.sd);
+    float16 pr =
+        (float16)(p.s2, q.s2, p.s3, q.s3, p.s6, q.s6, p.s7, q.s7, p.sa, q.sa, p.sb, q.sb, p.se, q.se, p.sf, q.sf);
+    float16 qs =
+        (float16)(r.s2, s.s2, r.s3, s.s3, r.s6, s.s6, r.s7, s.s7, r.sa, s.sa, r.sb, s.sb, r.se, s.se, r.sf, s.sf);
     *a = (float16)(pq.s01, rs.s01, pq.s45, rs.s45, pq.s89, rs.s89, pq.scd, rs.scd);
     *b = (float16)(pq.s23, rs.s23, pq.s67, rs.s67, pq.sab, rs.sab, pq.sef, rs.sef);
     *c = (float16)(pr.s01, qs.s01, pr.s45, qs.s45, pr.s89, qs.s89, pr.scd, qs.scd);
     *d = (float16)(pr.s23, qs.s23, pr.s67, qs.s67, pr.sab, qs.sab, pr.sef, qs.sef);
 }
 
-#define QUAD(at) (*(__global const float4 *)(p + (at) * stride))
+#define QUAD(at) (*(__global const float4 *)(p + stride * (at)))
 
 // Four words at p of the sixteen records `of`, each `stride` words long.
 INLINE void gather4(__global const float *p, uint stride, uint16 of, float16 *x, float16 *y, float16 *z, float16 *w) {
@@ -31,7 +35,7 @@ INLINE void gather4(__global const float *p, uint stride, uint16 of, float16 *x,
     turn4(x, y, z, w);
 }
 
-#define QUAD_TO(at, v) *(__global float4 *)(p + (at) * PHYSICS_MOVER) = v
+#define QUAD_TO(at, v) *(__global float4 *)(p + PHYSICS_MOVER * (at)) = v
 
 INLINE void scatter4(__global float *p, uint16 of, float16 x, float16 y, float16 z, float16 w) {
     turn4(&x, &y, &z, &w);
@@ -83,7 +87,8 @@ INLINE struct many_row load_rows(__global const float *p, int round) {
     return r;
 }
 
-INLINE void pack_visit(__global uint *mem, const struct physics_shape *s, int kind, uint pack, uint16 trash, int round) {
+INLINE void pack_visit(__global uint *mem, const struct physics_shape *s, int kind, uint pack, uint16 trash,
+                       int round) {
     const struct pass k = pass_of(s, kind);
     uint depth = mem[s->pack_depth + pack];
     __global float *p = floats(mem, s->row + mem[s->pack_row + pack] * PHYSICS_ROW_FIELDS * PHYSICS_LANES);
@@ -92,8 +97,10 @@ INLINE void pack_visit(__global uint *mem, const struct physics_shape *s, int ki
         struct many_row row = load_rows(p, round);
         struct many_mover ma = gather_movers(mem, s, a, round, kind == PASS_PUSH || kind == PASS_RELAX);
         struct many_mover mb = gather_movers(mem, s, b, round, kind == PASS_PUSH || kind == PASS_RELAX);
-        if (round) many_visit_round(&k, &row, &ma, &mb);
-        else many_visit_any(&k, &row, &ma, &mb);
+        if (round)
+            many_visit_round(&k, &row, &ma, &mb);
+        else
+            many_visit_any(&k, &row, &ma, &mb);
         scatter_movers(mem, s, a, trash, &ma);
         scatter_movers(mem, s, b, trash, &mb);
         if (kind == PASS_WARM) continue;

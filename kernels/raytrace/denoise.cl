@@ -1,4 +1,5 @@
-// The denoiser, as denoise() of ref.c: colour is compressed, smoothed level by level, and brought back by the last step.
+// The denoiser, as denoise() of ref.c: colour is compressed, smoothed level by level, and brought back by the last
+// step.
 
 // Means of sums, and colours compressed, in place.
 INLINE void NAME(compress)(__global float *sums, const struct raytrace_finish *f, size_t at) {
@@ -6,8 +7,10 @@ INLINE void NAME(compress)(__global float *sums, const struct raytrace_finish *f
     for (uint k = 0; k < RAYTRACE_PLANES; k++) {
         if (k == RAYTRACE_COVER) continue;
         REAL v = NAME(load)(sums + k * f->plane + at) * f->scale;
-        if (k < 3) colour[k] = v;
-        else NAME(store)(v, sums + k * f->plane + at);
+        if (k < 3)
+            colour[k] = v;
+        else
+            NAME(store)(v, sums + k * f->plane + at);
         if (k < RAYTRACE_ALBEDO || k >= RAYTRACE_NORMAL) continue;
         colour[k - RAYTRACE_ALBEDO] /= v + RAYTRACE_ALBEDO_FLOOR;
         most = max(most, colour[k - RAYTRACE_ALBEDO]);
@@ -41,8 +44,7 @@ INLINE void NAME(add_tap)(struct NAME(smoothing) *s, __global const float *colou
     far += NAME(apart)(sums + RAYTRACE_DISTANCE * plane, plane, s->distance, 1) * s->inverse_distance;
     REAL weight = PICK((REAL)(0.0f), tap * exp(-far), inside);
     s->weights += weight;
-    for (uint k = 0; k < 3; k++)
-        s->sum[k] += PICK((REAL)(0.0f), weight * NAME(load)(colours + k * plane), inside);
+    for (uint k = 0; k < 3; k++) s->sum[k] += PICK((REAL)(0.0f), weight * NAME(load)(colours + k * plane), inside);
 }
 
 // One level at column x of row y, which is `at`.

@@ -1,4 +1,5 @@
-// One job: the scene onto the device - rays - denoiser - form of the result. Results of raw form are written to the cell.
+// One job: the scene onto the device - rays - denoiser - form of the result. Results of raw form are written to the
+// cell.
 #include "peer/executor/exec.h"
 
 #include "image/image.h"

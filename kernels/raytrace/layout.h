@@ -3,8 +3,8 @@
 #define KERNELS_RAYTRACE_LAYOUT_H
 
 // ---- a scene as it travels ----
-// A header and eight arrays one after another in the order of their counts: 32-bit little-endian words, no gaps, nothing
-// behind. Lengths are in the scene's unit, y is up, colours are linear RGB. Every float is finite.
+// A header and eight arrays one after another in the order of their counts: 32-bit little-endian words, no gaps,
+// nothing behind. Lengths are in the scene's unit, y is up, colours are linear RGB. Every float is finite.
 
 #define RAYTRACE_MAGIC 0x54523250u     // "P2RT"
 #define RAYTRACE_VERSION 2u            // 2: planes say where textures lie on them
@@ -62,8 +62,8 @@ struct raytrace_light {
     unsigned int reserved[3];
 };
 
-// A texture lies around a sphere once: columns are longitudes, eastwards, the middle one towards +z; rows latitudes, the
-// first at +y.
+// A texture lies around a sphere once: columns are longitudes, eastwards, the middle one towards +z; rows latitudes,
+// the first at +y.
 struct raytrace_sphere {
     float centre[3], radius;
     unsigned int material;

@@ -52,7 +52,8 @@ INLINE VEC NAME(from_light)(const struct NAME(world) *w, const struct NAME(path)
 
 INLINE VEC NAME(from_lights)(const struct NAME(world) *w, const struct NAME(path) *p, const struct NAME(surface) *s,
                              uint bounce, MASK active) {
-    __global const struct raytrace_light *lights = (__global const struct raytrace_light *)(w->words + w->frame->lights_at);
+    __global const struct raytrace_light *lights =
+        (__global const struct raytrace_light *)(w->words + w->frame->lights_at);
     VEC sum = NAME(vec3)(0, 0, 0);
     for (uint i = 0; i < w->frame->lights; i++)
         sum = NAME(add)(sum, NAME(from_light)(w, p, s, lights + i, bounce * RAYTRACE_STREAMS + 1 + i, active));
@@ -60,7 +61,8 @@ INLINE VEC NAME(from_lights)(const struct NAME(world) *w, const struct NAME(path
 }
 
 // Where glass sends rays; *side is -1 where it is through.
-INLINE VEC NAME(through_glass)(const struct NAME(surface) *s, VEC d, VEC mirrored, REAL cosine, REAL random, REAL *side) {
+INLINE VEC NAME(through_glass)(const struct NAME(surface) *s, VEC d, VEC mirrored, REAL cosine, REAL random,
+                               REAL *side) {
     REAL index = s->refraction, eta = PICK(1.0f / index, index, s->inside);
     REAL square = 1.0f - eta * eta * (1.0f - cosine * cosine), inner = sqrt(max(square, 0.0f));
     REAL least = (1.0f - index) / (1.0f + index), steep = 1.0f - PICK(cosine, inner, s->inside);
@@ -73,7 +75,8 @@ INLINE VEC NAME(through_glass)(const struct NAME(surface) *s, VEC d, VEC mirrore
 }
 
 // Where paths go on; those that do not stop being active.
-INLINE void NAME(scatter)(const struct NAME(world) *w, struct NAME(path) *p, const struct NAME(surface) *s, uint bounce) {
+INLINE void NAME(scatter)(const struct NAME(world) *w, struct NAME(path) *p, const struct NAME(surface) *s,
+                          uint bounce) {
     struct NAME(random) r = NAME(random_at)(p, w->frame->seed, bounce * RAYTRACE_STREAMS);
     VEC d = p->direction, ball = NAME(on_sphere)(r.a, r.b);
     VEC to = NAME(unit)(NAME(add)(s->normal, NAME(times)(ball, (REAL)(0.9999f)))); // never of length 0
@@ -160,7 +163,8 @@ INLINE void NAME(sample)(const struct NAME(world) *w, WORD x, WORD y, uint numbe
         down += 0.5f;
     }
     p.origin = NAME(even)(f->camera.position);
-    VEC aside = NAME(add)(NAME(times)(NAME(even)(f->camera.right), right), NAME(times)(NAME(even)(f->camera.down), down));
+    VEC aside =
+        NAME(add)(NAME(times)(NAME(even)(f->camera.right), right), NAME(times)(NAME(even)(f->camera.down), down));
     p.direction = NAME(unit)(NAME(add)(NAME(even)(f->camera.forward), aside));
     p.light = NAME(vec3)(0, 0, 0);
     p.throughput = NAME(vec3)(1, 1, 1);

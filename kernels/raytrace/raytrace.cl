@@ -4,6 +4,7 @@
 // binary one (trace1.cl).
 #pragma OPENCL FP_CONTRACT ON
 
+// clang-format off
 #include "layout.h"
 #define INLINE static inline __attribute__((always_inline))
 

@@ -8,7 +8,8 @@ struct tracer_1 {
 
 INLINE float safe_inverse(float d) { return 1.0f / (fabs(d) > 1e-18f ? d : copysign(1e-18f, d)); }
 
-INLINE int meet_one(__global const struct raytrace_leaf *l, int round, struct vec_1 o, struct vec_1 d, struct hit_1 *h) {
+INLINE int meet_one(__global const struct raytrace_leaf *l, int round, struct vec_1 o, struct vec_1 d,
+                    struct hit_1 *h) {
     struct vec_1 at = same_1(l->v);
     float t, u = 0, v = 0;
     int met;
@@ -38,7 +39,8 @@ INLINE int meet_one(__global const struct raytrace_leaf *l, int round, struct ve
 }
 
 // Where a ray enters a box; RAYTRACE_FAR when it does not before `end`.
-INLINE float enters(__global const float *lo, __global const float *hi, struct vec_1 o, struct vec_1 inverse, float end) {
+INLINE float enters(__global const float *lo, __global const float *hi, struct vec_1 o, struct vec_1 inverse,
+                    float end) {
     float x0 = (lo[0] - o.x) * inverse.x, x1 = (hi[0] - o.x) * inverse.x;
     float y0 = (lo[1] - o.y) * inverse.y, y1 = (hi[1] - o.y) * inverse.y;
     float z0 = (lo[2] - o.z) * inverse.z, z1 = (hi[2] - o.z) * inverse.z;

@@ -1,6 +1,6 @@
-// What 16 rays hit. Rays that go the same way are a bundle: the room they sweep is tested against 16 boxes, or the bounds
-// of 16 triangles, at once, and only what lies in it against every ray. Others go one by one, each against 16 boxes or
-// 16 primitives at once.
+// What 16 rays hit. Rays that go the same way are a bundle: the room they sweep is tested against 16 boxes, or the
+// bounds of 16 triangles, at once, and only what lies in it against every ray. Others go one by one, each against 16
+// boxes or 16 primitives at once.
 
 struct tracer_16 {
     __global const struct raytrace_wide *nodes;
@@ -35,11 +35,11 @@ INLINE void push_all(struct stack16 *s, __global const uint *children, uint bits
 // Rays by what they do along axis k, where all advance: how far aside (i, j) they begin, and lean per length of k.
 struct bundle {
     uint k, i, j;
-    float sign, front, back;           // of direction along k; of origins, as first and last met
-    float lo_i, hi_i, lo_j, hi_j;      // origins
+    float sign, front, back;              // of direction along k; of origins, as first and last met
+    float lo_i, hi_i, lo_j, hi_j;         // origins
     float less_i, more_i, less_j, more_j; // slopes
-    float end;                         // no hit lies farther along k
-    float16 speed;                     // along k, per distance
+    float end;                            // no hit lies farther along k
+    float16 speed;                        // along k, per distance
 };
 
 #define SLOPE_SLACK 2e-6f // for rounding, of slopes and places
@@ -93,7 +93,8 @@ INLINE void shorten(struct bundle *b, float16 distance, int16 active) {
 }
 
 // Boxes by their sides along k (towards and away), i and j that the bundle may meet; where along k it does.
-INLINE int16 sweeps(const struct bundle *b, float16 k0, float16 k1, const float16 *lo, const float16 *hi, float16 *near) {
+INLINE int16 sweeps(const struct bundle *b, float16 k0, float16 k1, const float16 *lo, const float16 *hi,
+                    float16 *near) {
     float16 first = max(k0 - b->front, 0.0f), last = min(k1 - b->back, b->end);
     float16 from_i = b->lo_i + min(b->less_i * first, b->less_i * last);
     float16 to_i = b->hi_i + max(b->more_i * first, b->more_i * last);
@@ -188,10 +189,10 @@ INLINE int16 meet_pack(const struct bundle *b, __global const struct raytrace_pa
 
 #define BUNDLE_STEPS 6u // nodes and packs a ray, after which rays that share a direction but no place go on alone
 
-// Walks the tree with a bundle. shadow: what lanes hit first will do, and their distance is then -1. Returns the rays that
-// are better off alone: what they have met so far stands.
-INLINE int16 trace_bundle(struct tracer_16 t, struct bundle *b, struct vec_16 o, struct vec_16 d, int16 active, int shadow,
-                         struct hit_16 *h) {
+// Walks the tree with a bundle. shadow: what lanes hit first will do, and their distance is then -1. Returns the rays
+// that are better off alone: what they have met so far stands.
+INLINE int16 trace_bundle(struct tracer_16 t, struct bundle *b, struct vec_16 o, struct vec_16 d, int16 active,
+                          int shadow, struct hit_16 *h) {
     struct stack16 s;
     s.top = 0;
     uint at = t.root;
@@ -315,9 +316,16 @@ INLINE void trace_singles(struct tracer_16 t, struct vec_16 o, struct vec_16 d, 
     vstore16(h->prim, 0, prims);
     for (uint bits = bits_of(active); bits; bits &= bits - 1) {
         uint i = lowest_of(bits);
-        struct single r = {.ox = lanes[0][i], .oy = lanes[1][i], .oz = lanes[2][i], .dx = lanes[3][i],
-                           .dy = lanes[4][i], .dz = lanes[5][i], .distance = lanes[6][i], .u = lanes[7][i],
-                           .v = lanes[8][i], .prim = prims[i]};
+        struct single r = {.ox = lanes[0][i],
+                           .oy = lanes[1][i],
+                           .oz = lanes[2][i],
+                           .dx = lanes[3][i],
+                           .dy = lanes[4][i],
+                           .dz = lanes[5][i],
+                           .distance = lanes[6][i],
+                           .u = lanes[7][i],
+                           .v = lanes[8][i],
+                           .prim = prims[i]};
         r.ix = inverse_of(r.dx);
         r.iy = inverse_of(r.dy);
         r.iz = inverse_of(r.dz);

@@ -4,14 +4,13 @@ import shutil
 import subprocess
 import sys
 
-from source import ROOT, UNWRAPPED, finish, tracked
+from source import ROOT, finish, tracked
 
 
 def main():
     if not shutil.which('clang-format'):
         sys.exit(77)
-    files = [path for path in tracked('.c', '.h', '.cl', '.cpp')
-             if not (path.endswith('.cl') and path.startswith(UNWRAPPED))]
+    files = tracked('.c', '.h', '.cl', '.cpp')
     result = subprocess.run(['clang-format', '--dry-run', *files], cwd=ROOT, capture_output=True, text=True)
     finish('format', sorted({line.split(': ')[0].rsplit(':', 2)[0] for line in result.stderr.splitlines()
                              if 'clang-format-violations' in line}))

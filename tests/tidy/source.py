@@ -6,9 +6,6 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-# Folders whose lines and .cl files are not yet laid out anew.
-UNWRAPPED = ('kernels/physics/', 'kernels/raytrace/', 'peer/')
-
 
 def tracked(*endings):
     """Paths relative to the root, of files git tracks (or, outside a checkout, of all but build directories)."""
