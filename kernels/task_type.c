@@ -13,4 +13,9 @@ const struct p2_task_type *p2_task_type_find(struct p2_str name) {
     return NULL;
 }
 
+p2_ns p2_task_patience(p2_ns prior_ns) {
+    p2_ns span;
+    return __builtin_mul_overflow(prior_ns, (p2_ns)4, &span) ? P2_NEVER : span;
+}
+
 uint32_t p2_size_class(uint64_t units) { return units < 2 ? 0 : 63u - (uint32_t)__builtin_clzll(units); }

@@ -73,7 +73,14 @@ bool p2_task_type_is(const struct p2_task_type *t, struct p2_str name); // by na
 // By name or alias; NULL when unknown.
 const struct p2_task_type *p2_task_type_find(struct p2_str name);
 
+// How long tasks take is learned per type and size class, at the coordinator and at clients.
+#define P2_SIZE_CLASSES 64u  // log2 of a 64-bit number of units
+#define P2_PRIOR_SAMPLES 50u // until so many are known, the prior holds
+
 // Bucket of a cost for p2_task_cost.size_class: floor(log2(units)), 0 for 0 and 1.
 uint32_t p2_size_class(uint64_t units);
+
+// What a task gets of which neither deadline nor anything else is known: four times its prior, saturating at P2_NEVER.
+p2_ns p2_task_patience(p2_ns prior_ns);
 
 #endif

@@ -60,7 +60,7 @@ void estimate_hist_add(struct estimate_hist *h, p2_ns span_ns) {
 }
 
 p2_ns estimate_hist_quantile(const struct estimate_hist *h, enum estimate_quantile q) {
-    return h->samples < ESTIMATE_SAMPLES ? 0 : ceiling_of(h->marks[q].bucket);
+    return h->samples < P2_PRIOR_SAMPLES ? 0 : ceiling_of(h->marks[q].bucket);
 }
 
 void estimate_hist_check(const struct estimate_hist *h) {
@@ -81,8 +81,8 @@ void estimate_hist_check(const struct estimate_hist *h) {
 
 static struct estimate *find(const struct coord *c, uint32_t type, uint32_t size_class) {
     P2_CHECK(type < c->type_count);
-    uint32_t class_ = size_class < ESTIMATE_CLASSES ? size_class : ESTIMATE_CLASSES - 1;
-    return &c->estimates[(size_t)type * ESTIMATE_CLASSES + class_];
+    uint32_t class_ = size_class < P2_SIZE_CLASSES ? size_class : P2_SIZE_CLASSES - 1;
+    return &c->estimates[(size_t)type * P2_SIZE_CLASSES + class_];
 }
 
 void estimate_add(struct coord *c, uint32_t type, uint32_t size_class, p2_ns service_ns) {
@@ -114,7 +114,7 @@ p2_ns estimate_run(const struct coord *c, uint32_t type, const struct p2_task_co
     return expected(c, &find(c, type, cost->size_class)->run, cost);
 }
 
-static size_t count(const struct coord *c) { return (size_t)(c->type_count ? c->type_count : 1) * ESTIMATE_CLASSES; }
+static size_t count(const struct coord *c) { return (size_t)(c->type_count ? c->type_count : 1) * P2_SIZE_CLASSES; }
 
 bool estimate_init(struct coord *c) { return (c->estimates = calloc(count(c), sizeof *c->estimates)) != NULL; }
 void estimate_deinit(struct coord *c) { free(c->estimates); }

@@ -5,7 +5,7 @@
 //
 // Each is a histogram of 8 buckets an octave between 16 us and 73 minutes, so that a quantile is at most 12.5 % above
 // the truth. It decays: at 512 samples all counts are halved, so what is older than about a thousand samples counts
-// for next to nothing. Until ESTIMATE_SAMPLES of a size class are in, the type's own prior holds
+// for next to nothing. Until P2_PRIOR_SAMPLES of a size class are in, the type's own prior holds
 // (cost.timeout_prior_ns, kernels/README.md). Adding is O(1) amortised, reading O(1): each quantile is kept as a mark
 // that moves with what comes.
 #ifndef COORDINATOR_CORE_ESTIMATE_H
@@ -20,8 +20,6 @@
 struct coord;
 struct p2_task_cost;
 
-#define ESTIMATE_SAMPLES 50u // from there on what was observed holds
-#define ESTIMATE_CLASSES 64u // log2 of a 64-bit number of units
 #define ESTIMATE_BUCKETS 224u
 
 enum estimate_quantile { ESTIMATE_P50, ESTIMATE_P95, ESTIMATE_QUANTILES };
@@ -44,13 +42,13 @@ struct estimate { // of one type and size class
 };
 
 void estimate_hist_add(struct estimate_hist *h, p2_ns span_ns);
-p2_ns estimate_hist_quantile(const struct estimate_hist *h, enum estimate_quantile q); // 0: fewer than ESTIMATE_SAMPLES
+p2_ns estimate_hist_quantile(const struct estimate_hist *h, enum estimate_quantile q); // 0: fewer than P2_PRIOR_SAMPLES
 void estimate_hist_check(const struct estimate_hist *h);
 
 void estimate_add(struct coord *c, uint32_t type, uint32_t size_class, p2_ns service_ns);
 void estimate_add_run(struct coord *c, uint32_t type, uint32_t size_class, p2_ns run_ns);
 
-// Of service time; 0: fewer than ESTIMATE_SAMPLES are known.
+// Of service time; 0: fewer than P2_PRIOR_SAMPLES are known.
 p2_ns estimate_p50(const struct coord *c, uint32_t type, uint32_t size_class);
 p2_ns estimate_p95(const struct coord *c, uint32_t type, uint32_t size_class);
 

@@ -60,7 +60,7 @@ struct coord {
 
     struct type_state *types;
     uint32_t type_count;
-    struct estimate *estimates; // ESTIMATE_CLASSES for each type
+    struct estimate *estimates; // P2_SIZE_CLASSES for each type
 
     struct p2_slab sessions, clients, peers, offers, tasks, courses, replicas;
     uint32_t strangers;           // sessions without a role

@@ -3,8 +3,6 @@
 #include "coordinator/core/forecast.h"
 #include "coordinator/core/state.h"
 
-#define PRIORS_TO_DEADLINE 4
-
 static bool refused(struct admission *a, enum coord_why why, enum p2_err code, const char *text) {
     a->refusal = (struct refusal){why, code, text, 0};
     return false;
@@ -142,9 +140,7 @@ static bool own_payload(struct coord *c, const struct p2_slice *from, struct p2_
 }
 
 p2_ns submit_deadline(const struct coord *c, const struct p2_msg_task_submit *m, const struct admission *a) {
-    p2_ns span = m->deadline_ns;
-    if (span == 0 && __builtin_mul_overflow(a->cost.timeout_prior_ns, (p2_ns)PRIORS_TO_DEADLINE, &span))
-        span = P2_NEVER;
+    p2_ns span = m->deadline_ns ? m->deadline_ns : p2_task_patience(a->cost.timeout_prior_ns);
     return p2_ns_add(c->now, p2_ns_min(span, c->limits.deadline_ns_max));
 }
 

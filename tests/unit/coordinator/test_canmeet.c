@@ -80,7 +80,7 @@ static void test_yes_and_too_late(void **state) {
 
 static void test_what_was_learned_counts(void **state) {
     (void)state;
-    for (unsigned i = 0; i < ESTIMATE_SAMPLES; i++) estimate_add(rig.c, 0, 0, (i % 10 ? 4 : 30) * P2_MS);
+    for (unsigned i = 0; i < P2_PRIOR_SAMPLES; i++) estimate_add(rig.c, 0, 0, (i % 10 ? 4 : 30) * P2_MS);
     struct p2_msg m = question(10 * P2_MS);
     struct p2_msg_can_meet_answer a = ask(&m); // most would be in time, but not 95 of 100
     assert_int_equal(a.code, P2_ERR_WOULD_MISS_DEADLINE);

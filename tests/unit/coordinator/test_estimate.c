@@ -29,7 +29,7 @@ static void test_quantiles_are_those_of_the_samples(void **state) {
     for (unsigned round = 0; round < 100; round++) {
         struct estimate_hist h = {.samples = 0};
         p2_ns samples[512];
-        unsigned n = ESTIMATE_SAMPLES + (unsigned)p2_rng_below(&rng, 512 - ESTIMATE_SAMPLES);
+        unsigned n = P2_PRIOR_SAMPLES + (unsigned)p2_rng_below(&rng, 512 - P2_PRIOR_SAMPLES);
         double octaves = 25 * p2_rng_unit(&rng);
         for (unsigned i = 0; i < n; i++) {
             samples[i] = (p2_ns)(16384 * exp2(octaves * p2_rng_unit(&rng)));
@@ -70,7 +70,7 @@ static void test_the_prior_holds_until_fifty(void **state) {
     (void)state;
     rig_init(&rig, NULL);
     const struct p2_task_cost cost = {.units = 1, .size_class = 7, .timeout_prior_ns = 100 * P2_MS};
-    for (unsigned i = 1; i <= ESTIMATE_SAMPLES; i++) {
+    for (unsigned i = 1; i <= P2_PRIOR_SAMPLES; i++) {
         assert_int_equal(estimate_p50(rig.c, 1, 7), 0);
         assert_int_equal(estimate_p95(rig.c, 1, 7), 0);
         assert_int_equal(estimate_service(rig.c, 1, &cost), 100 * P2_MS);
@@ -86,8 +86,8 @@ static void test_the_prior_holds_until_fifty(void **state) {
     // Of that type and size class alone; a class beyond the last is the last.
     assert_int_equal(estimate_p50(rig.c, 0, 7), 0);
     assert_int_equal(estimate_p50(rig.c, 1, 6), 0);
-    for (unsigned i = 0; i < ESTIMATE_SAMPLES; i++) estimate_add(rig.c, 1, UINT32_MAX, P2_SEC);
-    assert_int_equal(estimate_p50(rig.c, 1, ESTIMATE_CLASSES - 1), estimate_p50(rig.c, 1, UINT32_MAX));
+    for (unsigned i = 0; i < P2_PRIOR_SAMPLES; i++) estimate_add(rig.c, 1, UINT32_MAX, P2_SEC);
+    assert_int_equal(estimate_p50(rig.c, 1, P2_SIZE_CLASSES - 1), estimate_p50(rig.c, 1, UINT32_MAX));
     rig_deinit(&rig);
 }
 
@@ -106,7 +106,7 @@ static void test_results_are_learned(void **state) {
     rig_init(&rig, NULL);
     rig.run_ns = 5 * P2_MS;
     p2_handle client = rig_client(&rig), peer = rig_peer(&rig, 1, 0);
-    for (uint32_t i = 1; i <= ESTIMATE_SAMPLES; i++) {
+    for (uint32_t i = 1; i <= P2_PRIOR_SAMPLES; i++) {
         rig_forget(&rig);
         rig_submit(&rig, client, i, i, 10);
         const struct p2_msg job = *rig_only(&rig, peer, P2_MSG_TASK_ASSIGN);
@@ -128,7 +128,7 @@ static void test_results_are_learned(void **state) {
 static void test_its_memory_is_counted(void **state) {
     (void)state;
     rig_init(&rig, NULL);
-    assert_int_equal(estimate_bytes(rig.c), rig.c->type_count * ESTIMATE_CLASSES * sizeof(struct estimate));
+    assert_int_equal(estimate_bytes(rig.c), rig.c->type_count * P2_SIZE_CLASSES * sizeof(struct estimate));
     assert_true(coord_memory_bytes(rig.c) > estimate_bytes(rig.c) + next_bytes(rig.c));
     rig_deinit(&rig);
 }

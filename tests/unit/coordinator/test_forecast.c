@@ -115,7 +115,7 @@ static void test_it_comes_out_about_so(void **state) {
     for (unsigned round = 0; round < 200; round++) {
         start(1);
         rig.run_ns = 40 * P2_MS;
-        for (unsigned i = 0; i < ESTIMATE_SAMPLES; i++) {
+        for (unsigned i = 0; i < P2_PRIOR_SAMPLES; i++) {
             estimate_add(rig.c, 0, 0, 40 * P2_MS);
             estimate_add_run(rig.c, 0, 0, 40 * P2_MS);
         }
