@@ -64,6 +64,7 @@ void p2_session_check(const struct session *s) {
     P2_CHECK(s->due.count == open && s->streams.count == in_flight);
     p2_questions_check(s);
     p2_put_check(s);
+    p2_timeouts_check(&s->timeouts);
     P2_CHECK(s->link != LINK_UP || s->hello_seen);
     P2_CHECK(s->link != LINK_DIALING || !s->hello_seen);
     P2_CHECK(s->link != LINK_CLOSING || s->link_due_ns == P2_NEVER);

@@ -32,8 +32,9 @@ struct session *p2_session_create(const struct session_config *config) {
     uint64_t seed[2] = {p2_rng_next(&s->rng), p2_rng_next(&s->rng)};
     s->tickets = calloc(config->tasks_max, sizeof *s->tickets);
     bool ok = s->tickets && p2_map_init(&s->streams, config->tasks_max, seed);
-    ok = ok && p2_heap_init(&s->due, config->tasks_max);
+    ok = ok && p2_heap_init(&s->due, config->tasks_max) && p2_timeouts_init(&s->timeouts, config->types);
     if (!ok) {
+        p2_heap_deinit(&s->due);
         p2_map_deinit(&s->streams);
         free(s->tickets);
         free(s);
@@ -57,6 +58,7 @@ void p2_session_destroy(struct session **session) {
         p2_blob_unref(t->task.payload.blob);
         p2_blob_unref(t->task.blobs);
     }
+    p2_timeouts_deinit(&s->timeouts);
     p2_heap_deinit(&s->due);
     p2_map_deinit(&s->streams);
     free(s->tickets);
@@ -170,7 +172,7 @@ void p2_link_up(struct session *s, const struct p2_msg_gamer_registered *m) {
     s->grace_ns = sessions ? m->resume_grace_ns : 0;
     p2_link_move(s, LINK_UP);
     if (!sessions || !m->resumed) p2_tickets_start_over(s);
-    s->heard_ns = s->now_ns;
+    s->heard_ns = s->up_since_ns = s->now_ns;
     s->failures = 0;
     s->id = m->session;
     s->in_flight_max = m->tasks_in_flight_max;
@@ -292,6 +294,10 @@ p2_ns p2_session_next_ns(const struct session *s) {
 }
 
 enum session_link p2_session_link(const struct session *s) { return s->link; }
+p2_ns p2_session_timeout_ns(const struct session *s, const struct timeout_kind *kind) {
+    return p2_timeout_ns(&s->timeouts, kind);
+}
+
 p2_ns p2_session_rtt_ns(const struct session *s) { return s->rtt.mean; }
 uint64_t p2_session_features(const struct session *s) { return s->features; }
 uint32_t p2_session_open(const struct session *s) { return s->open; }

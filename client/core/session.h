@@ -26,6 +26,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/ns.h"
+#include "client/core/timeout.h"
 #include "msg/msg.h"
 
 #define SESSION_PING_NS (5 * P2_SEC)             // between our PINGs
@@ -53,6 +54,7 @@ struct session_config {
     uint64_t seed;            // of the back-off's jitter and of hashing
     const char *agent;        // in our HELLO; static storage
     uint64_t features;        // P2_FEATURE_* offered
+    uint32_t types;           // how many there are; timeouts of each are learned
 };
 
 enum session_link { LINK_DOWN, LINK_DIALING, LINK_GREETING, LINK_UP, LINK_CLOSING };
@@ -73,7 +75,8 @@ struct session_submit {
     const char *type; // static storage
     uint32_t version; // 0: any
     enum p2_class class_;
-    p2_ns deadline_ns;                // span from now, above 0
+    struct timeout_kind kind;         // whose timeout is learned from it
+    p2_ns deadline_ns;                // span from now; 0: the timeout of its kind
     uint64_t result_bytes_max;        // a longer result is not taken
     struct p2_params params;          // readable as long as params_blob lives
     struct p2_blob *params_blob;      // takes one reference; NULL when params are empty
@@ -225,6 +228,7 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
 p2_ns p2_session_next_ns(const struct session *s);
 
 enum session_link p2_session_link(const struct session *s);
+p2_ns p2_session_timeout_ns(const struct session *s, const struct timeout_kind *kind); // what deadline_ns 0 means now
 p2_ns p2_session_rtt_ns(const struct session *s);           // smoothed; 0 before the first PONG
 uint64_t p2_session_features(const struct session *s);      // agreed on this connection
 uint32_t p2_session_open(const struct session *s);          // tickets not ended

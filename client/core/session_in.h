@@ -56,6 +56,7 @@ struct session {
     enum session_link link; // written by link_move alone
     p2_ns link_due_ns;      // DOWN: dial; DIALING, GREETING: give up; UP: PING
     p2_ns down_since_ns;    // not UP since then
+    p2_ns up_since_ns;      // UP: since then
     uint32_t failures;      // dials in a row that did not reach UP
     p2_ns retry_after_ns;   // the coordinator's own wish for the next dial
     bool hello_seen, draining, status_wanted, room_wanted, more;
@@ -81,6 +82,7 @@ struct session {
     uint32_t question_first, question_count;
     struct p2_list again; // QUEUED, to be resumed before anything else is sent
     struct put put;
+    struct timeouts timeouts;
     struct p2_id id;           // this session's, from the coordinator; presented on reconnect
     char why[P2_TEXT_MAX + 1]; // sentence for endings of this step
 };

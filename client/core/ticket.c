@@ -63,10 +63,11 @@ static p2_ns due_ns(const struct session *s, const struct ticket *t) {
 void p2_ticket_submit(struct session *s, const struct session_submit *task) {
     uint32_t slot = (uint32_t)task->ticket;
     P2_CHECK(task->ticket != 0 && slot < s->config.tasks_max && s->tickets[slot].state == TICKET_NONE);
-    P2_CHECK(task->deadline_ns > 0 && task->payload.size <= P2_TASK_PAYLOAD_MAX);
+    P2_CHECK(task->deadline_ns >= 0 && task->payload.size <= P2_TASK_PAYLOAD_MAX);
     struct ticket *t = &s->tickets[slot];
     *t = (struct ticket){.handle = task->ticket, .task = *task, .submitted_ns = s->now_ns};
-    t->deadline_ns = p2_ns_add(s->now_ns, task->deadline_ns);
+    if (!t->task.deadline_ns) t->task.deadline_ns = p2_timeout_ns(&s->timeouts, &task->kind);
+    t->deadline_ns = p2_ns_add(s->now_ns, t->task.deadline_ns);
     p2_list_init(&t->link);
     p2_heap_node_init(&t->due);
     p2_ticket_move(s, t, TICKET_QUEUED);
@@ -85,6 +86,15 @@ static void tell_times(const struct session *s, const struct ticket *t, struct s
     e->cached = d->cached;
 }
 
+// What its end says of how long such tasks take, unless it waited for the link too. A refusal because it would be too
+// late says what an expiry would have.
+static void learn(struct session *s, const struct ticket *t, const struct ending *how) {
+    bool late = how->outcome == SESSION_EXPIRED || how->code == P2_ERR_WOULD_MISS_DEADLINE;
+    if (s->link != LINK_UP || t->submitted_ns < s->up_since_ns || t->delivery.cached) return;
+    if (how->outcome == SESSION_DONE) p2_timeout_took(&s->timeouts, &t->task.kind, s->now_ns - t->submitted_ns);
+    if (late) p2_timeout_expired(&s->timeouts, &t->task.kind, t->task.deadline_ns);
+}
+
 void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how) {
     struct session_ended *e = &p2_session_act(s, SESSION_DO_ENDED)->u.ended;
     e->ticket = t->handle;
@@ -96,6 +106,7 @@ void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how
     e->attempts = t->attempts;
     e->result_size = how->outcome == SESSION_DONE ? t->in.size : 0;
     tell_times(s, t, e);
+    learn(s, t, how);
     if (P2_CANARY(ticket_twice) && how->outcome == SESSION_REFUSED) p2_session_act(s, SESSION_DO_ENDED)->u.ended = *e;
     if (t->stream) {
         struct p2_id key = p2_session_stream_key(t->stream);

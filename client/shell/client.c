@@ -87,7 +87,8 @@ static bool create_parts(struct p2c2r_client *c, const p2c2r_options *o) {
                                     .lost_timeout_ns = o->connect_timeout_ms ? connect_timeout(o) : P2_NEVER,
                                     .seed = p2_rng_next(&c->rng),
                                     .agent = "libp2c2r " P2_VERSION,
-                                    .features = P2_FEATURE_ZSTD | P2_FEATURE_SESSIONS};
+                                    .features = P2_FEATURE_ZSTD | P2_FEATURE_SESSIONS,
+                                    .types = p2_task_type_count};
     p2_blob_pool_init(&c->payloads, o->payload_bytes_max, o->payload_bytes_max / 4);
     p2_blob_pool_init(&c->results, UINT64_MAX, o->payload_bytes_max / 4);
     p2_blob_pool_init(&c->wire, CLIENT_WIRE_BYTES_MAX, CLIENT_WIRE_BYTES_MAX / 16);

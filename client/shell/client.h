@@ -49,6 +49,7 @@ struct prepared { // a caller's task, read and found possible
     struct p2_param params[P2_PARAMS_MAX];
     uint32_t param_count;
     struct p2_task_cost cost;
+    struct timeout_kind kind;
     p2_ns deadline_ns;
 };
 

@@ -42,6 +42,12 @@ static uint64_t blob_bytes(uint64_t size) {
     return n;
 }
 
+static uint32_t place_of(const struct p2_task_type *type) {
+    uint32_t at = 0;
+    while (p2_task_types[at] != type) at++;
+    return at;
+}
+
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out) {
     if (!task->type) return p2_client_fail(c, P2C2R_EINVAL, "a task needs a type");
     out->type = p2_task_type_find(p2_str(task->type));
@@ -70,8 +76,8 @@ p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, str
     _Alignas(16) uint8_t block[P2_BLOCK_MAX];
     if (out->type->prepare(&params, task->payload_size, block, &out->cost, &why) != P2_OK)
         return p2_client_fail(c, P2C2R_EINVAL, "%s", text);
-    p2_ns prior = out->cost.timeout_prior_ns > P2_NEVER / 4 ? P2_NEVER : out->cost.timeout_prior_ns * 4;
-    out->deadline_ns = task->deadline_ms ? task->deadline_ms * P2_MS : p2_ns_max(prior, P2_MS);
+    out->kind = (struct timeout_kind){place_of(out->type), out->cost.size_class, out->cost.timeout_prior_ns};
+    out->deadline_ns = task->deadline_ms ? task->deadline_ms * P2_MS : p2_session_timeout_ns(c->session, &out->kind);
     return P2C2R_OK;
 }
 
@@ -134,6 +140,7 @@ static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t
     ev.u.submit.type = p.type->name;
     ev.u.submit.version = p.type->version;
     ev.u.submit.class_ = (enum p2_class)task.priority;
+    ev.u.submit.kind = p.kind;
     ev.u.submit.deadline_ns = p.deadline_ns;
     ev.u.submit.no_cache = task.cache & P2C2R_CACHE_BYPASS;
     ev.u.submit.refresh = task.cache & P2C2R_CACHE_REFRESH;

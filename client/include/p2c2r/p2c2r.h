@@ -98,7 +98,7 @@ typedef struct p2c2r_task {
     const p2c2r_param *params;
     uint32_t param_count;
     p2c2r_class priority; // default REALTIME
-    int64_t deadline_ms;  // from now; default: four times the type's usual time
+    int64_t deadline_ms;  // from now; default: learned, 4 times the type's usual time at most (README, "Deadlines")
     const void *payload;  // copied before the call returns
     size_t payload_size;
     void *out; // result goes here when it fits; else and when NULL into memory of ours

@@ -32,7 +32,8 @@ static inline void rig_open(struct rig *r, uint64_t seed) {
                                     .lost_timeout_ns = P2_NEVER,
                                     .seed = seed,
                                     .agent = "test",
-                                    .features = P2_FEATURE_ZSTD | P2_FEATURE_SESSIONS};
+                                    .features = P2_FEATURE_ZSTD | P2_FEATURE_SESSIONS,
+                                    .types = 1};
     p2_blob_pool_init(&r->pool, UINT64_MAX, 0);
     r->s = p2_session_create(&config);
     assert_non_null(r->s);
