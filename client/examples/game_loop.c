@@ -1,5 +1,5 @@
 // A game that never waits: sixty frames a second, each handed to the cluster at half size, shown enlarged when it comes
-// back, enlarged locally when it does not.
+// back, enlarged locally when it does not. How well it is enlarged follows how long that takes.
 //
 //     game_loop [URL [FRAMES]]
 //
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "p2c2r/p2c2r.h"
+#include "p2c2r/quality.h"
 
 #define WIDTH 240 // of what the game renders
 #define HEIGHT 136
@@ -18,6 +19,7 @@
 
 static unsigned char rendered[WIDTH * HEIGHT * 3];
 static unsigned char shown[2 * WIDTH * 2 * HEIGHT * 3];
+static p2c2r_quality quality = {.size = sizeof quality};
 
 // Where a game would draw its world: here, stripes that move.
 static void render(unsigned frame) {
@@ -34,8 +36,9 @@ static void enlarge_here(void) {
 
 // False when this frame is not sent.
 static int hand_over(p2c2r_client *client) {
-    static const p2c2r_param params[] = {
-        {"input_res", "240x136"}, {"output_res", "480x272"}, {"quality", "fast"}, {"format", "raw"}};
+    const uint32_t level = p2c2r_quality_level(&quality);
+    const p2c2r_param params[] = {
+        {"input_res", "240x136"}, {"output_res", "480x272"}, {"quality", p2c2r_quality_name(level)}, {"format", "raw"}};
     const p2c2r_task task = {
         .size = sizeof task,
         .type = "upscale",
@@ -44,10 +47,12 @@ static int hand_over(p2c2r_client *client) {
         .deadline_ms = 100, // a frame that comes later is of no use
         .payload = rendered,
         .payload_size = sizeof rendered,
+        .user = (void *)(uintptr_t)level, // comes back with the result
     };
     p2c2r_ticket ticket;
-    // A full window is no error: the game is ahead of the cluster.
-    return p2c2r_submit(client, &task, &ticket) == P2C2R_OK;
+    if (p2c2r_submit(client, &task, &ticket) == P2C2R_OK) return 1;
+    p2c2r_quality_frame(&quality, level, P2C2R_QUALITY_MISSED); // a full window: the game is ahead of the cluster
+    return 0;
 }
 
 // Takes what has ended since the last tick. 1 when one of them was a picture.
@@ -56,7 +61,10 @@ static int collect(p2c2r_client *client, int64_t timeout_us, unsigned *done, uns
     int fresh = 0;
     const uint32_t n = p2c2r_poll(client, results, 16, timeout_us);
     for (uint32_t i = 0; i < n; i++) {
-        if (results[i].outcome == P2C2R_DONE && results[i].data_size == sizeof shown) {
+        const int came = results[i].outcome == P2C2R_DONE && results[i].data_size == sizeof shown;
+        p2c2r_quality_frame(&quality, (uint32_t)(uintptr_t)results[i].user,
+                            came ? results[i].total_us : P2C2R_QUALITY_MISSED);
+        if (came) {
             memcpy(shown, results[i].data, sizeof shown);
             ++*done;
             fresh = 1;
@@ -93,6 +101,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "game_loop: %s is no address of a coordinator.\n", argc > 1 ? argv[1] : "it");
         return 2;
     }
+    p2c2r_quality_init(&quality, NULL);
     unsigned sent = 0, done = 0, missed = 0;
     const int ticks = start_ticks();
     for (unsigned frame = 0; frame < frames; frame++) {
@@ -103,8 +112,8 @@ int main(int argc, char **argv) {
     }
     // Nothing is drawn any more: what is still under way may be waited for. Every ticket ends, at its deadline at last.
     while (done + missed < sent) collect(client, 1000000, &done, &missed);
-    printf("%u frames: %u enlarged by the cluster, %u too late or refused, %u not handed over\n", frames, done, missed,
-           frames - sent);
+    printf("%u frames: %u enlarged by the cluster, %u too late or refused, %u not handed over; quality: %s\n", frames,
+           done, missed, frames - sent, p2c2r_quality_name(p2c2r_quality_level(&quality)));
     close(ticks);
     p2c2r_destroy(&client);
     return 0;

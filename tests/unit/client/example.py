@@ -10,8 +10,8 @@ import sys
 FRAMES = 30
 result = subprocess.run([sys.argv[1], 'ws://127.0.0.1:9', str(FRAMES)], capture_output=True, text=True, timeout=60,
                         check=False)
-said = re.fullmatch(r'(\d+) frames: (\d+) enlarged by the cluster, (\d+) too late or refused, (\d+) not handed over\n',
-                    result.stdout)
+said = re.fullmatch(r'(\d+) frames: (\d+) enlarged by the cluster, (\d+) too late or refused, '
+                    r'(\d+) not handed over; quality: fast\n', result.stdout)
 assert result.returncode == 0 and said, result
 frames, done, missed, kept = map(int, said.groups())
 assert frames == FRAMES and done == 0 and missed > 0, result.stdout

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The shared library exports exactly what the public header declares, and the archive defines nothing a game might.
+"""The shared library exports exactly what the public headers declare, and the archive defines nothing a game might.
 
-    exports.py HEADER SHARED ARCHIVE
+    exports.py HEADER... SHARED ARCHIVE
 """
 import re
 import subprocess
@@ -14,10 +14,12 @@ def symbols(*command):
 
 
 def main():
-    header, shared, archive = sys.argv[1:]
-    with open(header, encoding='utf-8') as file:
-        text = re.sub(r'//.*', '', file.read())
-    declared = {m for m in re.findall(r'P2C2R_API[^;(]*?\b(p2c2r_\w+)\s*\(', text)}
+    *headers, shared, archive = sys.argv[1:]
+    declared = set()
+    for header in headers:
+        with open(header, encoding='utf-8') as file:
+            text = re.sub(r'//.*', '', file.read())
+        declared |= set(re.findall(r'P2C2R_API[^;(]*?\b(p2c2r_\w+)\s*\(', text))
     assert len(declared) > 10, declared
     exported = symbols('nm', '-D', '--defined-only', shared) - {'P2C2R_0'}
     assert exported == declared, f'only declared: {declared - exported}; only exported: {exported - declared}'
