@@ -29,7 +29,7 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
                                   .result_bytes_max = b.result_size,
                                   .device_bytes = int_of(given, "memory") << 20,
                                   .size_class = p2_size_class(work),
-                                  .timeout_prior_ns = 2 * (p2_ns)work * P2_US + 10 * P2_MS};
+                                  .timeout_prior_ns = 2 * (p2_ns)work * P2_US + sim.plan->prior};
     return P2_OK;
 }
 

@@ -22,6 +22,7 @@ struct deed { // one task
     enum p2_class class_;
     p2_ns submitted_ns, deadline_ns;
     p2_ns left_ns;                      // of the deadline when it was sent
+    bool learned;                       // the deadline, and less than four priors
     bool asked_to_end, abandoned, over; // at the client: over once its ticket has ended
     p2_ns over_ns;
     // at the coordinator

@@ -83,6 +83,13 @@ void client_send_part(struct client *c, const struct session_action *a) {
 
 // ---- tasks ---------------------------------------------------------------------------------------------------------
 
+static struct timeout_kind kind_of(uint32_t type, const struct p2_params *params, const struct content *about) {
+    struct p2_task_cost cost;
+    struct sim_block block;
+    P2_CHECK(sim_types[type]->prepare(params, about->payload_size, &block, &cost, NULL) == P2_OK);
+    return (struct timeout_kind){type, cost.size_class, cost.timeout_prior_ns};
+}
+
 void client_submit(struct client *c) {
     uint32_t slot = 1 + c->cursor++ % (TICKETS - 1);
     if (c->tickets[slot].handle) return;
@@ -96,13 +103,17 @@ void client_submit(struct client *c) {
     struct p2_param items[4];
     task_params(about, content, items);
     const struct p2_params params = {items, 4};
+    const struct timeout_kind kind = kind_of(type, &params, about);
+    if (sim.plan->doubles) d->deadline_ns = p2_session_timeout_ns(c->s, &kind);
+    d->learned = d->deadline_ns < p2_task_patience(kind.prior_ns);
     struct session_event ev = {.kind = SESSION_SUBMIT};
     struct session_submit *s = &ev.u.submit;
     *s = (struct session_submit){.ticket = (uint64_t)++c->generation << 32 | slot,
                                  .id = book_id(task),
                                  .type = sim_types[type]->name,
                                  .class_ = d->class_,
-                                 .deadline_ns = d->deadline_ns,
+                                 .kind = kind,
+                                 .deadline_ns = sim.plan->doubles ? 0 : d->deadline_ns,
                                  .result_bytes_max = about->result_size,
                                  .withheld = sim.plan->mode == PLAN_WILD && chance(0.5)};
     s->params_blob = p2_params_keep(&sim.pool, &params, &s->params);

@@ -157,6 +157,16 @@ void links_sweep(void) {
     }
 }
 
+void links_slow(void) {
+    for (uint32_t i = 0; i < links.capacity; i++) {
+        p2_handle h;
+        struct link *l = p2_slab_at(&links, i, &h);
+        if (!l) continue;
+        l->delay *= 2;
+        if (l->node) l->node->delay = l->delay;
+    }
+}
+
 void links_mend(void) {
     for (uint32_t i = 0; i < links.capacity; i++) {
         p2_handle h;

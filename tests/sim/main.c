@@ -24,8 +24,11 @@ static const struct {
 
 struct options {
     uint64_t first, last, minutes;
-    bool trace, all_canaries;
+    bool trace, all_canaries, doubles;
 };
+
+#define EARLY_PERCENT_MAX 0.5   // of tasks
+#define TIMEOUT_LATENCIES_MAX 6 // timeouts that were learned, on average
 
 static char repeat[256]; // what to type to see the failure again
 
@@ -41,8 +44,8 @@ static void on_abort(int number) {
 static void remember(uint64_t seed, const struct options *o) {
     const char *name = canaries[p2_canary_on].name;
     snprintf(repeat, sizeof repeat,
-             "seed %" PRIu64 " failed; again: p2c2r-sim --seed %" PRIu64 " --minutes %" PRIu64 "%s%s\n", seed, seed,
-             o->minutes, p2_canary_on ? " --canary " : "", p2_canary_on ? name : "");
+             "seed %" PRIu64 " failed; again: p2c2r-sim --seed %" PRIu64 " --minutes %" PRIu64 "%s%s%s\n", seed, seed,
+             o->minutes, o->doubles ? " --doubles" : "", p2_canary_on ? " --canary " : "", p2_canary_on ? name : "");
 }
 
 static double seconds_now(void) {
@@ -70,6 +73,12 @@ static void add(struct sim_result *sum, const struct sim_result *r) {
     sum->messages += r->messages;
     sum->faults += r->faults;
     sum->simulated += r->simulated;
+    sum->learned += r->learned;
+    sum->early += r->early;
+    sum->soon += r->soon;
+    sum->soon_early += r->soon_early;
+    sum->given_ns += r->given_ns;
+    sum->took_ns += r->took_ns;
 }
 
 static void print_result(const struct sim_result *r) {
@@ -81,21 +90,39 @@ static void print_result(const struct sim_result *r) {
            r->events, r->steps, r->checks, r->messages, r->faults);
 }
 
-static void run_seeds(const struct options *o, uint64_t *at) {
+static double percent(uint64_t part, uint64_t of) { return of ? 100 * (double)part / (double)of : 0; }
+
+// Learned timeouts where round trips double: few are too short, and they are not so for being very long.
+static bool doubling_is_borne(const struct sim_result *sum, double worst) {
+    double times = sum->took_ns > 0 ? sum->given_ns / sum->took_ns : 0;
+    printf("given up though the result would have come: %" PRIu64 " of %" PRIu64 " tasks, %.3f %%, worst seed %.3f %%, "
+           "around the doubling %.3f %%\n",
+           sum->early, sum->tasks, percent(sum->early, sum->tasks), worst, percent(sum->soon_early, sum->soon));
+    printf("learned timeouts: %.1f %% of tasks, %.2f times the latency on average\n", percent(sum->learned, sum->tasks),
+           times);
+    return worst < EARLY_PERCENT_MAX && 2 * sum->learned > sum->tasks && times < TIMEOUT_LATENCIES_MAX;
+}
+
+// False: the figures are not what they should be.
+static bool run_seeds(const struct options *o, uint64_t *at) {
     struct sim_result sum = {0};
+    const struct sim_wish wish = {.span = (p2_ns)o->minutes * 60 * P2_SEC, .trace = o->trace, .doubles = o->doubles};
+    double worst = 0;
     double begun = seconds_now();
     for (uint64_t seed = o->first; seed <= o->last; seed++) {
         struct sim_result r;
         if (at) *at = seed;
         remember(seed, o);
-        sim_run(seed, (p2_ns)o->minutes * 60 * P2_SEC, o->trace, &r);
+        sim_run(seed, &wish, &r);
         add(&sum, &r);
+        if (percent(r.early, r.tasks) > worst) worst = percent(r.early, r.tasks);
     }
-    if (at) return;
+    if (at) return true;
     double took = seconds_now() - begun, simulated = (double)sum.simulated / (double)P2_SEC;
     print_result(&sum);
     printf("%" PRIu64 " seeds, %.0f simulated seconds in %.1f s: %.0f times faster than real time\n",
            o->last - o->first + 1, simulated, took, simulated / took);
+    return !o->doubles || doubling_is_borne(&sum, worst);
 }
 
 // ---- canaries ------------------------------------------------------------------------------------------------------
@@ -148,11 +175,14 @@ static int hunt_all(const struct options *o) {
 
 static int usage(void) {
     fputs("usage: p2c2r-sim [--seed N | --seeds A..B] [--minutes M] [--trace]\n"
-          "                 [--canary NAME | --canaries | --list-canaries]\n"
+          "                 [--doubles | --canary NAME | --canaries | --list-canaries]\n"
           "  --seed N        one run from this seed (1)\n"
           "  --seeds A..B    one run from each\n"
           "  --minutes M     simulated minutes before faults stop (10)\n"
           "  --trace         print what happens\n"
+          "  --doubles       deadlines are learned, and half way through all round trips double; exit 1 when that is "
+          "not\n"
+          "                  borne\n"
           "  --canary NAME   with this bug planted\n"
           "  --canaries      each planted bug in turn, until a seed finds it; exit 1 when one is not found\n",
           stderr);
@@ -186,6 +216,8 @@ static bool take(struct options *o, int argc, char **argv) {
         bool flag = true;
         if (strcmp(name, "--trace") == 0)
             o->trace = true;
+        else if (strcmp(name, "--doubles") == 0)
+            o->doubles = true;
         else if (strcmp(name, "--canaries") == 0)
             o->all_canaries = true;
         else if (strcmp(name, "--seed") == 0 && number(value, 0, &o->first))
@@ -211,6 +243,5 @@ int main(int argc, char **argv) {
     signal(SIGABRT, on_abort);
     if (o.trace) setvbuf(stdout, NULL, _IOLBF, 0); // so that nothing is missing before a failure
     if (o.all_canaries) return hunt_all(&o);
-    run_seeds(&o, NULL);
-    return 0;
+    return run_seeds(&o, NULL) ? 0 : 1;
 }

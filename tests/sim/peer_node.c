@@ -327,8 +327,8 @@ void peers_create(void) {
         struct peer *p = &peers[i];
         p->index = i;
         p->node.kind = NODE_PEER;
-        p->node.delay = between(P2_MS / 10, 120 * P2_MS);
-        p->node.bandwidth = (uint64_t)between(200000, 20000000);
+        p->node.delay = between(P2_MS / 10, sim.plan->delay_max);
+        p->node.bandwidth = (uint64_t)between((p2_ns)sim.plan->bandwidth_min, 20000000);
         choose(p);
         disk_init(&p->disk, &p->node, &sim.pool, disk_answered);
         p->blob_budget = sim.plan->mode == PLAN_WILD && i % 3 == 2 ? SIM_BLOB_BYTES_MAX : UINT64_C(64) << 20;

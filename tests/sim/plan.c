@@ -22,9 +22,28 @@ static void choose_ease(struct plan *p) {
     if (p->large) p->task_every *= 2;
 }
 
-void plan_make(struct plan *p, uint64_t seed) {
+// Enough to do that timeouts are learned, and peers enough for it. Round trips of up to 80 ms, then 160, are what four
+// priors allow for.
+static void choose_doubling(struct plan *p) {
+    p->crowd = p->tight = p->large = p->zstd = p->repeats = p->blobs = false;
+    p->doubles = true;
+    p->clients = 1 + below(2);
+    p->peers = 4 + below(8);
+    p->task_every = between(30, 60) * P2_MS;
+    p->work_max = between(2, 60) * P2_MS;
+    p->prior = 50 * P2_MS;
+    p->delay_max = 20 * P2_MS;
+    p->bandwidth_min = 5000000;
+    p->payload_max = p->result_max = 20000;
+    p->check_each = 256;
+}
+
+void plan_make(struct plan *p, uint64_t seed, bool doubles) {
     static const enum plan_mode modes[] = {PLAN_CALM, PLAN_WILD, PLAN_PEERS_FAIL, PLAN_WILD, PLAN_WILD};
-    *p = (struct plan){.mode = modes[seed % 5]};
+    *p = (struct plan){.mode = doubles ? PLAN_CALM : modes[seed % 5],
+                       .prior = 10 * P2_MS,
+                       .delay_max = 120 * P2_MS,
+                       .bandwidth_min = 200000};
     choose_size(p, seed);
     p->tight = p->mode == PLAN_WILD && !p->crowd && chance(35);
     p->large = chance(30);
@@ -44,6 +63,7 @@ void plan_make(struct plan *p, uint64_t seed) {
     p->payload_max = p->large ? 3000000 : 200000;
     p->result_max = p->large ? 2000000 : 200000;
     if (p->mode != PLAN_WILD) choose_ease(p);
+    if (doubles) choose_doubling(p);
     p->sessions = chance(75);
     p->resume_grace = between(P2_SEC, p2_ns_min(p->deadline_max, 30 * P2_SEC));
 }

@@ -24,17 +24,21 @@ struct plan {
     bool blobs;          // tasks refer to some
     bool repeats;        // the same content is asked for again
     bool drains;         // the coordinator drains at the end
+    bool doubles;        // calm, no task has a deadline of its own, and half way through all round trips double
     uint32_t check_each; // every invariant after each so many steps of a core
     p2_ns task_every;    // of one client, on average
     p2_ns deadline_min, deadline_max;
-    p2_ns resume_grace;   // not longer than deadline_max
-    p2_ns work_max;       // of one task on a peer of speed 1
+    p2_ns resume_grace; // not longer than deadline_max
+    p2_ns work_max;     // of one task on a peer of speed 1
+    p2_ns prior;        // of any task, beside twice its work
+    p2_ns delay_max;    // of links, one way
+    uint64_t bandwidth_min;
     double fault_every_s; // of the whole cluster, on average
     uint64_t cell_bytes;  // of a peer
     uint64_t room_bytes;  // of the coordinator's connections
     uint64_t payload_max, result_max;
 };
 
-void plan_make(struct plan *p, uint64_t seed);
+void plan_make(struct plan *p, uint64_t seed, bool doubles);
 
 #endif

@@ -79,6 +79,7 @@ void link_abandon(struct link *l);                         // its node is no mor
 void links_init(uint32_t capacity);
 void links_sweep(void); // frees what has ended
 void links_mend(void);
+void links_slow(void); // from now on every round trip takes twice as long
 uint32_t links_live(void);
 void links_deinit(void);
 
@@ -125,10 +126,25 @@ struct sim_result {
     uint64_t tasks, accepted, done, failed, expired, cancelled, refused, lost, retried, hedged;
     uint64_t events, steps, checks, messages, faults;
     p2_ns simulated;
+    // Where round trips double: tasks with a learned timeout, those of any that were given up though their result would
+    // have come, how many of these submitted within SIM_SOON of the doubling, timeouts and latencies of those done.
+    uint64_t learned, early, soon, soon_early;
+    double given_ns, took_ns;
 };
 
-void sim_count_end(int outcome);                                             // of a ticket
-void sim_run(uint64_t seed, p2_ns span, bool trace, struct sim_result *out); // aborts when something is wrong
+#define SIM_SOON (10 * P2_SEC)
+
+struct deed;
+void sim_count_end(int outcome); // of a ticket
+void sim_count_timeout(const struct deed *d, bool early);
+
+struct sim_wish {
+    p2_ns span; // before faults stop
+    bool trace;
+    bool doubles; // plan.h
+};
+
+void sim_run(uint64_t seed, const struct sim_wish *wish, struct sim_result *out); // aborts when something is wrong
 
 // ---- nodes --------------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,9 @@
 #define SAME_TIME_MAX 2000000 // events at one instant: time stands still
 
 static struct {
-    struct timer fault, probe;
-    uint32_t oldest; // task that may still be open
+    struct timer fault, probe, doubling;
+    p2_ns doubled_ns; // 0: not yet
+    uint32_t oldest;  // task that may still be open
     struct sim_result *result;
 } world;
 
@@ -23,6 +24,25 @@ void sim_count_end(int outcome) {
                                 &world.result->cancelled,
                                 &world.result->lost};
     ++*counts[outcome];
+}
+
+void sim_count_timeout(const struct deed *d, bool early) {
+    struct sim_result *r = world.result;
+    bool soon = world.doubled_ns && d->submitted_ns < world.doubled_ns + SIM_SOON && d->over_ns > world.doubled_ns;
+    r->learned += d->learned;
+    r->early += early;
+    r->soon += soon;
+    r->soon_early += soon && early;
+    if (early || !d->learned) return;
+    r->given_ns += (double)d->deadline_ns;
+    r->took_ns += (double)(d->over_ns - d->submitted_ns);
+}
+
+static void on_double(struct timer *t) {
+    (void)t;
+    sim_trace("all round trips double");
+    world.doubled_ns = sim.now;
+    links_slow();
 }
 
 static void on_fault(struct timer *t) {
@@ -121,12 +141,12 @@ static void take_down(void) {
     book_close();
 }
 
-static void build(uint64_t seed, bool trace) {
+static void build(uint64_t seed, const struct sim_wish *wish) {
     static struct plan plan;
-    sim = (struct sim){.seed = seed, .plan = &plan, .now = P2_SEC, .faults = true, .trace = trace};
+    sim = (struct sim){.seed = seed, .plan = &plan, .now = P2_SEC, .faults = true, .trace = wish->trace};
     p2_rng_init(&sim.rng, seed);
     P2_CHECK(p2_heap_init(&sim.timers, TIMERS));
-    plan_make(&plan, seed);
+    plan_make(&plan, seed, wish->doubles);
     p2_blob_pool_init(&sim.pool, UINT64_C(4) << 30, UINT64_C(16) << 20);
     P2_CHECK(p2_codec_init(&sim.codec, &sim.pool));
     book_open();
@@ -137,15 +157,18 @@ static void build(uint64_t seed, bool trace) {
     world.oldest = 0;
     timer_init(&world.fault, on_fault);
     timer_init(&world.probe, on_probe);
+    timer_init(&world.doubling, on_double);
+    world.doubled_ns = 0;
+    if (plan.doubles) timer_at(&world.doubling, sim.now + wish->span / 2);
     timer_at(&world.probe, sim.now + PROBE);
     if (plan.mode != PLAN_CALM) timer_at(&world.fault, sim.now + P2_SEC);
 }
 
-void sim_run(uint64_t seed, p2_ns span, bool trace, struct sim_result *out) {
+void sim_run(uint64_t seed, const struct sim_wish *wish, struct sim_result *out) {
     *out = (struct sim_result){0};
     world.result = out;
-    build(seed, trace);
-    run_until(sim.now + span);
+    build(seed, wish);
+    run_until(sim.now + wish->span);
     come_to_rest();
     out->tasks = book_count();
     take_down();
