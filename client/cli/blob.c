@@ -29,12 +29,15 @@ static const struct p2_option options[] = {
     {.name = NULL},
 };
 
+static const char *verb(size_t i) { return i == 0 ? "put" : NULL; }
+
 static const struct p2_program program = {
     .name = "p2c2r blob",
     .summary = "Brings the coordinator files that tasks refer to, and prints their SHA-256.",
     .operands = "put FILE...",
     .details = "A file the coordinator has already is not sent; one that was interrupted goes on where it was.",
     .options = options,
+    .operand_word = verb,
     .operands_min = 2,
     .operands_max = -1,
 };
@@ -110,7 +113,7 @@ static int put(const struct settings *s, char **files, int count) {
     return code;
 }
 
-int cli_blob(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct settings s = {0};
     char **operands;
     int count;
@@ -124,3 +127,5 @@ int cli_blob(int argc, char **argv) {
     p2_conf_free(&s);
     return code;
 }
+
+const struct cli_command cli_blob = {&program, start};

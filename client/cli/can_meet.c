@@ -49,6 +49,7 @@ static const struct p2_program program = {
     .name = "p2c2r can-meet",
     .summary = "Asks whether a task would be done by its deadline, without handing it in.",
     .operands = "TYPE [PARAMETER=VALUE...]",
+    .operand_word = cli_type_word,
     .operands_min = 1,
     .operands_max = 1 + P2_PARAMS_MAX,
     .details = "The exit code is 0 when it can, 5 when it would be too late, 3 when it would be refused.",
@@ -129,7 +130,7 @@ static int ask(const struct settings *s, char **operands, int count) {
     return exit_of(status, &f);
 }
 
-int cli_can_meet(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct settings s = {.size = 0};
     char **operands;
     int count;
@@ -139,3 +140,5 @@ int cli_can_meet(int argc, char **argv) {
     p2_conf_free(&s);
     return code;
 }
+
+const struct cli_command cli_can_meet = {&program, start};

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "image/image.h"
+#include "kernels/task_type.h"
 
 void cli_complain(const char *format, ...) {
     char text[1024];
@@ -31,6 +33,10 @@ bool cli_parse_size(const char *text, uint32_t *width, uint32_t *height) {
 }
 
 const char *const cli_classes[] = {"realtime", "interactive", "batch", "background", NULL};
+
+bool cli_progress(const struct common_settings *s) { return !s->quiet && !s->json && isatty(STDERR_FILENO); }
+
+const char *cli_type_word(size_t i) { return i < p2_task_type_count ? p2_task_types[i]->name : NULL; }
 
 p2c2r_class cli_class(const char *name) {
     for (uint32_t i = 0; cli_classes[i]; i++)

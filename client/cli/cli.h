@@ -13,8 +13,10 @@
 struct common_settings {
     const char *coordinator;
     p2_ns connect_timeout_ns;
-    bool json;
+    bool json, quiet;
 };
+
+#define CLI_SHARED_GROUP "Every command that asks a coordinator"
 
 // The options every subcommand that connects has; `at` is the offset of its common_settings.
 #define COMMON_OPTIONS(at)                                                                                             \
@@ -23,7 +25,12 @@ struct common_settings {
      .fallback = "ws://127.0.0.1:8765",                                                                                \
      .value_name = "URL",                                                                                              \
      .doc = "Coordinator to ask.",                                                                                     \
+     .group = CLI_SHARED_GROUP,                                                                                        \
      .offset = (at) + offsetof(struct common_settings, coordinator)},                                                  \
+        {.name = "quiet",                                                                                              \
+         .kind = P2_OPT_BOOL,                                                                                          \
+         .doc = "Draw no progress on the terminal.",                                                                   \
+         .offset = (at) + offsetof(struct common_settings, quiet)},                                                    \
         {.name = "connect-timeout",                                                                                    \
          .kind = P2_OPT_DURATION,                                                                                      \
          .fallback = "5s",                                                                                             \
@@ -54,24 +61,25 @@ struct common_settings {
         .doc = "Have it computed even when the coordinator remembers the answer.", .offset = at                        \
     }
 
-// Each takes its own argc and argv (argv[0] is its name) and returns an exit code.
-int cli_upscale(int argc, char **argv);
-int cli_path(int argc, char **argv);
-int cli_physics(int argc, char **argv);
-int cli_raytrace(int argc, char **argv);
-int cli_status(int argc, char **argv);
-int cli_echo(int argc, char **argv);
-int cli_can_meet(int argc, char **argv);
-int cli_blob(int argc, char **argv);
-int cli_types(int argc, char **argv);
+// A word of p2c2r.
+struct cli_command {
+    const struct p2_program *program;
+    int (*run)(int argc, char **argv); // its own argc and argv (argv[0] is its name); gives an exit code
+};
+
+extern const struct cli_command cli_upscale, cli_path, cli_physics, cli_raytrace, cli_status, cli_echo, cli_can_meet,
+    cli_blob, cli_types;
 
 // One sentence on stderr, "p2c2r: ...".
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+bool cli_progress(const struct common_settings *s); // is it to be drawn on stderr?
 
 // "WxH", each 1 to P2_IMAGE_SIDE_MAX. False: it is something else.
 bool cli_parse_size(const char *text, uint32_t *width, uint32_t *height);
 
 extern const char *const cli_classes[]; // priorities, by p2c2r_class
+const char *cli_type_word(size_t i);    // names of task types; NULL after the last
 p2c2r_class cli_class(const char *name);
 
 // NULL, with *exit_code set and the reason said, when the settings make no client.

@@ -157,7 +157,7 @@ static int measure(const struct settings *s) {
     return r.exit_code;
 }
 
-int cli_echo(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct settings s = {0};
     char **operands;
     int count;
@@ -167,3 +167,5 @@ int cli_echo(int argc, char **argv) {
     p2_conf_free(&s);
     return code;
 }
+
+const struct cli_command cli_echo = {&program, start};

@@ -319,7 +319,7 @@ static const char *misused(const struct path_settings *s) {
     return NULL;
 }
 
-int cli_path(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct path_settings s = {0};
     char **operands;
     int count;
@@ -342,3 +342,5 @@ int cli_path(int argc, char **argv) {
     p2_conf_free(&s);
     return code;
 }
+
+const struct cli_command cli_path = {&program, start};

@@ -229,7 +229,7 @@ static int run_all(struct run *r) {
     return r->exit_code == P2_EXIT_OK ? write_world(r) : r->exit_code;
 }
 
-int cli_physics(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct settings s = {0};
     char **operands;
     int count;
@@ -247,3 +247,5 @@ int cli_physics(int argc, char **argv) {
     p2_conf_free(&s);
     return code;
 }
+
+const struct cli_command cli_physics = {&program, start};

@@ -145,7 +145,7 @@ static int load_and_render(const struct raytrace_settings *s, const char *path) 
     return code;
 }
 
-int cli_raytrace(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct raytrace_settings s = {0};
     char **operands;
     int count;
@@ -161,3 +161,5 @@ int cli_raytrace(int argc, char **argv) {
     p2_conf_free(&s);
     return code;
 }
+
+const struct cli_command cli_raytrace = {&program, start};

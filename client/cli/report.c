@@ -1,7 +1,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "os/os.h"
 #include "upscale.h"
@@ -9,7 +8,7 @@
 #define BAR_WIDTH 30
 
 void report_begin(struct report *r, const struct upscale_settings *s, uint64_t total) {
-    *r = (struct report){.s = s, .total = total, .began_ns = p2_clock_now(), .progress = isatty(STDERR_FILENO)};
+    *r = (struct report){.s = s, .total = total, .began_ns = p2_clock_now(), .progress = cli_progress(&s->common)};
 }
 
 static void draw(const struct report *r) {

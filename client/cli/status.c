@@ -111,7 +111,7 @@ static int ask(const struct common_settings *s) {
     return status == P2C2R_ECLOSED ? P2_EXIT_REFUSED : P2_EXIT_UNREACHABLE;
 }
 
-int cli_status(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct common_settings s = {0};
     char **operands;
     int count;
@@ -121,3 +121,5 @@ int cli_status(int argc, char **argv) {
     p2_conf_free(&s);
     return code;
 }
+
+const struct cli_command cli_status = {&program, start};

@@ -89,7 +89,7 @@ static void print_json(const struct p2_task_type *t) {
     json_decref(o);
 }
 
-int cli_types(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct settings s = {0};
     char **operands;
     int count;
@@ -105,3 +105,5 @@ int cli_types(int argc, char **argv) {
     p2_conf_free(&s);
     return P2_EXIT_OK;
 }
+
+const struct cli_command cli_types = {&program, start};

@@ -316,7 +316,7 @@ static int run_all(const struct upscale_settings *s, struct run *r) {
     return r->exit_code;
 }
 
-int cli_upscale(int argc, char **argv) {
+static int start(int argc, char **argv) {
     struct upscale_settings s = {0};
     char **operands;
     int count;
@@ -339,3 +339,5 @@ int cli_upscale(int argc, char **argv) {
     p2_conf_free(&s);
     return code;
 }
+
+const struct cli_command cli_upscale = {&program, start};

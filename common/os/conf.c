@@ -10,20 +10,35 @@
 struct kept_text {
     struct kept_text *next;
     const void *settings;
+    struct p2_conf_item item; // of a list
     char text[];
 };
 
 static struct kept_text *kept_texts;
 
-const char *p2_conf_keep(void *settings, const char *text) {
+static struct kept_text *keep(void *settings, const char *text) {
     size_t size = strlen(text) + 1;
     struct kept_text *k = malloc(sizeof *k + size);
     if (!k) return NULL;
     k->next = kept_texts;
     k->settings = settings;
     memcpy(k->text, text, size);
+    k->item = (struct p2_conf_item){.text = k->text};
     kept_texts = k;
-    return k->text;
+    return k;
+}
+
+const char *p2_conf_keep(void *settings, const char *text) {
+    struct kept_text *k = keep(settings, text);
+    return k ? k->text : NULL;
+}
+
+bool p2_conf_keep_item(void *settings, const char *text, struct p2_conf_item **list) {
+    struct kept_text *k = keep(settings, text);
+    if (!k) return false;
+    while (*list) list = &(*list)->next;
+    *list = &k->item;
+    return true;
 }
 
 void p2_conf_free(void *settings) {
@@ -46,6 +61,8 @@ struct command_line {
     int argc, at; // at: the next argument
     char **argv;
     const char *value[P2_CONF_OPTIONS_MAX];
+    struct p2_conf_item *list[P2_CONF_OPTIONS_MAX];
+    void *settings; // that own the lists
     enum command command;
     const char *config, *shell;
     int operands; // moved to argv[1] and on
@@ -59,6 +76,12 @@ static bool take_value(struct command_line *l, const char *flag, const char *att
     }
     *out = attached ? attached : l->argv[l->at++];
     return true;
+}
+
+static bool take_option(struct command_line *l, const char *flag, const char *attached, const struct p2_option *o) {
+    size_t i = (size_t)(o - l->program->options);
+    return take_value(l, flag, attached, &l->value[i]) &&
+           (o->kind != P2_OPT_LIST || p2_conf_keep_item(l->settings, l->value[i], &l->list[i]));
 }
 
 static bool unknown(struct command_line *l, const char *flag, const char *name) {
@@ -103,7 +126,7 @@ static bool take_long(struct command_line *l, const char *flag) {
         l->value[o - options] = attached ? attached : "true";
         return true;
     }
-    if (o) return take_value(l, flag, attached, &l->value[o - options]);
+    if (o) return take_option(l, flag, attached, o);
     const struct p2_option *negated = strncmp(name, "no-", 3) == 0 ? p2_conf_find(l->program, name + 3) : NULL;
     if (negated && negated->kind == P2_OPT_BOOL && !attached) {
         l->value[negated - options] = "false";
@@ -132,7 +155,7 @@ static bool take_short(struct command_line *l, const char *flag) {
         } else if (o->kind == P2_OPT_BOOL) {
             l->value[o - l->program->options] = "true";
         } else {
-            return take_value(l, flag, c[1] ? c + 1 : NULL, &l->value[o - l->program->options]);
+            return take_option(l, flag, c[1] ? c + 1 : NULL, o);
         }
     }
     return true;
@@ -170,15 +193,21 @@ static bool check_operands(const struct command_line *l) {
 
 static void set_defaults(struct p2_conf *c) {
     static const size_t field_sizes[] = {
-        [P2_OPT_BOOL] = sizeof(bool),         [P2_OPT_INT] = sizeof(int64_t),      [P2_OPT_REAL] = sizeof(double),
-        [P2_OPT_TEXT] = sizeof(const char *), [P2_OPT_DURATION] = sizeof(int64_t), [P2_OPT_BYTES] = sizeof(uint64_t),
+        [P2_OPT_BOOL] = sizeof(bool),
+        [P2_OPT_INT] = sizeof(int64_t),
+        [P2_OPT_REAL] = sizeof(double),
+        [P2_OPT_TEXT] = sizeof(const char *),
+        [P2_OPT_DURATION] = sizeof(int64_t),
+        [P2_OPT_BYTES] = sizeof(uint64_t),
+        [P2_OPT_LIST] = sizeof(struct p2_conf_item *),
     };
     for (size_t i = 0; i < c->count; i++) {
         const struct p2_option *o = &c->program->options[i];
         memset((char *)c->settings + o->offset, 0, field_sizes[o->kind]);
         // A TEXT's default is used as given: it may say "no choice" in a way that cannot be chosen.
         if (o->kind == P2_OPT_TEXT) *(const char **)(void *)((char *)c->settings + o->offset) = o->fallback;
-        if (o->kind != P2_OPT_TEXT && o->fallback) P2_CHECK(p2_conf_set(o, o->fallback, c->settings, c->why));
+        bool parsed = o->kind != P2_OPT_TEXT && o->kind != P2_OPT_LIST;
+        if (parsed && o->fallback) P2_CHECK(p2_conf_set(o, o->fallback, c->settings, c->why));
     }
 }
 
@@ -204,6 +233,10 @@ static bool set_from_flags(struct p2_conf *c, const struct command_line *l) {
     for (size_t i = 0; i < c->count; i++) {
         if (!l->value[i]) continue;
         c->source[i] = P2_CONF_SOURCE_FLAG;
+        if (c->program->options[i].kind == P2_OPT_LIST) {
+            *(struct p2_conf_item **)p2_conf_field(&c->program->options[i], c->settings) = l->list[i];
+            continue;
+        }
         if (p2_conf_set(&c->program->options[i], l->value[i], c->settings, c->why)) continue;
         return false;
     }
@@ -246,7 +279,7 @@ enum p2_conf_outcome p2_conf_read(const struct p2_program *program, int argc, ch
     struct p2_conf c = {.program = program, .settings = settings, .why = &why};
     while (program->options && program->options[c.count].name) c.count++;
     P2_CHECK(c.count <= P2_CONF_OPTIONS_MAX);
-    struct command_line l = {.program = program, .argc = argc, .argv = argv, .why = &why};
+    struct command_line l = {.program = program, .argc = argc, .argv = argv, .settings = settings, .why = &why};
     set_defaults(&c);
     enum p2_conf_outcome outcome = read_all(&c, &l);
     fflush(stdout);

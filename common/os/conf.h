@@ -14,6 +14,14 @@ enum p2_opt_kind {
     P2_OPT_TEXT,     // const char *, lends until p2_conf_free
     P2_OPT_DURATION, // p2_ns from "250ms", "5s", "2m", "1h"; a bare number is milliseconds
     P2_OPT_BYTES,    // uint64_t from "64KiB", "8MiB", "1GiB", plain bytes
+    // struct p2_conf_item *, lends until p2_conf_free: a flag that may come several times; in a file an array of
+    // texts, in the environment one text. A later source takes the place of what an earlier one gave.
+    P2_OPT_LIST,
+};
+
+struct p2_conf_item {
+    const char *text;
+    struct p2_conf_item *next; // in the order given
 };
 
 struct p2_option {
@@ -34,7 +42,15 @@ struct p2_program {
     const char *operands;       // "IN... -o OUT" in the usage line, or ""
     const char *details;        // further text of --help and the man page, or NULL
     const struct p2_option *options;
-    int operands_min, operands_max; // -1: any
+    int operands_min, operands_max;        // -1: any
+    const char *(*operand_word)(size_t i); // words that the first operand may be, for completion; NULL after the last
+};
+
+// Several programs that are words of one command: each one's name is the command's, a space, and its word.
+struct p2_suite {
+    const char *name, *summary; // summary: one sentence
+    const char *shared_group;   // options under this heading are the same in all; the manual page describes them once
+    const struct p2_program *const *programs; // NULL ends it
 };
 
 // Result of reading a command line.
@@ -46,6 +62,9 @@ enum p2_conf_outcome { P2_CONF_RUN, P2_CONF_EXIT_OK, P2_CONF_EXIT_USAGE };
 // On EXIT_USAGE a sentence is on stderr; exit code 2 is the caller's. Not for use by two threads at once.
 enum p2_conf_outcome p2_conf_read(const struct p2_program *program, int argc, char **argv, void *settings,
                                   char ***operands_out, int *operand_count_out);
+// The command alone, before a word: no words at all, --help, --version, --print-man, --print-completion bash|zsh|fish,
+// a word that is none. On RUN *chosen is the index of the program whose word argv[1] is. Says what p2_conf_read would.
+enum p2_conf_outcome p2_suite_read(const struct p2_suite *suite, int argc, char **argv, size_t *chosen);
 void p2_conf_free(void *settings); // texts read from a file; harmless when there are none
 
 // Exit codes of all programs.

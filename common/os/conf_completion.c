@@ -45,7 +45,13 @@ static void choices(const char *const *list, const char *separator, FILE *out) {
     for (const char *const *c = list; *c; c++) fprintf(out, "%s%s", c == list ? "" : separator, *c);
 }
 
-static void bash(const struct p2_program *p, const struct words *w, FILE *out) {
+// What the first operand may be, parted by blanks.
+static void operand_words(const struct p2_program *p, FILE *out) {
+    for (size_t i = 0; p->operand_word && p->operand_word(i); i++)
+        fprintf(out, "%s%s", i ? " " : "", p->operand_word(i));
+}
+
+static void bash_words(const struct p2_program *p, const struct words *w, FILE *out) {
     fprintf(out, "%s() {\n    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n", w->function);
     fputs("    case $before in\n", out);
     for (const struct p2_option *o = p->options; o && o->name; o++) {
@@ -71,12 +77,34 @@ static void bash(const struct p2_program *p, const struct words *w, FILE *out) {
         if (o->kind == P2_OPT_BOOL) fprintf(out, "--no-%s ", o->name);
     }
     for (const struct p2_conf_common *c = p2_conf_commons; c->name; c++) fprintf(out, "--%s ", c->name);
-    fputs("' -- \"$word\"))\n    else\n        COMPREPLY=($(compgen -f -- \"$word\"))\n    fi\n}\n", out);
-    if (*w->word) {
-        fprintf(out,
-                "%s() {\n    if declare -F \"%s_${COMP_WORDS[1]}\" >/dev/null; then \"%s_${COMP_WORDS[1]}\"; fi\n}\n",
-                w->chooser, w->chooser, w->chooser);
+    fputs("' -- \"$word\"))\n    else\n        COMPREPLY=($(compgen -f", out);
+    if (p->operand_word) {
+        fputs(" -W '", out);
+        operand_words(p, out);
+        fputc('\'', out);
     }
+    fputs(" -- \"$word\"))\n    fi\n}\n", out);
+}
+
+// Of a command with words: the word's own function, or, at the word itself, `words` (which may be empty).
+static void bash_chooser(const struct words *w, const char *words, FILE *out) {
+    fprintf(out, "%s() {\n", w->chooser);
+    if (*words) {
+        fprintf(out,
+                "    if [[ $COMP_CWORD == 1 ]]; then\n"
+                "        COMPREPLY=($(compgen -W '%s--help --version' -- \"${COMP_WORDS[1]}\"))\n"
+                "        return\n    fi\n",
+                words);
+    }
+    fprintf(out,
+            "    local chosen=%s_${COMP_WORDS[1]//-/_}\n    if declare -F \"$chosen\" >/dev/null; then \"$chosen\"; "
+            "fi\n}\n",
+            w->chooser);
+}
+
+static void bash(const struct p2_program *p, const struct words *w, FILE *out) {
+    bash_words(p, w, out);
+    if (*w->word) bash_chooser(w, "", out);
     fprintf(out, "complete -o filenames -F %s %s\n", w->chooser, w->command);
 }
 
@@ -94,11 +122,11 @@ static void zsh_value(const struct p2_option *o, FILE *out) {
     }
 }
 
-static void zsh(const struct p2_program *p, const struct words *w, FILE *out) {
-    fprintf(out, "#compdef %s\n%s() {\n    _arguments", w->command, w->function);
+static void zsh_words(const struct p2_program *p, const struct words *w, FILE *out) {
+    fprintf(out, "%s() {\n    _arguments", w->function);
     for (const struct p2_option *o = p->options; o && o->name; o++) {
         for (int letter = 0; letter < (o->letter ? 2 : 1); letter++) {
-            fputs(" \\\n        '", out);
+            fprintf(out, " \\\n        '%s", o->kind == P2_OPT_LIST ? "*" : "");
             if (letter) fprintf(out, "-%c[", o->letter);
             if (!letter) fprintf(out, "--%s[", o->name);
             quoted(o->doc ? o->doc : "", ":\\[]", out);
@@ -116,13 +144,41 @@ static void zsh(const struct p2_program *p, const struct words *w, FILE *out) {
         if (strcmp(c->name, "print-completion") == 0) fputs(":shell:(bash zsh fish)", out);
         fputc('\'', out);
     }
-    fputs(" \\\n        '*:file:_files'\n}\n", out);
-    if (*w->word) {
-        fprintf(out, "%s() {\n    (( CURRENT > 2 && $+functions[%s_$words[2]] )) || return\n", w->chooser, w->chooser);
-        fprintf(out, "    local chosen=%s_$words[2]\n    shift words\n    (( CURRENT-- ))\n    $chosen\n}\n",
-                w->chooser);
+    if (p->operand_word) {
+        fputs(" \\\n        '1:word:(", out);
+        operand_words(p, out);
+        fputs(")'", out);
     }
-    fprintf(out, "compdef %s %s\n", w->chooser, w->command);
+    fputs(" \\\n        '*:file:_files'\n}\n", out);
+}
+
+static void zsh_chooser(const struct words *w, FILE *out) {
+    fprintf(out, "    local chosen=%s_${words[2]//-/_}\n    (( CURRENT > 2 && $+functions[$chosen] )) || return\n",
+            w->chooser);
+    fputs("    shift words\n    (( CURRENT-- ))\n    $chosen\n}\n", out);
+}
+
+// A file that zsh loads as a function, when first wanted, is run as that function; sourced, it makes itself known.
+static void zsh_end(const struct words *w, FILE *out) {
+    fprintf(out, "if [[ $funcstack[1] == %s ]]; then %s \"$@\"; else compdef %s %s; fi\n", w->chooser, w->chooser,
+            w->chooser, w->command);
+}
+
+static void zsh(const struct p2_program *p, const struct words *w, FILE *out) {
+    fprintf(out, "#compdef %s\n", w->command);
+    zsh_words(p, w, out);
+    if (*w->word) {
+        fprintf(out, "%s() {\n", w->chooser);
+        zsh_chooser(w, out);
+    }
+    zsh_end(w, out);
+}
+
+static void fish_text(const char *text, FILE *out) {
+    for (; *text; text++) {
+        if (*text == '\'' || *text == '\\') fputc('\\', out);
+        fputc(*text, out);
+    }
 }
 
 static void fish_entry(const struct words *w, const char *name, char letter, const char *doc, FILE *out) {
@@ -131,14 +187,18 @@ static void fish_entry(const struct words *w, const char *name, char letter, con
     fprintf(out, " -l %s", name);
     if (letter) fprintf(out, " -s %c", letter);
     fputs(" -d '", out);
-    for (; *doc; doc++) {
-        if (*doc == '\'' || *doc == '\\') fputc('\\', out);
-        fputc(*doc, out);
-    }
+    fish_text(doc, out);
     fputc('\'', out);
 }
 
 static void fish(const struct p2_program *p, const struct words *w, FILE *out) {
+    if (p->operand_word) {
+        fprintf(out, "complete -c %s", w->command);
+        if (*w->word) fprintf(out, " -n '__fish_seen_subcommand_from %s'", w->word);
+        fputs(" -a '", out);
+        operand_words(p, out);
+        fputs("'\n", out);
+    }
     for (const struct p2_option *o = p->options; o && o->name; o++) {
         fish_entry(w, o->name, o->letter, o->doc ? o->doc : "", out);
         if (o->kind != P2_OPT_BOOL) fputs(" -r", out);
@@ -175,4 +235,60 @@ bool p2_conf_completion(const struct p2_program *p, const char *shell, FILE *out
         return true;
     }
     return false;
+}
+
+static void suite_bash(const struct p2_suite *s, FILE *out) {
+    char text[1024];
+    struct p2_strbuf words;
+    struct words w = words_of(s->programs[0]);
+    p2_strbuf_init(&words, text, sizeof text);
+    for (const struct p2_program *const *p = s->programs; *p; p++) {
+        w = words_of(*p);
+        bash_words(*p, &w, out);
+        p2_strbuf_printf(&words, "%s ", w.word);
+    }
+    bash_chooser(&w, text, out);
+    fprintf(out, "complete -o filenames -F %s %s\n", w.chooser, w.command);
+}
+
+static void suite_zsh(const struct p2_suite *s, FILE *out) {
+    struct words w = words_of(s->programs[0]);
+    fprintf(out, "#compdef %s\n", w.command);
+    for (const struct p2_program *const *p = s->programs; *p; p++) {
+        w = words_of(*p);
+        zsh_words(*p, &w, out);
+    }
+    fprintf(out, "%s() {\n    if (( CURRENT == 2 )); then\n        local -a commands=(", w.chooser);
+    for (const struct p2_program *const *p = s->programs; *p; p++) {
+        w = words_of(*p);
+        fprintf(out, "\n            '%s:", w.word);
+        quoted((*p)->summary, "\\", out);
+        fputc('\'', out);
+    }
+    fputs(")\n        _describe command commands\n        return\n    fi\n", out);
+    zsh_chooser(&w, out);
+    zsh_end(&w, out);
+}
+
+static void suite_fish(const struct p2_suite *s, FILE *out) {
+    for (const struct p2_program *const *p = s->programs; *p; p++) {
+        struct words w = words_of(*p);
+        fprintf(out, "complete -c %s -n __fish_use_subcommand -f -a %s -d '", w.command, w.word);
+        fish_text((*p)->summary, out);
+        fputs("'\n", out);
+        fish(*p, &w, out);
+    }
+}
+
+bool p2_suite_completion(const struct p2_suite *s, const char *shell, FILE *out) {
+    if (strcmp(shell, "bash") == 0) {
+        suite_bash(s, out);
+    } else if (strcmp(shell, "zsh") == 0) {
+        suite_zsh(s, out);
+    } else if (strcmp(shell, "fish") == 0) {
+        suite_fish(s, out);
+    } else {
+        return false;
+    }
+    return true;
 }

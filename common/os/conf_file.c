@@ -54,9 +54,24 @@ static bool refuse_type(const struct p2_option *o, struct p2_strbuf *why) {
         [P2_OPT_TEXT] = "a text in quotes",
         [P2_OPT_DURATION] = "a time in quotes such as \"5s\", or a number of milliseconds",
         [P2_OPT_BYTES] = "a size in quotes such as \"8MiB\", or a number of bytes",
+        [P2_OPT_LIST] = "a list of texts",
     };
     p2_strbuf_printf(why, "%s must be %s", o->name, wanted[o->kind]);
     return false;
+}
+
+static bool set_list(struct p2_conf *c, const struct p2_option *o, const json_t *value) {
+    struct p2_conf_item **list = p2_conf_field(o, c->settings);
+    *list = NULL;
+    size_t i;
+    const json_t *item;
+    json_array_foreach(value, i, item) {
+        if (!json_is_string(item)) return refuse_type(o, c->why);
+        if (p2_conf_keep_item(c->settings, json_string_value(item), list)) continue;
+        p2_strbuf_printf(c->why, "not enough memory");
+        return false;
+    }
+    return true;
 }
 
 static bool set_value(struct p2_conf *c, const struct p2_option *o, const json_t *value) {
@@ -72,6 +87,7 @@ static bool set_value(struct p2_conf *c, const struct p2_option *o, const json_t
         if (!kept) p2_strbuf_printf(c->why, "not enough memory");
         return kept && p2_conf_set(o, kept, c->settings, c->why);
     }
+    if (json_is_array(value) && o->kind == P2_OPT_LIST) return set_list(c, o, value);
     if (json_is_integer(value) && number) {
         snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return p2_conf_set(o, text, c->settings, c->why);
@@ -149,6 +165,13 @@ static bool print_value(const struct p2_conf *c, const struct p2_option *o, FILE
         const char *text = *(const char *const *)(const void *)((const char *)c->settings + o->offset);
         if (!text) return fputs("null", out) >= 0;
         return print_text(text, out);
+    }
+    if (o->kind == P2_OPT_LIST) {
+        bool good = fputc('[', out) >= 0;
+        const struct p2_conf_item *first = *(struct p2_conf_item **)p2_conf_field(o, c->settings);
+        for (const struct p2_conf_item *i = first; i && good; i = i->next)
+            good = (i == first || fputs(", ", out) >= 0) && print_text(i->text, out);
+        return good && fputc(']', out) >= 0;
     }
     char storage[64];
     struct p2_strbuf text;

@@ -23,8 +23,9 @@ struct p2_conf {
 };
 
 // conf_value.c: one option's value. `text` is lent to a TEXT field.
+void *p2_conf_field(const struct p2_option *o, void *settings); // where it is
 bool p2_conf_set(const struct p2_option *o, const char *text, void *settings, struct p2_strbuf *why);
-// The value as p2_conf_set reads it; false when it is an unset TEXT.
+// The value as p2_conf_set reads it; false when it is an unset TEXT, or a LIST.
 bool p2_conf_text(const struct p2_option *o, const void *settings, struct p2_strbuf *out);
 void p2_conf_limit_text(const struct p2_option *o, double limit, struct p2_strbuf *out); // a limit in people's units
 
@@ -46,11 +47,15 @@ bool p2_conf_read_file(struct p2_conf *c, const char *path);
 bool p2_conf_print(const struct p2_conf *c, FILE *out, FILE *sources);
 // conf.c: a copy of the text, freed by p2_conf_free(settings); NULL when memory is short.
 const char *p2_conf_keep(void *settings, const char *text);
+// The same as the last item of a list; false when memory is short.
+bool p2_conf_keep_item(void *settings, const char *text, struct p2_conf_item **list);
 
 // conf_help.c, conf_man.c, conf_completion.c
 void p2_conf_help(const struct p2_program *p, FILE *out);
 void p2_conf_man(const struct p2_program *p, FILE *out);
 bool p2_conf_completion(const struct p2_program *p, const char *shell, FILE *out); // false: no such shell
+void p2_suite_man(const struct p2_suite *s, FILE *out);
+bool p2_suite_completion(const struct p2_suite *s, const char *shell, FILE *out);
 // "Default: 5s. From 1ms to 1h." or ""; what both help and man say after an option's sentence.
 void p2_conf_remark(const struct p2_option *o, struct p2_strbuf *out);
 

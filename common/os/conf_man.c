@@ -74,24 +74,55 @@ static void option(const struct p2_option *o, FILE *out) {
     fprintf(out, "\nEnvironment: %s.\n", env);
 }
 
-void p2_conf_man(const struct p2_program *p, FILE *out) {
+static void begin(const char *name, const char *summary, FILE *out) {
     fputs(".TH ", out);
-    page_name(p->name, true, out);
+    page_name(name, true, out);
     fprintf(out, " 1 \"\" \"%s\" \"P2C2R\"\n.SH NAME\n", P2_VERSION);
-    page_name(p->name, false, out);
+    page_name(name, false, out);
     fputs(" \\- ", out);
-    plain(p->summary, out);
-    fputs("\n.SH SYNOPSIS\n\\fB", out);
+    plain(summary, out);
+    fputs("\n.SH SYNOPSIS\n", out);
+}
+
+static void usage(const struct p2_program *p, FILE *out) {
+    fputs("\\fB", out);
     plain(p->name, out);
     fputs("\\fR [\\fIOPTION\\fR...] ", out);
     if (p->operands) plain(p->operands, out);
-    fputs("\n.SH DESCRIPTION\n", out);
+    fputc('\n', out);
+}
+
+static void describe(const struct p2_program *p, FILE *out) {
     plain(p->summary, out);
     fputc('\n', out);
-    if (p->details) {
-        fputs(".PP\n", out);
-        details(p->details, out);
+    if (!p->details) return;
+    fputs(".PP\n", out);
+    details(p->details, out);
+}
+
+static void commons(const struct p2_program *p, FILE *out) {
+    for (const struct p2_conf_common *c = p2_conf_commons; c->name; c++) {
+        entry(c->letter && (!p || p2_conf_letter_free(p, c->letter)) ? c->letter : 0, c->name, c->value_name, out);
+        plain(c->doc, out);
+        fputc('\n', out);
     }
+}
+
+static void end(FILE *out) {
+    fputs(".SH CONFIGURATION\n"
+          "An option is taken from the command line, else from the environment, else from the JSON file given by\n"
+          "\\fB\\-\\-config\\fR, else it has its default. The file holds one object whose keys are the options' long\n"
+          "names; a key that is not known is an error.\n"
+          ".SH EXIT STATUS\n"
+          "0 done, 1 failed, 2 asked wrongly, 3 refused, 4 unreachable, 5 too late.\n",
+          out);
+}
+
+void p2_conf_man(const struct p2_program *p, FILE *out) {
+    begin(p->name, p->summary, out);
+    usage(p, out);
+    fputs(".SH DESCRIPTION\n", out);
+    describe(p, out);
     fputs(".SH OPTIONS\n", out);
     const char *group = NULL;
     for (const struct p2_option *o = p->options; o && o->name; o++) {
@@ -104,16 +135,49 @@ void p2_conf_man(const struct p2_program *p, FILE *out) {
         option(o, out);
     }
     fputs(".SS In every program\n", out);
-    for (const struct p2_conf_common *c = p2_conf_commons; c->name; c++) {
-        entry(c->letter && p2_conf_letter_free(p, c->letter) ? c->letter : 0, c->name, c->value_name, out);
-        plain(c->doc, out);
-        fputc('\n', out);
+    commons(p, out);
+    end(out);
+}
+
+static bool in_group(const char *group, const char *name) { return group && name && strcmp(group, name) == 0; }
+
+// The options of one word; either those under the heading that all share, or the others. An option without a heading
+// of its own is under that of the one before.
+static uint32_t options_of(const struct p2_program *p, const char *shared, bool wanted, FILE *out) {
+    const char *group = NULL;
+    uint32_t count = 0;
+    for (const struct p2_option *o = p->options; o && o->name; o++) {
+        if (o->group) group = o->group;
+        if (in_group(shared, group) != wanted) continue;
+        option(o, out);
+        count++;
     }
-    fputs(".SH CONFIGURATION\n"
-          "An option is taken from the command line, else from the environment, else from the JSON file given by\n"
-          "\\fB\\-\\-config\\fR, else it has its default. The file holds one object whose keys are the options' long\n"
-          "names; a key that is not known is an error.\n"
-          ".SH EXIT STATUS\n"
-          "0 done, 1 failed, 2 asked wrongly, 3 refused, 4 unreachable, 5 too late.\n",
-          out);
+    return count;
+}
+
+void p2_suite_man(const struct p2_suite *s, FILE *out) {
+    begin(s->name, s->summary, out);
+    for (const struct p2_program *const *p = s->programs; *p; p++) {
+        if (p != s->programs) fputs(".br\n", out);
+        usage(*p, out);
+    }
+    fputs(".SH DESCRIPTION\n", out);
+    plain(s->summary, out);
+    fputs("\n.SH COMMANDS\n", out);
+    for (const struct p2_program *const *p = s->programs; *p; p++) {
+        fputs(".SS ", out);
+        plain((*p)->name, out);
+        fputc('\n', out);
+        describe(*p, out);
+        options_of(*p, s->shared_group, false, out);
+    }
+    if (s->shared_group) {
+        fputs(".SH OPTIONS\n.SS ", out);
+        plain(s->shared_group, out);
+        fputc('\n', out);
+        for (const struct p2_program *const *p = s->programs; *p && !options_of(*p, s->shared_group, true, out);) p++;
+    }
+    fputs(".SS In every command\n", out);
+    commons(NULL, out);
+    end(out);
 }

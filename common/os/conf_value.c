@@ -117,7 +117,7 @@ static bool parse_bool(const char *text, bool *out) {
     return false;
 }
 
-static void *field_of(const struct p2_option *o, void *settings) { return (char *)settings + o->offset; }
+void *p2_conf_field(const struct p2_option *o, void *settings) { return (char *)settings + o->offset; }
 
 static bool is_choice(const struct p2_option *o, const char *text) {
     for (const char *const *c = o->choices; c && *c; c++) {
@@ -155,36 +155,46 @@ static bool in_range(const struct p2_option *o, double value, const char *text, 
     return false;
 }
 
+// One item in place of those that were there.
+static bool set_list(const struct p2_option *o, const char *text, void *settings, struct p2_strbuf *why) {
+    struct p2_conf_item **list = p2_conf_field(o, settings);
+    *list = NULL;
+    if (p2_conf_keep_item(settings, text, list)) return true;
+    p2_strbuf_printf(why, "not enough memory");
+    return false;
+}
+
 bool p2_conf_set(const struct p2_option *o, const char *text, void *settings, struct p2_strbuf *why) {
     int64_t whole;
     uint64_t bytes;
     double real;
     switch (o->kind) {
-    case P2_OPT_BOOL: return parse_bool(text, field_of(o, settings)) || wanted(o, text, why);
+    case P2_OPT_BOOL: return parse_bool(text, p2_conf_field(o, settings)) || wanted(o, text, why);
     case P2_OPT_INT:
         if (!parse_int(text, &whole)) return wanted(o, text, why);
         if (!in_range(o, (double)whole, text, why)) return false;
-        *(int64_t *)field_of(o, settings) = whole;
+        *(int64_t *)p2_conf_field(o, settings) = whole;
         return true;
     case P2_OPT_REAL:
         if (!parse_real(text, &real)) return wanted(o, text, why);
         if (!in_range(o, real, text, why)) return false;
-        *(double *)field_of(o, settings) = real;
+        *(double *)p2_conf_field(o, settings) = real;
         return true;
     case P2_OPT_TEXT:
         if (!is_choice(o, text)) return wanted(o, text, why);
-        *(const char **)field_of(o, settings) = text;
+        *(const char **)p2_conf_field(o, settings) = text;
         return true;
     case P2_OPT_DURATION:
         if (!p2_parse_duration(text, &whole)) return wanted(o, text, why);
         if (!in_range(o, (double)whole, text, why)) return false;
-        *(p2_ns *)field_of(o, settings) = whole;
+        *(p2_ns *)p2_conf_field(o, settings) = whole;
         return true;
     case P2_OPT_BYTES:
         if (!p2_parse_bytes(text, &bytes)) return wanted(o, text, why);
         if (!in_range(o, (double)bytes, text, why)) return false;
-        *(uint64_t *)field_of(o, settings) = bytes;
+        *(uint64_t *)p2_conf_field(o, settings) = bytes;
         return true;
+    case P2_OPT_LIST: return set_list(o, text, settings, why);
     }
     P2_UNREACHABLE();
 }
@@ -236,6 +246,7 @@ bool p2_conf_text(const struct p2_option *o, const void *settings, struct p2_str
         return true;
     case P2_OPT_DURATION: add_quantity(spans, (uint64_t) * (const p2_ns *)field, out); return true;
     case P2_OPT_BYTES: add_quantity(sizes, *(const uint64_t *)field, out); return true;
+    case P2_OPT_LIST: return false; // no one text
     }
     P2_UNREACHABLE();
 }

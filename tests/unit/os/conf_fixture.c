@@ -63,6 +63,12 @@ const struct p2_option options[] = {
      .value_name = "DIR",
      .doc = "Where to keep things.",
      .offset = AT(cache)},
+    {.name = "note",
+     .kind = P2_OPT_LIST,
+     .value_name = "TEXT",
+     .doc = "Something to remember.",
+     .offset = AT(notes),
+     .letter = 'n'},
     {.name = "verbose", .kind = P2_OPT_BOOL, .doc = "Say more.", .offset = AT(verbose), .letter = 'v'},
     {.name = NULL},
 };

@@ -11,6 +11,7 @@ struct settings {
     double share;
     p2_ns grace_ns;
     uint64_t memory;
+    struct p2_conf_item *notes;
     bool verbose, nagle;
 };
 

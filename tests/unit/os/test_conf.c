@@ -173,6 +173,39 @@ static void each_source_gives_way_to_the_next(void **state) {
     assert_int_equal(s.cells, 2);
 }
 
+static void notes_are(const char *joined) {
+    char text[256] = "";
+    size_t n = 0;
+    for (const struct p2_conf_item *i = s.notes; i; i = i->next)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s;", i->text);
+    assert_string_equal(text, joined);
+}
+
+static void lists_keep_their_order_and_give_way_whole(void **state) {
+    (void)state;
+    runs("");
+    notes_are("");
+    runs("--note a=1 x -nb --note=c,d --note a=1");
+    notes_are("a=1;b;c,d;a=1;");
+    file("{\"note\": [\"of\", \"a file\"]}");
+    runs(with_file(""));
+    notes_are("of;a file;");
+    setenv("P2C2R_NOTE", "x,y", 1);
+    runs(with_file(""));
+    notes_are("x,y;");
+    runs(with_file("-n z"));
+    notes_are("z;");
+    unsetenv("P2C2R_NOTE");
+    file("{\"note\": []}");
+    runs(with_file(""));
+    notes_are("");
+    file("{\"note\": [\"a\", 3]}");
+    refused(with_file(""), "note must be a list of texts");
+    file("{\"note\": \"a\"}");
+    refused(with_file(""), "note must be a list of texts");
+    refused("--note", "--note wants a value");
+}
+
 static void environment_texts_are_copied(void **state) {
     (void)state;
     setenv("P2C2R_LISTEN", "from-env", 1);
@@ -383,6 +416,7 @@ int main(void) {
         TEST(operands_may_be_required),
         TEST(wrong_command_lines),
         TEST(each_source_gives_way_to_the_next),
+        TEST(lists_keep_their_order_and_give_way_whole),
         TEST(environment_texts_are_copied),
         TEST(wrong_files),
         TEST(types_in_files),

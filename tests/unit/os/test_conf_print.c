@@ -73,7 +73,7 @@ static void help_goes_before_the_rest(void **state) {
 static void effective_configuration(void **state) {
     (void)state;
     setenv("P2C2R_SHARE", "0.1", 1);
-    struct ran r = run("--print-config --drain-grace 90s --memory 1536KiB -v --listen=\"q\\ a b c", &s);
+    struct ran r = run("--print-config --drain-grace 90s --memory 1536KiB -v --listen=\"q\\ -n x -n y a b c", &s);
     unsetenv("P2C2R_SHARE");
     assert_int_equal(r.outcome, P2_CONF_EXIT_OK);
     json_t *o = json_loads(r.out, JSON_REJECT_DUPLICATES, NULL);
@@ -87,6 +87,7 @@ static void effective_configuration(void **state) {
     assert_true(json_is_null(json_object_get(o, "cache-folder-with-a-long-name")));
     assert_int_equal(json_integer_value(json_object_get(o, "peer-cells")), 16);
     json_decref(o);
+    contains(r.out, "\"note\": [\"x\", \"y\"],\n");
     contains(r.out, "\"share\": 0.1,\n"); // as it was written
     contains(r.err, "share: from P2C2R_SHARE\n");
     contains(r.err, "drain-grace: from the command line\n");
