@@ -68,46 +68,52 @@ static int exit_of(p2c2r_status status) {
     }
 }
 
-static int put_bytes(const struct settings *s, p2c2r_client *client, const char *path, int fd) {
+static int put_bytes(p2c2r_client *client, const char *path, int fd, p2_ns time_ns, p2c2r_digest *digest,
+                     uint64_t *size) {
     struct stat info;
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size <= 0) {
         cli_complain("%s is no file with bytes in it", path);
         return P2_EXIT_FAILED;
     }
+    *size = (uint64_t)info.st_size;
     void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (bytes == MAP_FAILED) {
         cli_complain("%s cannot be mapped: %s", path, strerror(errno));
         return P2_EXIT_FAILED;
     }
-    p2c2r_digest digest;
-    p2c2r_status status = p2c2r_blob_put_wait(client, bytes, (uint64_t)info.st_size, &digest, s->time_ns / P2_US);
+    p2c2r_status status = p2c2r_blob_put_wait(client, bytes, *size, digest, time_ns / P2_US);
     munmap(bytes, (size_t)info.st_size);
-    if (status == P2C2R_OK)
-        print(s, path, (uint64_t)info.st_size, &digest);
-    else
-        cli_complain("%s: %s", path, p2c2r_last_error(client));
+    if (status != P2C2R_OK) cli_complain("%s: %s", path, p2c2r_last_error(client));
     return exit_of(status);
+}
+
+int cli_blob_bring(p2c2r_client *client, const char *path, const struct common_settings *s, p2_ns time_ns,
+                   p2c2r_digest *digest, uint64_t *size) {
+    // As long as the first answer may take, not as long as the bytes may.
+    p2c2r_cluster cluster = {.size = sizeof cluster};
+    if (!p2c2r_connected(client) && p2c2r_cluster_wait(client, &cluster, s->connect_timeout_ns / P2_US) != P2C2R_OK) {
+        cli_complain("%s", p2c2r_last_error(client));
+        return P2_EXIT_UNREACHABLE;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        cli_complain("%s cannot be opened: %s", path, strerror(errno));
+        return P2_EXIT_FAILED;
+    }
+    int code = put_bytes(client, path, fd, time_ns, digest, size);
+    close(fd);
+    return code;
 }
 
 static int put(const struct settings *s, char **files, int count) {
     int code = P2_EXIT_OK;
     p2c2r_client *client = cli_connect(&s->common, 1, &code);
     if (!client) return code;
-    // As long as the first answer may take, not as long as the bytes may.
-    p2c2r_cluster cluster = {.size = sizeof cluster};
-    if (p2c2r_cluster_wait(client, &cluster, s->common.connect_timeout_ns / P2_US) != P2C2R_OK) {
-        cli_complain("%s", p2c2r_last_error(client));
-        code = P2_EXIT_UNREACHABLE;
-    }
     for (int i = 0; i < count && code == P2_EXIT_OK; i++) {
-        int fd = open(files[i], O_RDONLY | O_CLOEXEC);
-        if (fd < 0) {
-            cli_complain("%s cannot be opened: %s", files[i], strerror(errno));
-            code = P2_EXIT_FAILED;
-            break;
-        }
-        code = put_bytes(s, client, files[i], fd);
-        close(fd);
+        p2c2r_digest digest;
+        uint64_t size;
+        code = cli_blob_bring(client, files[i], &s->common, s->time_ns, &digest, &size);
+        if (code == P2_EXIT_OK) print(s, files[i], size, &digest);
     }
     p2c2r_destroy(&client);
     return code;

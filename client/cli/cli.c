@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "image/image.h"
@@ -34,8 +33,6 @@ bool cli_parse_size(const char *text, uint32_t *width, uint32_t *height) {
 
 const char *const cli_classes[] = {"realtime", "interactive", "batch", "background", NULL};
 
-bool cli_progress(const struct common_settings *s) { return !s->quiet && !s->json && isatty(STDERR_FILENO); }
-
 const char *cli_type_word(size_t i) { return i < p2_task_type_count ? p2_task_types[i]->name : NULL; }
 
 p2c2r_class cli_class(const char *name) {
@@ -60,6 +57,19 @@ p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, i
 }
 
 bool cli_is_unreachable(const p2c2r_result *r) { return r->outcome == P2C2R_LOST && r->code == P2_ERR_UNREACHABLE; }
+
+void cli_complain_of(const p2c2r_result *r, const struct common_settings *s) {
+    if (cli_is_unreachable(r))
+        cli_complain("%s at %s", r->reason, s->coordinator);
+    else
+        cli_complain("%s", r->reason);
+}
+
+void cli_print_json(json_t *o) {
+    json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(o);
+}
 
 static bool is_refusal(uint32_t code) { return code >= P2_ERR_UNKNOWN_TYPE && code <= P2_ERR_BLOB_MISSING; }
 

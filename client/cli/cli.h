@@ -2,6 +2,7 @@
 #ifndef CLIENT_CLI_CLI_H
 #define CLIENT_CLI_CLI_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -68,12 +69,20 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_upscale, cli_path, cli_physics, cli_raytrace, cli_status, cli_echo, cli_can_meet,
-    cli_blob, cli_types;
+    cli_blob, cli_types, cli_submit, cli_batch;
 
 // One sentence on stderr, "p2c2r: ...".
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-bool cli_progress(const struct common_settings *s); // is it to be drawn on stderr?
+// Progress on stderr, when that is a terminal and neither --json nor --quiet is given.
+struct cli_bar {
+    bool on;
+    p2_ns began_ns, drawn_ns;
+};
+void cli_bar_begin(struct cli_bar *b, const struct common_settings *s);
+void cli_bar_draw(struct cli_bar *b, double share, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void cli_bar_clear(const struct cli_bar *b); // before a line is printed
+double cli_bar_seconds(const struct cli_bar *b);
 
 // "WxH", each 1 to P2_IMAGE_SIDE_MAX. False: it is something else.
 bool cli_parse_size(const char *text, uint32_t *width, uint32_t *height);
@@ -88,6 +97,12 @@ p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, i
 // What an outcome other than DONE makes of the program.
 int cli_exit_of(const p2c2r_result *r);
 bool cli_is_unreachable(const p2c2r_result *r);
+void cli_complain_of(const p2c2r_result *r, const struct common_settings *s); // its reason, and where when unreachable
+void cli_print_json(json_t *o);                                               // takes it; one line on stdout
+
+// Brings the coordinator the file, unless it has it. An exit code; what is wrong has been said.
+int cli_blob_bring(p2c2r_client *client, const char *path, const struct common_settings *s, p2_ns time_ns,
+                   p2c2r_digest *digest, uint64_t *size);
 
 // Should it be handed in again? `any_done`: others have been computed in this run. `tried_ns`: since it first was.
 bool cli_again(const p2c2r_result *r, bool any_done, p2_ns tried_ns, const struct common_settings *s);

@@ -1,11 +1,10 @@
 // Where results go: named, made and looked at before anything is sent, so that no peer computes what cannot be kept.
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "job.h"
 #include "os/os.h"
 #include "upscale.h"
 
@@ -87,26 +86,8 @@ static int refuse_collisions(const struct pictures *p) {
 
 // Could a file of that name be written? Says why not.
 static int check_path(const char *path) {
-    struct stat st;
-    const char *slash = strrchr(path, '/'), *why = NULL;
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    if (!folder) {
-        cli_complain("memory is short");
-        return P2_EXIT_FAILED;
-    }
-    if (stat(path, &st) == 0) {
-        if (S_ISDIR(st.st_mode))
-            why = "a folder has that name";
-        else if (!S_ISREG(st.st_mode))
-            why = "what has that name is no file";
-        else if (access(path, W_OK) != 0)
-            why = strerror(errno);
-    } else if (errno != ENOENT) {
-        why = strerror(errno);
-    }
-    if (!why && access(folder, W_OK | X_OK) != 0) why = strerror(errno);
+    const char *why = cli_out_wrong(path);
     if (why) cli_complain("%s cannot be written: %s", path, why);
-    free(folder);
     return why ? P2_EXIT_USAGE : P2_EXIT_OK;
 }
 

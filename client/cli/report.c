@@ -5,22 +5,15 @@
 #include "os/os.h"
 #include "upscale.h"
 
-#define BAR_WIDTH 30
-
 void report_begin(struct report *r, const struct upscale_settings *s, uint64_t total) {
-    *r = (struct report){.s = s, .total = total, .began_ns = p2_clock_now(), .progress = cli_progress(&s->common)};
+    *r = (struct report){.s = s, .total = total, .began_ns = p2_clock_now()};
+    cli_bar_begin(&r->bar, &s->common);
 }
 
-static void draw(const struct report *r) {
-    if (!r->progress) return;
-    int full = (int)(r->frames * BAR_WIDTH / r->total);
-    double seconds = (double)(p2_clock_now() - r->began_ns) / 1e9;
-    fprintf(stderr, "\r[%.*s%*s] %" PRIu64 "/%" PRIu64 "  %.1f fps ", full, "##############################",
-            BAR_WIDTH - full, "", r->frames, r->total, seconds > 0 ? (double)r->ok / seconds : 0);
-}
-
-static void clear(const struct report *r) {
-    if (r->progress) fprintf(stderr, "\r\033[K");
+static void draw(struct report *r) {
+    double seconds = cli_bar_seconds(&r->bar);
+    cli_bar_draw(&r->bar, (double)r->frames / (double)r->total, "%" PRIu64 "/%" PRIu64 "  %.1f fps", r->frames,
+                 r->total, seconds > 0 ? (double)r->ok / seconds : 0);
 }
 
 void report_sent(struct report *r, uint32_t in_flight) {
@@ -88,7 +81,7 @@ static void print_text(const struct picture *pic, const struct job *j) {
 }
 
 void report_line(struct report *r, const struct picture *pic, const struct job *j) {
-    clear(r);
+    cli_bar_clear(&r->bar);
     if (r->s->common.json)
         print_json(pic, j);
     else
@@ -97,7 +90,7 @@ void report_line(struct report *r, const struct picture *pic, const struct job *
 }
 
 void report_end(struct report *r) {
-    clear(r);
+    cli_bar_clear(&r->bar);
     double seconds = (double)(r->ended_ns - r->began_ns) / 1e9, fps = seconds > 0 ? (double)r->ok / seconds : 0;
     double p50 = (double)p2_hist_quantile(&r->total_hist, 0.5) / 1e6;
     double p99 = (double)p2_hist_quantile(&r->total_hist, 0.99) / 1e6;

@@ -82,7 +82,7 @@ struct report {
     p2_ns began_ns, ended_ns;
     uint32_t in_flight_most; // at once
     struct p2_hist total_hist;
-    bool progress; // stderr is a terminal
+    struct cli_bar bar;
 };
 
 void report_begin(struct report *r, const struct upscale_settings *s, uint64_t total);

@@ -154,6 +154,51 @@ def scenes(folder):
     expect(4, '127.0.0.1:9', 'raytrace', packed, '-o', os.path.join(folder, 'a.png'), *NOBODY)
 
 
+def tasks_of_any_type(folder):
+    """p2c2r submit and batch, as far as they come without a coordinator."""
+    text, out, jobs = (os.path.join(folder, name) for name in ('text', 'out.bin', 'jobs.jsonl'))
+    with open(text, 'w', encoding='ascii') as file:
+        file.write('hello')
+    expect(2, 'missing', 'submit')
+    expect(2, 'nonsense', 'submit', 'nonsense', text, *NOBODY)
+    expect(2, 'NAME=VALUE', 'submit', 'echo', text, '--param', 'x', *NOBODY)
+    expect(2, 'no parameter "x"', 'submit', 'echo', text, '-p', 'x=1', *NOBODY)
+    expect(2, 'at most 32', 'submit', 'echo', text, *['-px=1'] * 33, *NOBODY)
+    expect(2, 'no such file', 'submit', 'echo', text + '2', *NOBODY)
+    expect(2, 'a folder has that name', 'submit', 'echo', text, '-o', folder, *NOBODY)
+    expect(2, 'say with -o', 'submit', 'echo', text, '--json', *NOBODY)
+    expect(4, '127.0.0.1:9', 'submit', 'echo', text, '-o', out, *NOBODY)
+    expect(4, 'no coordinator', 'submit', 'echo', text, '--blob', text, '-o', out, *NOBODY)
+    assert not os.path.exists(out)
+    expect(2, 'No such file', 'batch', jobs, *NOBODY)
+    expect(2, 'this is a folder', 'batch', folder, *NOBODY)
+    wrong = {'{"type": "echo"': 'not JSON', '[]': 'not a JSON object', '{}': 'type is missing',
+             '{"type": "nonsense"}': 'nonsense', '{"type": "echo", "typ": 1}': 'unknown key "typ"',
+             '{"type": "echo", "payload": "a", "file": "b"}': 'both',
+             '{"type": "echo", "file": "none"}': 'no such file',
+             '{"type": "echo", "out": "none/x"}': 'cannot be written', '{"type": "echo", "deadline": 0}': 'deadline',
+             '{"type": "echo", "deadline": "1y"}': 'deadline', '{"type": "echo", "priority": "first"}': 'priority',
+             '{"type": "echo", "blobs": ["12"]}': '64 hex digits',
+             '{"type": "echo", "params": {"a": [true]}}': 'params',
+             '{"type": "upscale", "params": {"input_res": [2, 2]}}': 'output_res', '{"type": 1}': 'type is a text',
+             '{"type": "echo", "id": 1.5}': 'id is', '{"type": "echo", "no_cache": 1}': 'no_cache'}
+    with open(jobs, 'w', encoding='ascii') as file:
+        file.write('\n'.join(wrong) + '\n\n')
+    lines = [json.loads(line) for line in run('batch', jobs, *NOBODY).stdout.splitlines()]
+    assert len(lines) == len(wrong), lines
+    for line in lines:
+        assert not line['ok'] and line['outcome'] == 'wrong', line
+        assert list(wrong.values())[line['line'] - 1] in line['reason'], line
+    assert run('batch', jobs, *NOBODY).returncode == 2
+    with open(jobs, 'w', encoding='ascii') as file:
+        file.write('{"type": "echo"}\n' * 3)
+    expect(2, 'it is something else', 'batch', jobs, '--resume', jobs, *NOBODY)
+    result = run('batch', jobs, '--resume', out, '--quiet', *NOBODY)
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 4 and [line['code'] for line in lines] == ['Unreachable'] * 3, result
+    assert result.stderr.count('\n') == 1 and 'no coordinator' in result.stderr, result.stderr
+
+
 def answers():
     expect(0, 'Usage', '--help')
     expect(0, 'p2c2r ', '--version')
@@ -171,4 +216,5 @@ with tempfile.TemporaryDirectory() as scratch:
     nobody(scratch)
     what_is_lost_is_said(scratch)
     scenes(scratch)
+    tasks_of_any_type(scratch)
     answers()
