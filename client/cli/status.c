@@ -2,9 +2,24 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "cli.h"
+#include "status.h"
 
-static const struct p2_option options[] = {COMMON_OPTIONS(0), {.name = NULL}};
+static const struct p2_option options[] = {
+    {.name = "watch",
+     .kind = P2_OPT_BOOL,
+     .doc = "Again and again until Ctrl-C: drawn over on a terminal, a line each elsewhere.",
+     .offset = offsetof(struct status_settings, watch)},
+    {.name = "refresh",
+     .kind = P2_OPT_REAL,
+     .fallback = "2",
+     .min = 0.1,
+     .max = 3600,
+     .value_name = "SECONDS",
+     .doc = "How often with --watch.",
+     .offset = offsetof(struct status_settings, refresh_s)},
+    COMMON_OPTIONS(offsetof(struct status_settings, common)),
+    {.name = NULL},
+};
 
 static const struct p2_program program = {
     .name = "p2c2r status", .summary = "Shows how the cluster does.", .operands = "", .options = options};
@@ -26,7 +41,7 @@ static json_t *unmet_json(const p2c2r_cluster *c) {
     return list;
 }
 
-static void print_json(const p2c2r_cluster *c) {
+void status_print_json(const p2c2r_cluster *c) {
     json_t *o = json_object();
     const struct {
         const char *name;
@@ -55,9 +70,7 @@ static void print_json(const p2c2r_cluster *c) {
         json_object_set_new(o, numbers[i].name, json_integer((json_int_t)numbers[i].value));
     json_object_set_new(o, "version", json_string(c->version));
     json_object_set_new(o, "unmet", unmet_json(c));
-    json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(o);
+    cli_print_json(o);
 }
 
 static void print_unmet(const p2c2r_unmet *u) {
@@ -79,7 +92,7 @@ static void print_unmet(const p2c2r_unmet *u) {
            u->last_us / 1000000);
 }
 
-static void print_text(const struct common_settings *s, const p2c2r_cluster *c) {
+void status_print_text(const struct common_settings *s, const p2c2r_cluster *c) {
     printf("coordinator  %s, version %s, up %" PRId64 " s, round trip %.3f ms\n", s->coordinator, c->version,
            c->uptime_us / 1000000, (double)c->rtt_us / 1e3);
     printf("peers        %" PRIu32 ", %" PRIu32 " ready, %" PRIu32 " held back; %" PRIu32 " of %" PRIu32
@@ -94,30 +107,32 @@ static void print_text(const struct common_settings *s, const p2c2r_cluster *c) 
     for (uint32_t i = 0; i < c->unmet_count; i++) print_unmet(&c->unmet[i]);
 }
 
-static int ask(const struct common_settings *s) {
-    int code = P2_EXIT_OK;
-    p2c2r_client *client = cli_connect(s, 1, &code);
-    if (!client) return code;
-    p2c2r_cluster cluster = {.size = sizeof cluster};
-    p2c2r_status status = p2c2r_cluster_wait(client, &cluster, s->connect_timeout_ns / P2_US);
-    if (status == P2C2R_OK && s->json)
-        print_json(&cluster);
-    else if (status == P2C2R_OK)
-        print_text(s, &cluster);
-    else
-        cli_complain("%s", p2c2r_last_error(client));
-    p2c2r_destroy(&client);
+int status_exit_of(p2c2r_status status) {
     if (status == P2C2R_OK) return P2_EXIT_OK;
     return status == P2C2R_ECLOSED ? P2_EXIT_REFUSED : P2_EXIT_UNREACHABLE;
 }
 
+static int ask(const struct common_settings *s, p2c2r_client *client) {
+    p2c2r_cluster cluster = {.size = sizeof cluster};
+    p2c2r_status status = p2c2r_cluster_wait(client, &cluster, s->connect_timeout_ns / P2_US);
+    if (status == P2C2R_OK && s->json)
+        status_print_json(&cluster);
+    else if (status == P2C2R_OK)
+        status_print_text(s, &cluster);
+    else
+        cli_complain("%s", p2c2r_last_error(client));
+    return status_exit_of(status);
+}
+
 static int start(int argc, char **argv) {
-    struct common_settings s = {0};
+    struct status_settings s = {.watch = false};
     char **operands;
-    int count;
+    int count, code = P2_EXIT_OK;
     enum p2_conf_outcome outcome = p2_conf_read(&program, argc, argv, &s, &operands, &count);
     if (outcome != P2_CONF_RUN) return cli_exit_of_conf(outcome);
-    int code = ask(&s);
+    p2c2r_client *client = cli_connect(&s.common, 1, &code);
+    if (client) code = s.watch ? status_watch(&s, client) : ask(&s.common, client);
+    p2c2r_destroy(&client);
     p2_conf_free(&s);
     return code;
 }

@@ -175,6 +175,7 @@ void p2_link_up(struct session *s, const struct p2_msg_gamer_registered *m) {
     s->heard_ns = s->up_since_ns = s->now_ns;
     s->failures = 0;
     s->id = m->session;
+    s->terms = *m;
     s->in_flight_max = m->tasks_in_flight_max;
     s->in_flight_bytes_max = m->payload_bytes_max;
     p2_session_act(s, SESSION_DO_ESTABLISHED);
@@ -300,6 +301,8 @@ p2_ns p2_session_timeout_ns(const struct session *s, const struct timeout_kind *
 
 p2_ns p2_session_rtt_ns(const struct session *s) { return s->rtt.mean; }
 uint64_t p2_session_features(const struct session *s) { return s->features; }
+
+const struct p2_msg_gamer_registered *p2_session_terms(const struct session *s) { return &s->terms; }
 uint32_t p2_session_open(const struct session *s) { return s->open; }
 
 const char *p2_session_note_name(enum session_note_kind k) {

@@ -229,10 +229,11 @@ p2_ns p2_session_next_ns(const struct session *s);
 
 enum session_link p2_session_link(const struct session *s);
 p2_ns p2_session_timeout_ns(const struct session *s, const struct timeout_kind *kind); // what deadline_ns 0 means now
-p2_ns p2_session_rtt_ns(const struct session *s);           // smoothed; 0 before the first PONG
-uint64_t p2_session_features(const struct session *s);      // agreed on this connection
-uint32_t p2_session_open(const struct session *s);          // tickets not ended
-const char *p2_session_note_name(enum session_note_kind k); // "turned_away"
+p2_ns p2_session_rtt_ns(const struct session *s);                                // smoothed; 0 before the first PONG
+uint64_t p2_session_features(const struct session *s);                           // agreed on this connection
+const struct p2_msg_gamer_registered *p2_session_terms(const struct session *s); // of the last that was UP; lends
+uint32_t p2_session_open(const struct session *s);                               // tickets not ended
+const char *p2_session_note_name(enum session_note_kind k);                      // "turned_away"
 
 // Asserts every invariant of the whole state.
 void p2_session_check(const struct session *s);

@@ -3,6 +3,7 @@
 
 #include "client/shell/client.h"
 #include "os/os.h"
+#include "p2c2r/inspect.h"
 
 _Static_assert(sizeof((p2c2r_cluster *)0)->unmet / sizeof(p2c2r_unmet) == P2_UNMET_MAX, "all that may come");
 
@@ -80,5 +81,32 @@ p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t tim
     size_t n = size < sizeof c->status ? size : sizeof c->status;
     if (size > n) memset((char *)out + n, 0, size - n);
     memcpy(out, &c->status, n);
+    return P2C2R_OK;
+}
+
+p2c2r_status p2c2r_connection_terms(p2c2r_client *c, p2c2r_terms *out) {
+    static const struct {
+        uint64_t bit;
+        const char *name;
+    } names[] = {{P2_FEATURE_ZSTD, "zstd"}, {P2_FEATURE_SESSIONS, "sessions"}};
+    if (!c || !out || !p2_client_free(c)) return P2C2R_EINVAL;
+    size_t size;
+    memcpy(&size, out, sizeof size);
+    if (size <= sizeof size || size > 16 * sizeof *out)
+        return p2_client_fail(c, P2C2R_EINVAL, "set terms.size to sizeof(p2c2r_terms)");
+    if (!p2c2r_connected(c)) return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
+    const struct p2_msg_gamer_registered *m = p2_session_terms(c->session);
+    p2c2r_terms terms = {.size = size,
+                         .protocol = P2_PROTOCOL_VERSION,
+                         .tasks_in_flight_max = m->tasks_in_flight_max,
+                         .payload_bytes_max = m->payload_bytes_max,
+                         .bytes_in_flight_max = m->bytes_in_flight_max,
+                         .keep_us = (int64_t)p2_ns_to_us(m->resume_grace_ns)};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (p2_session_features(c->session) & names[i].bit) terms.features[terms.feature_count++] = names[i].name;
+    }
+    size_t n = size < sizeof terms ? size : sizeof terms;
+    if (size > n) memset((char *)out + n, 0, size - n);
+    memcpy(out, &terms, n);
     return P2C2R_OK;
 }

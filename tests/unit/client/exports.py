@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The shared library exports exactly what the public headers declare, and the archive defines nothing a game might.
 
-    exports.py HEADER... SHARED ARCHIVE
+    exports.py SHARED ARCHIVE HEADER...
 """
 import re
 import subprocess
@@ -14,7 +14,7 @@ def symbols(*command):
 
 
 def main():
-    *headers, shared, archive = sys.argv[1:]
+    shared, archive, *headers = sys.argv[1:]
     declared = set()
     for header in headers:
         with open(header, encoding='utf-8') as file:

@@ -1,5 +1,5 @@
-// The public header with nothing before it, as C++17.
-#include "p2c2r/p2c2r.h"
+// A public header, HEADER, with nothing before it, as C++17.
+#include HEADER
 
 int main() {
     p2c2r_options options{};

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "fake_coordinator.h"
+#include "p2c2r/inspect.h"
 #include "p2c2r/p2c2r.h"
 
 #define PATIENCE_US 20000000 // how long the tests wait for what must happen; none wait for it to pass
@@ -420,6 +421,34 @@ static void nobody_there_is_said_within_the_timeout(void **state) {
     p2c2r_destroy(&c);
 }
 
+static void what_is_agreed_is_told(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    p2c2r_terms terms = {.size = sizeof terms};
+    assert_int_equal(p2c2r_connection_terms(c, &terms), P2C2R_EUNREACHABLE);
+    while (!p2c2r_connected(c)) p2c2r_poll(c, NULL, 0, 1000);
+    assert_int_equal(p2c2r_connection_terms(c, &terms), P2C2R_OK);
+    assert_int_equal(terms.size, sizeof terms);
+    assert_int_equal(terms.protocol, P2_PROTOCOL_VERSION);
+    assert_int_equal(terms.tasks_in_flight_max, 100);
+    assert_int_equal(terms.payload_bytes_max, 1 << 30);
+    assert_int_equal(terms.bytes_in_flight_max, 0);
+    for (uint32_t i = 0; i < terms.feature_count; i++) assert_true(strlen(terms.features[i]) > 2);
+    // An older caller's struct is filled as far as it goes, and not beyond.
+    p2c2r_terms old = {.size = offsetof(p2c2r_terms, payload_bytes_max), .payload_bytes_max = 7};
+    assert_int_equal(p2c2r_connection_terms(c, &old), P2C2R_OK);
+    assert_int_equal(old.tasks_in_flight_max, 100);
+    assert_int_equal(old.payload_bytes_max, 7);
+    terms.size = 4;
+    assert_int_equal(p2c2r_connection_terms(c, &terms), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_connection_terms(c, NULL), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_connection_terms(NULL, &terms), P2C2R_EINVAL);
+    shut(&c);
+    fake_stop(&f);
+}
+
 static void a_game_can_fake_lag_and_loss(void **state) {
     (void)state;
     struct fake f;
@@ -628,6 +657,7 @@ int main(void) {
         cmocka_unit_test(cancel_ends_once),
         cmocka_unit_test(destroy_with_many_open_leaks_nothing),
         cmocka_unit_test(nobody_there_is_said_within_the_timeout),
+        cmocka_unit_test(what_is_agreed_is_told),
         cmocka_unit_test(a_game_can_fake_lag_and_loss),
         cmocka_unit_test(a_log_callback_cannot_enter_the_library),
         cmocka_unit_test(tells_of_the_cluster_and_itself),

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""What the command line shows of a cluster: status again and again, on a terminal and elsewhere, and info."""
+import json
+import os
+import pty
+import signal
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from cluster import Cluster, run_cli  # noqa: E402
+
+
+def on_a_terminal(*command, until, then):
+    """Runs it on a terminal of its own, types `then` once `until` was shown; (exit status, everything shown)."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(command[0], command)
+    shown, typed = b'', False
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # the last process on it has left
+            part = b''
+        if not part:
+            break
+        shown += part
+        if until in shown and not typed:
+            os.write(terminal, then)
+            typed = True
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown
+
+
+class Status(unittest.TestCase):
+    def test_watching_on_a_terminal_leaves_it_as_it_was(self):
+        with Cluster() as cluster:
+            cluster.peer()
+            code, shown = on_a_terminal(os.environ['P2C2R_CLI_EXE'], 'status', '--watch', '--refresh', '0.1',
+                                        '--coordinator', cluster.url, until=b'Ctrl-C ends', then=b'\x03')
+            self.assertEqual(code, 0, shown)
+            enter, leave = b'\x1b[?1049h', b'\x1b[?1049l'
+            self.assertEqual((shown.count(enter), shown.count(leave)), (1, 1), shown)
+            self.assertLess(shown.index(enter), shown.index(b'1 ready'))
+            self.assertTrue(shown.endswith(leave), shown)
+            code, shown = on_a_terminal(os.environ['P2C2R_CLI_EXE'], 'status', '--watch', '--coordinator',
+                                        'ws://127.0.0.1:9', '--connect-timeout', '100ms', until=b'never', then=b'')
+            self.assertEqual((code, shown.count(enter)), (4, 0), shown)
+
+    def test_watching_elsewhere_prints_lines_until_a_signal(self):
+        with Cluster() as cluster:
+            cluster.peer()
+            text = cluster.start_cli('status', '--watch', '--refresh', '0.1')
+            for _ in range(3):
+                self.assertIn('peers 1/1', text.line('up '))
+            lines = cluster.start_cli('status', '--watch', '--refresh', '0.1', '--json')
+            cluster.cli('echo', '--count', '5')
+            while json.loads(lines.line('{'))['tasks_completed'] < 5:
+                pass
+            # A coordinator that goes away is waited for, and said.
+            cluster.coordinator.kill()
+            for program in (text, lines):
+                program.process.send_signal(signal.SIGINT)
+                self.assertEqual(program.wait(), 0, program.tail())
+
+
+class Info(unittest.TestCase):
+    def test_what_is_served(self):
+        with Cluster('--tasks-per-client-max', '77') as cluster:
+            said = json.loads(cluster.cli('info', '--features', '--json')[0])
+            self.assertEqual({t['code'] for t in said['types']}, {'NoCapablePeer'})
+            cluster.peer()
+            said = json.loads(cluster.cli('info', '--features', '--json')[0])
+            self.assertEqual(said['features'], ['zstd', 'sessions'])
+            known = [json.loads(line)['name'] for line in run_cli('types', '--json').stdout.splitlines()]
+            self.assertEqual([t['type'] for t in said['types']], known)
+            self.assertTrue(all(t['served'] and t['p95_us'] > 0 for t in said['types']), said)
+            self.assertEqual((said['protocol'], said['tasks_in_flight_max']), (1, 77))
+            self.assertIn('served; p50', cluster.cli('info', '--features')[0])
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=0)
