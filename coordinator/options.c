@@ -321,6 +321,12 @@ static const struct p2_option options[] = {
      .fallback = "true",
      .doc = "Recall jobs that wait at one peer for a slot that is idle at another.",
      .offset = AT(steal)},
+    {.name = "list-tasks",
+     .kind = P2_OPT_BOOL,
+     .fallback = "false",
+     .doc =
+         "Show everyone's open tasks to any client that asks: type, state, times and peer. Otherwise it sees its own.",
+     .offset = AT(list_tasks)},
     {.name = "log-level",
      .kind = P2_OPT_TEXT,
      .fallback = "info",
@@ -386,6 +392,7 @@ struct coord_limits coordinator_limits(const struct coordinator_settings *s) {
     l.client_burst_ns = s->client_burst;
     l.budget_high_percent = (uint32_t)s->budget_high;
     l.steal = s->steal;
+    l.list_tasks = s->list_tasks;
     l.class_floor_percent = (uint32_t)s->class_floor;
     l.reserve_percent = (uint32_t)s->reserve;
     l.client_share_percent = (uint32_t)s->client_share;

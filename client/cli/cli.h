@@ -70,7 +70,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_upscale, cli_path, cli_physics, cli_raytrace, cli_status, cli_echo, cli_can_meet,
-    cli_blob, cli_types, cli_submit, cli_batch, cli_info;
+    cli_blob, cli_types, cli_submit, cli_batch, cli_info, cli_tasks;
 
 // One sentence on stderr, "p2c2r: ...".
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

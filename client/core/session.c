@@ -249,7 +249,10 @@ static void handle(struct session *s, const struct session_event *ev) {
     case SESSION_TICK: break;
     case SESSION_FAULT: p2_link_fault(s, ev->u.why); break;
     case SESSION_SUBMIT: p2_ticket_submit(s, &ev->u.submit); break;
-    case SESSION_STATUS: s->status_wanted = true; break;
+    case SESSION_STATUS:
+        s->status_wanted = true;
+        s->status_tasks_max = ev->u.tasks_max;
+        break;
     case SESSION_ASK: p2_question_ask(s, ev->u.question); break;
     case SESSION_PUT: p2_put_begin(s, &ev->u.put.digest, ev->u.put.size); break;
     case SESSION_PUT_STOP: p2_put_stop(s); break;
@@ -279,7 +282,7 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
     if (s->link == LINK_UP) {
         if (s->status_wanted) {
             s->status_wanted = false;
-            p2_session_act_send(s, 0, P2_MSG_STATUS_REQUEST, 0);
+            p2_session_act_send(s, 0, P2_MSG_STATUS_REQUEST, 0)->u.status_request.tasks_max = s->status_tasks_max;
         }
         p2_tickets_pump(s);
         p2_put_pump(s);

@@ -100,7 +100,7 @@ enum session_event_kind {
     SESSION_ASK, // u.question: would such a task be done in time? Gets one DO_ANSWERED, at once when it cannot be asked
     SESSION_PUT, // u.put: bring the coordinator a blob; one at a time. Goes on after a connection has ended
     SESSION_PUT_STOP, // it is not wanted any more; no PUT_ENDED follows
-    SESSION_STATUS,   // ask for the cluster's numbers, now or as soon as there is a coordinator
+    SESSION_STATUS,   // ask for the cluster's numbers, now or as soon as there is a coordinator; u.tasks_max
 };
 
 struct session_event {
@@ -111,6 +111,7 @@ struct session_event {
         const struct p2_msg *msg;
         enum p2_err why;
         struct session_submit submit;
+        uint32_t tasks_max;                     // rows of open tasks wanted beside the numbers
         const struct p2_msg_can_meet *question; // borrowed for the call; its number is the shell's and free
         struct {
             session_ticket ticket;

@@ -66,6 +66,7 @@ struct session {
     p2_ns heard_ns; // UP: when the coordinator last said something
     p2_ns grace_ns; // how long it keeps our tasks when this connection is lost
     struct p2_ewma rtt;
+    uint32_t status_tasks_max;
     struct p2_msg_gamer_registered terms; // the coordinator's
     uint32_t in_flight_max;
     uint64_t in_flight_bytes_max;

@@ -13,6 +13,7 @@
 #include "client/core/session.h"
 #include "kernels/task_type.h"
 #include "net/net.h"
+#include "p2c2r/inspect.h"
 #include "p2c2r/p2c2r.h"
 #include "wire/wire.h"
 
@@ -102,6 +103,8 @@ struct p2c2r_client {
     enum p2_err put_code;
     bool status_seen, turned_away; // since the last question; `away` says why
     p2c2r_cluster status;
+    p2c2r_open_task open_tasks[P2_OPEN_TASKS_MAX]; // of the same answer
+    uint32_t open_task_count;
     void (*log)(void *context, const char *line);
     void *log_context;
     char error[512], away[P2_TEXT_MAX + 1];

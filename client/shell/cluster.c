@@ -1,9 +1,9 @@
 // How the cluster does: the question, and its answer for the caller.
+#include <stdio.h>
 #include <string.h>
 
 #include "client/shell/client.h"
 #include "os/os.h"
-#include "p2c2r/inspect.h"
 
 _Static_assert(sizeof((p2c2r_cluster *)0)->unmet / sizeof(p2c2r_unmet) == P2_UNMET_MAX, "all that may come");
 
@@ -25,6 +25,23 @@ static void keep_unmet(struct p2c2r_client *c, const struct p2_msg_status *m) {
                             .count = from->count,
                             .last_us = (int64_t)p2_ns_to_us(from->last_ns)};
         copy_text(to->type, sizeof to->type, from->type);
+    }
+}
+
+static void keep_open_tasks(struct p2c2r_client *c, const struct p2_msg_status *m) {
+    c->open_task_count = m->task_count < P2_OPEN_TASKS_MAX ? m->task_count : P2_OPEN_TASKS_MAX;
+    for (uint32_t i = 0; i < c->open_task_count; i++) {
+        const struct p2_msg_open_task *from = &m->tasks[i];
+        p2c2r_open_task *to = &c->open_tasks[i];
+        *to = (p2c2r_open_task){.priority = (p2c2r_class)from->class_,
+                                .where = p2_open_state_name(from->where),
+                                .age_us = (int64_t)p2_ns_to_us(from->age_ns),
+                                .left_us = (int64_t)p2_ns_to_us(from->left_ns),
+                                .attempts = from->attempts,
+                                .yours = from->yours};
+        snprintf(to->id, sizeof to->id, "%08x", from->id_head);
+        copy_text(to->type, sizeof to->type, from->type);
+        if (!p2_id_is_zero(&from->peer)) p2_id_text(&from->peer, to->peer);
     }
 }
 
@@ -51,7 +68,27 @@ void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m) {
     };
     copy_text(c->status.version, sizeof c->status.version, m->version);
     keep_unmet(c, m);
+    keep_open_tasks(c, m);
     c->status_seen = true;
+}
+
+// The answer to a question with as many rows of open tasks. The first round trip is measured beside it: it is worth the
+// same wait.
+static p2c2r_status ask(struct p2c2r_client *c, uint32_t tasks_max, int64_t timeout_us) {
+    p2_ns now = p2_clock_now();
+    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
+    c->status_seen = c->turned_away = false;
+    struct session_event ev = {.kind = SESSION_STATUS, .u.tasks_max = tasks_max};
+    p2_client_feed(c, &ev);
+    while (!c->status_seen || p2_session_rtt_ns(c->session) == 0) {
+        now = p2_clock_now();
+        if (c->turned_away) return p2_client_fail(c, P2C2R_ECLOSED, "%s", c->away);
+        if (now >= until) break;
+        p2_client_turn(c, until - now);
+    }
+    if (c->status_seen) return P2C2R_OK;
+    if (p2c2r_connected(c)) return p2_client_fail(c, P2C2R_ETIMEOUT, "the coordinator did not answer in that time");
+    return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
 }
 
 p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t timeout_us) {
@@ -60,27 +97,32 @@ p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t tim
     memcpy(&size, out, sizeof size);
     if (size <= sizeof size || size > 16 * sizeof *out)
         return p2_client_fail(c, P2C2R_EINVAL, "set cluster.size to sizeof(p2c2r_cluster)");
-    p2_ns now = p2_clock_now();
-    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
-    c->status_seen = c->turned_away = false;
-    struct session_event ev = {.kind = SESSION_STATUS};
-    p2_client_feed(c, &ev);
-    // The first round trip is measured beside the answer: it is worth the same wait.
-    while (!c->status_seen || p2_session_rtt_ns(c->session) == 0) {
-        now = p2_clock_now();
-        if (c->turned_away) return p2_client_fail(c, P2C2R_ECLOSED, "%s", c->away);
-        if (now >= until) break;
-        p2_client_turn(c, until - now);
-    }
-    if (!c->status_seen) {
-        if (p2c2r_connected(c)) return p2_client_fail(c, P2C2R_ETIMEOUT, "the coordinator did not answer in that time");
-        return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
-    }
+    p2c2r_status status = ask(c, 0, timeout_us);
+    if (status != P2C2R_OK) return status;
     c->status.rtt_us = (int64_t)p2_ns_to_us(p2_session_rtt_ns(c->session));
     c->status.size = size;
     size_t n = size < sizeof c->status ? size : sizeof c->status;
     if (size > n) memset((char *)out + n, 0, size - n);
     memcpy(out, &c->status, n);
+    return P2C2R_OK;
+}
+
+p2c2r_status p2c2r_tasks_wait(p2c2r_client *c, p2c2r_open_task *out, uint32_t max, uint32_t *count,
+                              int64_t timeout_us) {
+    if (!c || !count || (max && !out) || !p2_client_free(c)) return P2C2R_EINVAL;
+    *count = 0;
+    size_t size = sizeof *out;
+    if (max) memcpy(&size, out, sizeof size);
+    if (size <= sizeof size || size > 16 * sizeof *out)
+        return p2_client_fail(c, P2C2R_EINVAL, "set tasks[0].size to sizeof(p2c2r_open_task)");
+    p2c2r_status status = ask(c, max < P2_OPEN_TASKS_MAX ? max : P2_OPEN_TASKS_MAX, timeout_us);
+    if (status != P2C2R_OK) return status;
+    size_t n = size < sizeof *out ? size : sizeof *out;
+    for (; *count < max && *count < c->open_task_count; (*count)++) {
+        c->open_tasks[*count].size = size;
+        memset((char *)out + *count * size, 0, size);
+        memcpy((char *)out + *count * size, &c->open_tasks[*count], n);
+    }
     return P2C2R_OK;
 }
 

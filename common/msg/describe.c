@@ -158,6 +158,17 @@ static void add_unmet(struct p2_strbuf *out, const struct p2_msg_unmet *u) {
     add_span(out, "last", u->last_ns);
 }
 
+static void add_open_task(struct p2_strbuf *out, const struct p2_msg_open_task *t) {
+    p2_strbuf_printf(out, " task=%08x", t->id_head);
+    add_text(out, "type", t->type);
+    p2_strbuf_printf(out, " class=%s state=%s", p2_class_name(t->class_), p2_open_state_name(t->where));
+    add_span(out, "age", t->age_ns);
+    add_span(out, "left", t->left_ns);
+    add_number(out, "attempts", t->attempts);
+    if (!p2_id_is_zero(&t->peer)) add_id(out, "peer", &t->peer);
+    add_flag(out, "yours", t->yours);
+}
+
 static void add_status(struct p2_strbuf *out, const struct p2_msg_status *s) {
     p2_strbuf_printf(out, " peers=%u/%u clients=%u slots=%u/%u queued=%u running=%u", s->peers_ready, s->peers,
                      s->clients, s->slots_busy, s->slots, s->tasks_queued, s->tasks_running);
@@ -177,6 +188,7 @@ static void add_status(struct p2_strbuf *out, const struct p2_msg_status *s) {
         add_number(out, "cache_misses", s->cache_misses);
     }
     for (uint32_t i = 0; i < s->unmet_count; i++) add_unmet(out, &s->unmet[i]);
+    for (uint32_t i = 0; i < s->task_count; i++) add_open_task(out, &s->tasks[i]);
 }
 
 static void add_can_meet(struct p2_strbuf *out, const struct p2_msg_can_meet *q) {
@@ -278,6 +290,9 @@ static void describe_party(const struct p2_msg *m, struct p2_strbuf *out) {
         p2_strbuf_printf(out, " running=%u waiting=%u", h->running, h->waiting);
         add_number(out, "completed", h->tasks_completed);
         add_number(out, "failed", h->tasks_failed);
+        break;
+    case P2_MSG_STATUS_REQUEST:
+        if (m->u.status_request.tasks_max) add_number(out, "tasks_max", m->u.status_request.tasks_max);
         break;
     case P2_MSG_STATUS: add_status(out, &m->u.status); break;
     case P2_MSG_DRAIN: add_span(out, "grace", m->u.drain.grace_ns); break;

@@ -21,6 +21,7 @@
 #define P2_TASK_BLOBS_MAX 16u                 // blobs one task may refer to
 #define P2_BLOB_BYTES_MAX (UINT64_C(1) << 40) // bytes of one blob that the wire can speak of
 #define P2_UNMET_MAX 32u                      // rows of unmet demand in a STATUS
+#define P2_OPEN_TASKS_MAX 64u                 // rows of open tasks in a STATUS
 #define P2_TEXT_MAX 256u                      // bytes of any text field
 #define P2_STREAM_WINDOW (256u << 10)         // bytes a sender may send of a payload before the first WINDOW
 

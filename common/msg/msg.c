@@ -18,6 +18,11 @@ const char *p2_missing_name(enum p2_missing m) {
     return (unsigned)m < sizeof names / sizeof *names ? names[m] : "unknown";
 }
 
+const char *p2_open_state_name(enum p2_open_state s) {
+    static const char *const names[] = {"queued", "running", "returning", "joined", "kept"};
+    return (unsigned)s < sizeof names / sizeof *names ? names[s] : "unknown";
+}
+
 static struct p2_str keep_text(char **end, struct p2_str text) {
     if (text.n == 0) return (struct p2_str){0};
     struct p2_str kept = {*end, text.n};

@@ -102,6 +102,32 @@ struct p2_msg_unmet {
 
 const char *p2_missing_name(enum p2_missing m); // "memory"
 
+// Where an open task is, to those who ask.
+enum p2_open_state {
+    P2_OPEN_QUEUED = 0,
+    P2_OPEN_RUNNING = 1,
+    P2_OPEN_RETURNING = 2,
+    P2_OPEN_JOINED = 3,
+    P2_OPEN_KEPT = 4
+};
+
+struct p2_msg_open_task {
+    uint32_t id_head; // first four bytes of its id, the first one highest
+    struct p2_str type;
+    enum p2_class class_;
+    enum p2_open_state where;
+    p2_ns age_ns, left_ns;
+    uint32_t attempts;
+    struct p2_id peer; // zero: none yet
+    bool yours;
+};
+
+const char *p2_open_state_name(enum p2_open_state s); // "queued"
+
+struct p2_msg_status_request {
+    uint32_t tasks_max; // rows wanted, at most P2_OPEN_TASKS_MAX
+};
+
 struct p2_msg_status {
     uint32_t peers, peers_ready, clients;
     uint32_t slots, slots_busy;
@@ -114,6 +140,8 @@ struct p2_msg_status {
     uint64_t cache_hits, cache_misses;
     const struct p2_msg_unmet *unmet; // latest first
     uint32_t unmet_count;
+    const struct p2_msg_open_task *tasks;
+    uint32_t task_count;
 };
 
 struct p2_msg_drain {
@@ -179,6 +207,7 @@ struct p2_msg {
         struct p2_msg_task_resume resume;
         struct p2_msg_heartbeat heartbeat;
         struct p2_msg_ping ping; // PING and PONG
+        struct p2_msg_status_request status_request;
         struct p2_msg_status status;
         struct p2_msg_drain drain;
         struct p2_msg_error error;

@@ -303,7 +303,21 @@ static const struct wire_field heartbeat_fields[] = {
 };
 TABLE(heartbeat, heartbeat, p2_msg_heartbeat, NULL);
 
-static const struct wire_table status_request_table = {&p2c2r__status_request__descriptor, NULL, 0, 0, NULL};
+static const struct wire_field status_request_fields[] = {U32(p2_msg_status_request, tasks_max, 0, P2_OPEN_TASKS_MAX)};
+TABLE(status_request, status_request, p2_msg_status_request, NULL);
+
+static const struct wire_field open_task_fields[] = {
+    U32(p2_msg_open_task, id_head, 0, UINT32_MAX),
+    NAME(p2_msg_open_task, type),
+    ENUM(p2_msg_open_task, class_, P2_CLASS_REALTIME, P2_CLASS_BACKGROUND),
+    ENUM(p2_msg_open_task, where, P2_OPEN_QUEUED, P2_OPEN_KEPT),
+    US(p2_msg_open_task, age_ns),
+    US(p2_msg_open_task, left_ns),
+    U32(p2_msg_open_task, attempts, 0, UINT32_MAX),
+    ID_OPT(p2_msg_open_task, peer),
+    BOOL(p2_msg_open_task, yours),
+};
+TABLE(open_task, open_task, p2_msg_open_task, NULL);
 
 static const struct wire_field unmet_fields[] = {
     NAME(p2_msg_unmet, type),
@@ -338,6 +352,7 @@ static const struct wire_field status_fields[] = {
     LIST(WIRE_LIST, p2_msg_status, unmet, unmet_count, 0, P2_UNMET_MAX, &unmet_table),
     U64(p2_msg_status, attempts_hedged),
     U32(p2_msg_status, peers_held_back, 0, UINT32_MAX),
+    LIST(WIRE_LIST, p2_msg_status, tasks, task_count, 0, P2_OPEN_TASKS_MAX, &open_task_table),
 };
 TABLE(status, status, p2_msg_status, NULL);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "coordinator/core/canmeet.h"
+#include "coordinator/core/listing.h"
 #include "coordinator/core/state.h"
 
 #define ANY (1u << SESSION_GREETED | 1u << SESSION_PEER | 1u << SESSION_CLIENT)
@@ -13,13 +14,19 @@
 typedef void on_msg(struct coord *c, struct session *s, const struct p2_msg *m);
 
 static void on_status_request(struct coord *c, struct session *s, const struct p2_msg *m) {
-    (void)m;
     struct p2_msg answer = {.kind = P2_MSG_STATUS};
     coord_status(c, &answer.u.status);
     struct p2_msg_unmet *rows = p2_arena_alloc(&c->out->texts, P2_UNMET_MAX * sizeof *rows);
     if (rows) {
         answer.u.status.unmet = rows;
         answer.u.status.unmet_count = unmet_list(c, rows);
+    }
+    uint32_t wanted = m->u.status_request.tasks_max;
+    if (wanted > P2_OPEN_TASKS_MAX) wanted = P2_OPEN_TASKS_MAX;
+    struct p2_msg_open_task *tasks = wanted ? p2_arena_alloc(&c->out->texts, wanted * sizeof *tasks) : NULL;
+    if (tasks) {
+        answer.u.status.tasks = tasks;
+        answer.u.status.task_count = listing_fill(c, s, tasks, wanted);
     }
     session_send(c, s, 0, &answer);
 }

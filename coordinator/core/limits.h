@@ -20,7 +20,8 @@ struct coord_limits {
     uint32_t jobs_per_peer_max;   // a peer's slots + queue_depth count up to here
     uint32_t attempts_max;        // peers a task is given to, at most COORD_ATTEMPTS_CEILING
 
-    bool steal; // jobs that wait at one peer are recalled for a slot that is idle at another
+    bool list_tasks; // STATUS shows everyone's open tasks to whoever asks; otherwise a client sees its own
+    bool steal;      // jobs that wait at one peer are recalled for a slot that is idle at another
     // Retries of failed jobs, budget.h; tasks of a lost peer are always tried again. percent 0: any number.
     uint32_t retry_budget_percent, retry_floor;
     uint32_t hedge_percent;               // of tasks that may have a second run, hedge.h; 0: none

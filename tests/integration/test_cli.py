@@ -8,7 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from cluster import Cluster, run_cli  # noqa: E402
+from cluster import Cluster, eventually, run_cli  # noqa: E402
 
 
 def on_a_terminal(*command, until, then):
@@ -62,6 +62,33 @@ class Status(unittest.TestCase):
             for program in (text, lines):
                 program.process.send_signal(signal.SIGINT)
                 self.assertEqual(program.wait(), 0, program.tail())
+
+
+class Tasks(unittest.TestCase):
+    def test_what_is_open_is_listed_where_the_coordinator_shows_it(self):
+        for options in (('--list-tasks',), ()):
+            with Cluster(*options) as cluster:
+                peer = cluster.peer()
+                os.kill(peer.children()[0], signal.SIGSTOP)  # what it has does not end
+                text = os.path.join(cluster.folder, 'text')
+                with open(text, 'w', encoding='ascii') as file:
+                    file.write('hello')
+                for _ in range(4):
+                    cluster.start_cli('submit', 'echo', text, '--no-cache', '--priority', 'batch')
+                eventually('four open tasks', lambda: cluster.health()['tasks_running'] +
+                           cluster.health()['tasks_queued'] == 4)
+                stdout, stderr = cluster.cli('tasks', '--json')
+                rows = [json.loads(line) for line in stdout.splitlines()]
+                if not options:
+                    self.assertEqual((rows, stderr), ([], ''))
+                    self.assertIn('4 tasks are open', cluster.cli('tasks')[1])
+                    continue
+                self.assertEqual({(row['type'], row['class']) for row in rows}, {('echo', 'batch')})
+                self.assertEqual(len({row['id'] for row in rows}), 4)
+                running = [row for row in rows if row['state'] == 'running']
+                self.assertTrue(running and all(len(row['peer']) == 32 and row['attempts'] == 1 for row in running))
+                self.assertTrue(all(0 < row['left_us'] < 60e6 and row['age_us'] >= 0 for row in rows))
+                self.assertIn('2 of 4', cluster.cli('tasks', '--max', '2')[1])
 
 
 class Info(unittest.TestCase):

@@ -153,6 +153,12 @@ static void say_answer(const struct p2_msg_can_meet_answer *a) {
     if (a->sentence.n) p2_strbuf_printf(&st.said, " text=\"%.*s\"", (int)a->sentence.n, a->sentence.p);
 }
 
+static void say_open_task(const struct p2_msg_open_task *t) {
+    p2_strbuf_printf(&st.said, " %.*s:%s%s", (int)t->type.n, t->type.p, p2_open_state_name(t->where),
+                     t->yours ? ":yours" : "");
+    say_span("attempts", t->attempts, "left", t->left_ns);
+}
+
 // A blob's number is its name's place in the list.
 static struct p2_digest digest_of(const struct name *n) { return rig_digest((uint64_t)(n - st.names) + 1); }
 
@@ -207,6 +213,9 @@ static void say_detail(const struct p2_msg *m) {
     case P2_MSG_TASK_ENDED:
         id = &m->u.ended.id;
         p2_strbuf_printf(&st.said, " code=%s", p2_err_name(m->u.ended.code));
+        break;
+    case P2_MSG_STATUS:
+        for (uint32_t i = 0; i < m->u.status.task_count; i++) say_open_task(&m->u.status.tasks[i]);
         break;
     case P2_MSG_CAN_MEET_ANSWER: say_answer(&m->u.can_meet_answer); break;
     case P2_MSG_BLOB_HAVE:
@@ -322,6 +331,12 @@ static void on_ask(void) {
     q->payload_size = number("size", 100);
     q->deadline_ns = duration(option("deadline", "10s"));
     if (!p2_class_parse(option("class", "realtime"), &q->class_)) give_up("no such class", option("class", ""));
+    rig_msg(&st.rig, named(1)->conn, &m);
+}
+
+static void on_list(void) {
+    const struct p2_msg m = {.kind = P2_MSG_STATUS_REQUEST, .u.status_request.tasks_max = (uint32_t)number("max", 64)};
+    st.rig.c->limits.list_tasks = strcmp(option("all", "no"), "yes") == 0;
     rig_msg(&st.rig, named(1)->conn, &m);
 }
 
@@ -478,7 +493,7 @@ static void play(char *line) {
                   {"wait", on_wait},     {"drain", on_drain},   {"bye", on_bye},           {"ask", on_ask},
                   {"learn", on_learn},   {"resume", on_resume}, {"ack", on_ack},           {"recalled", on_recalled},
                   {"offer", on_offer},   {"bring", on_bring},   {"want", on_want},         {"have", on_have},
-                  {"flip", on_flip}};
+                  {"flip", on_flip},     {"list", on_list}};
     st.word_count = 0;
     for (char *word = strtok_r(line, " ", &line); word && st.word_count < 16; word = strtok_r(NULL, " ", &line)) {
         st.words[st.word_count++] = word;

@@ -76,6 +76,11 @@ static const struct p2_msg_unmet unmet[] = {
     {TEXT("echo"), 9, P2_MISSING_TYPE, 0, 0, 400, 3600 * P2_SEC},
 };
 
+static const struct p2_msg_open_task open_tasks[] = {
+    {0x10f1e2d3, TEXT("upscale"), P2_CLASS_REALTIME, P2_OPEN_RUNNING, 1500 * P2_US, 48 * P2_MS, 2, PEER_ID, true},
+    {0x00000007, TEXT("raytracing"), P2_CLASS_BATCH, P2_OPEN_QUEUED, 3 * P2_SEC, 0, 0, {{0}}, false},
+};
+
 static const struct p2_digest digests[] = {
     {{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
       0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}},
@@ -275,6 +280,13 @@ const struct sample samples[] = {
                                   .uptime_ns = 86400 * P2_SEC,
                                   .version = TEXT("0.1.0")}}},
     {"status_cache", {P2_MSG_STATUS, .u.status = {.version = TEXT("0.2.0"), .cache_hits = 7000, .cache_misses = 3000}}},
+    {"status_request_tasks", {P2_MSG_STATUS_REQUEST, .u.status_request = {.tasks_max = 64}}},
+    {"status_tasks",
+     {P2_MSG_STATUS, .u.status = {.tasks_queued = 1,
+                                  .tasks_running = 1,
+                                  .version = TEXT("0.1.0"),
+                                  .tasks = open_tasks,
+                                  .task_count = COUNT(open_tasks)}}},
     {"status_unmet",
      {P2_MSG_STATUS, .u.status = {.peers = 1, .version = TEXT("0.1.0"), .unmet = unmet, .unmet_count = COUNT(unmet)}}},
     {"status_failing",

@@ -1,4 +1,5 @@
-// P2C2R client library, for tools rather than games: what is agreed with a coordinator. Rules as in p2c2r.h.
+// P2C2R client library, for tools rather than games: what is agreed with a coordinator, and which tasks are open
+// there. Rules as in p2c2r.h.
 #ifndef P2C2R_INSPECT_H
 #define P2C2R_INSPECT_H
 
@@ -22,6 +23,27 @@ typedef struct p2c2r_terms {
 
 // Never blocks. P2C2R_EUNREACHABLE: not connected.
 P2C2R_API p2c2r_status p2c2r_connection_terms(p2c2r_client *client, p2c2r_terms *out);
+
+// A task that is open at the coordinator.
+typedef struct p2c2r_open_task {
+    size_t size;
+    char id[9]; // the first digits of its id
+    char type[33];
+    p2c2r_class priority;
+    const char *where; // "queued", "running", "returning" (its result), "joined" (to an identical one), "kept" (its
+                       // result, until it is acknowledged); static
+    int64_t age_us;    // since it was accepted
+    int64_t left_us;   // until its deadline; 0: it has passed
+    uint32_t attempts; // peers it was given to
+    char peer[33];     // pseudonym of the last of them; "": none yet
+    int32_t yours;     // submitted by this client
+} p2c2r_open_task;
+
+// Asks for open tasks: this client's, oldest first; then, if the coordinator runs with --list-tasks, others, about in
+// the order of their deadlines. Fills up to `max`, 64 at most, that lie tasks[0].size apart, as with p2c2r_poll. Waits
+// at most timeout_us.
+P2C2R_API p2c2r_status p2c2r_tasks_wait(p2c2r_client *client, p2c2r_open_task *tasks, uint32_t max, uint32_t *count,
+                                        int64_t timeout_us);
 
 #ifdef __cplusplus
 }

@@ -73,6 +73,7 @@ def refusals(folder):
     expect(2, 'ws://HOST:PORT', 'upscale', PICTURE, '-o', out, '--coordinator', 'http://x')
     expect(2, '', 'echo', '--count', '0')
     expect(2, '', 'status', 'operand')
+    expect(2, 'max', 'tasks', '--max', '65')
     expect(2, 'refresh', 'status', '--watch', '--refresh', '0')
     expect(2, '', 'can-meet', *NOBODY)
     expect(2, 'PARAMETER=VALUE', 'can-meet', 'echo', 'size', *NOBODY)
@@ -110,6 +111,7 @@ def nobody(folder):
     expect(4, 'no coordinator', 'status', *NOBODY)
     expect(4, 'no coordinator', 'status', '--watch', *NOBODY)
     expect(4, 'no coordinator', 'info', '--features', *NOBODY)
+    expect(4, 'no coordinator', 'tasks', *NOBODY)
     expect(4, 'no coordinator', 'can-meet', 'echo', *NOBODY)
     expect(4, 'no coordinator', 'echo', *NOBODY)
     expect(5, 'deadline', 'echo', '--count', '1', '--deadline', '20ms', '--coordinator', 'ws://127.0.0.1:9')
@@ -205,7 +207,7 @@ def tasks_of_any_type(folder):
 def answers():
     expect(0, 'Usage', '--help')
     expect(0, 'p2c2r ', '--version')
-    for command in ('upscale', 'raytrace', 'submit', 'batch', 'echo', 'status', 'info', 'can-meet', 'types'):
+    for command in ('upscale', 'raytrace', 'submit', 'batch', 'echo', 'status', 'info', 'tasks', 'can-meet', 'types'):
         expect(0, 'Usage', command, '--help')
     expect(0, 'echo', 'types')
     types = {t['name']: t for t in map(json.loads, run('types', '--json').stdout.splitlines())}

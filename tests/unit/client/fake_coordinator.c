@@ -213,6 +213,10 @@ static struct p2_msg_can_meet_answer forecast_of(const struct fake *f, const str
     return a;
 }
 
+static const struct p2_msg_open_task open_tasks[] = {
+    {0x0a1b2c3d, {"echo", 4}, P2_CLASS_BATCH, P2_OPEN_RUNNING, 5 * P2_MS, P2_SEC, 1, {{0xab}}, true},
+    {7, {"upscale", 7}, P2_CLASS_REALTIME, P2_OPEN_QUEUED, 0, 0, 0, {{0}}, false},
+};
 static const struct p2_msg_unmet unmet = {
     {"an unheard-of type of 32 letters", 32}, 3, P2_MISSING_MEMORY, UINT64_C(1) << 40, 0, 5, 2 * P2_SEC};
 
@@ -235,8 +239,14 @@ static enum p2_err on_msg(void *context, struct p2_msg *m) {
         break;
     case P2_MSG_STATUS_REQUEST:
         answer.kind = P2_MSG_STATUS;
-        answer.u.status = (struct p2_msg_status){
-            .peers = 7, .uptime_ns = P2_SEC, .version = p2_str("fake"), .unmet = &unmet, .unmet_count = 1};
+        answer.u.status =
+            (struct p2_msg_status){.peers = 7,
+                                   .uptime_ns = P2_SEC,
+                                   .version = p2_str("fake"),
+                                   .unmet = &unmet,
+                                   .unmet_count = 1,
+                                   .tasks = open_tasks,
+                                   .task_count = m->u.status_request.tasks_max < 2 ? m->u.status_request.tasks_max : 2};
         put(f, &answer);
         break;
     case P2_MSG_CAN_MEET:

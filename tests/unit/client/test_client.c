@@ -449,6 +449,51 @@ static void what_is_agreed_is_told(void **state) {
     fake_stop(&f);
 }
 
+static void open_tasks_are_listed(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    p2c2r_open_task tasks[4] = {{.size = sizeof *tasks}};
+    uint32_t count = 9;
+    assert_int_equal(p2c2r_tasks_wait(c, tasks, 4, &count, PATIENCE_US), P2C2R_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(tasks[0].id, "0a1b2c3d");
+    assert_string_equal(tasks[0].type, "echo");
+    assert_string_equal(tasks[0].where, "running");
+    assert_int_equal(tasks[0].priority, P2C2R_BATCH);
+    assert_int_equal(tasks[0].age_us, 5000);
+    assert_int_equal(tasks[0].left_us, 1000000);
+    assert_int_equal(tasks[0].attempts, 1);
+    assert_int_equal(strncmp(tasks[0].peer, "ab00", 4), 0);
+    assert_int_equal(tasks[0].yours, 1);
+    assert_string_equal(tasks[1].id, "00000007");
+    assert_string_equal(tasks[1].peer, "");
+    assert_int_equal(tasks[1].yours, 0);
+    assert_int_equal(tasks[1].size, sizeof *tasks);
+    assert_int_equal(tasks[2].size, 0); // not touched
+    assert_int_equal(p2c2r_tasks_wait(c, tasks, 1, &count, PATIENCE_US), P2C2R_OK);
+    assert_int_equal(count, 1);
+    // An older caller's, smaller, elements lie as far apart as it says.
+    struct {
+        size_t size;
+        char id[9], type[7];
+    } old[2] = {{.size = sizeof *old}};
+    assert_int_equal(p2c2r_tasks_wait(c, (p2c2r_open_task *)(void *)old, 2, &count, PATIENCE_US), P2C2R_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(old[1].id, "00000007");
+    tasks[0].size = 3;
+    assert_int_equal(p2c2r_tasks_wait(c, tasks, 4, &count, 0), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_tasks_wait(c, NULL, 4, &count, 0), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_tasks_wait(c, tasks, 4, NULL, 0), P2C2R_EINVAL);
+    shut(&c);
+    fake_stop(&f);
+    c = open_at("ws://127.0.0.1:9", (p2c2r_options){0});
+    tasks[0].size = sizeof *tasks;
+    assert_int_equal(p2c2r_tasks_wait(c, tasks, 4, &count, 1000), P2C2R_EUNREACHABLE);
+    p2c2r_destroy(&c);
+}
+
 static void a_game_can_fake_lag_and_loss(void **state) {
     (void)state;
     struct fake f;
@@ -658,6 +703,7 @@ int main(void) {
         cmocka_unit_test(destroy_with_many_open_leaks_nothing),
         cmocka_unit_test(nobody_there_is_said_within_the_timeout),
         cmocka_unit_test(what_is_agreed_is_told),
+        cmocka_unit_test(open_tasks_are_listed),
         cmocka_unit_test(a_game_can_fake_lag_and_loss),
         cmocka_unit_test(a_log_callback_cannot_enter_the_library),
         cmocka_unit_test(tells_of_the_cluster_and_itself),

@@ -200,10 +200,10 @@ static void asks_for_status_as_soon_as_there_is_a_coordinator(void **state) {
     (void)state;
     struct rig r;
     rig_open(&r, 9);
-    rig_step(&r, (struct session_event){.kind = SESSION_STATUS});
+    rig_step(&r, (struct session_event){.kind = SESSION_STATUS, .u.tasks_max = 5});
     assert_null(rig_sent(&r, P2_MSG_STATUS_REQUEST, 0));
     rig_up(&r);
-    assert_non_null(rig_sent(&r, P2_MSG_STATUS_REQUEST, 0));
+    assert_int_equal(rig_sent(&r, P2_MSG_STATUS_REQUEST, 0)->u.status_request.tasks_max, 5);
     rig_tick(&r, 1);
     assert_null(rig_sent(&r, P2_MSG_STATUS_REQUEST, 0));
     rig_msg(&r, (struct p2_msg){.kind = P2_MSG_STATUS, .u.status.peers = 3});
