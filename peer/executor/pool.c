@@ -102,8 +102,9 @@ static struct pool_block *adopt(struct pool *p, struct pool_block made) {
 static uint8_t *host_memory(size_t size) {
     size_t align = size >= HUGE_BYTES ? HUGE_BYTES : DEVICE_VIEW_ALIGN;
     size_t rounded = (size + DEVICE_VIEW_ALIGN - 1) / DEVICE_VIEW_ALIGN * DEVICE_VIEW_ALIGN;
-    uint8_t *host = aligned_alloc(align, rounded);
-    if (host && align == HUGE_BYTES) (void)madvise(host, rounded, MADV_HUGEPAGE); // a system without takes small ones
+    void *host = NULL;
+    if (posix_memalign(&host, align, rounded)) return NULL;
+    if (align == HUGE_BYTES) (void)madvise(host, rounded, MADV_HUGEPAGE); // a system without takes small ones
     return host;
 }
 
