@@ -22,6 +22,12 @@ static const char *const kernels[] = {"trace_strip",    "compress_strip", "smoot
 // Work of a launch and a compute unit at most: enough to make its start cheap. Slow devices take fewer.
 #define LAUNCH_RAYS (128u << 10) // in bundles
 #define PATH_RAYS 8u             // that one ray of a path is worth
+// What a ray costs is not known before some were taken, and differs between scenes by four orders of magnitude. So a
+// job's first launch is one that stays short even if each of its rays meets every primitive, spread over the picture,
+// and each after it takes at most so many times the rays of those before, by what they took.
+#define LAUNCH_TESTS (128u << 20)
+#define LAUNCH_GROWTH 16u
+#define TEETH 8u // places along each side that a launch takes its rays from
 #define LAUNCH_PIXELS (128u << 10)
 
 struct work {
@@ -58,42 +64,65 @@ static uint64_t units_of(const struct work *w, const struct raytrace_frame *f) {
     return (uint64_t)f->depth * (1 + f->lights) * (w->block->path ? PATH_RAYS : 1);
 }
 
+static uint32_t teeth_of(const struct raytrace_comb *c, uint32_t px) {
+    uint32_t blocks = up_to(px, RAYTRACE_BLOCK) / RAYTRACE_BLOCK;
+    return (blocks + c->step - 1) / c->step;
+}
+
+// Pixels along a side that blocks of a comb stand for.
+static uint64_t side(const struct raytrace_comb *c, uint32_t px) {
+    return (uint64_t)teeth_of(c, px) * c->run * RAYTRACE_BLOCK;
+}
+
 static enum p2_err launch_rays(const struct work *w, const struct raytrace_frame *f) {
     cl_kernel k = kernel_of(w, TRACE);
     const struct kept_scene *s = w->scene;
     enum p2_err err = set_args(w, k, (cl_mem[]){s->nodes, s->leaves, s->prims, s->words, w->sums}, 5, f, sizeof *f);
     if (err) return err;
-    size_t columns = f->column_end - f->column_begin, rows = f->row_end - f->row_begin;
+    size_t columns = side(&f->columns, f->w), rows = side(&f->rows, f->h);
     exec_launch_units(w->slot, columns * rows * (f->sample_end - f->sample_begin) * units_of(w, f));
-    if (w->is_cpu) return exec_launch(w->slot, k, 2, (size_t[]){(columns + 3) / 4, (rows + 3) / 4}, (size_t[]){1, 1});
-    return exec_launch(w->slot, k, 2, (size_t[]){columns, rows}, (size_t[]){8, 8});
+    if (!w->is_cpu) return exec_launch(w->slot, k, 2, (size_t[]){columns, rows}, (size_t[]){8, 8});
+    return exec_launch(w->slot, k, 2, (size_t[]){columns / RAYTRACE_BLOCK, rows / RAYTRACE_BLOCK}, (size_t[]){1, 1});
 }
 
-// All columns of the rows row_begin .. row_end, some of them and some samples at a time.
-static enum p2_err trace_rows(const struct work *w, struct raytrace_frame *f, uint32_t columns, uint32_t samples) {
-    uint32_t last = f->first + w->block->samples;
-    for (f->column_begin = 0; f->column_begin < f->w; f->column_begin = f->column_end) {
-        f->column_end = (uint32_t)within(f->column_begin + columns, 0, f->w);
-        for (f->sample_begin = f->first; f->sample_begin < last; f->sample_begin = f->sample_end) {
-            f->sample_end = (uint32_t)within(f->sample_begin + samples, 0, last);
-            enum p2_err err = launch_rays(w, f);
-            if (err) return err;
-        }
-    }
-    return P2_OK;
+// How many samples of pixels the next launch may take.
+static uint64_t share(const struct work *w, const struct raytrace_frame *f, uint64_t bold) {
+    uint64_t usual = w->units * LAUNCH_RAYS;
+    return exec_share(w->slot, kernel_of(w, TRACE), bold < usual ? bold : usual) / units_of(w, f);
 }
 
-// All columns and samples of some rows at once, or where that is too much fewer samples, and then fewer columns.
+static struct raytrace_comb comb_over(uint32_t px) {
+    uint32_t blocks = up_to(px, RAYTRACE_BLOCK) / RAYTRACE_BLOCK;
+    return (struct raytrace_comb){.step = (blocks + TEETH - 1) / TEETH};
+}
+
+// So many blocks at each tooth that they come to `blocks` over all of them, of those that are left.
+static void take_of(struct raytrace_comb *c, uint32_t px, uint64_t blocks) {
+    c->run = (uint32_t)within(blocks / teeth_of(c, px), 1, c->step - c->begin);
+}
+
+// All samples and columns of some rows at once, or where that is too much one sample, and then fewer columns.
 static enum p2_err trace(const struct work *w, struct raytrace_frame *f) {
-    cl_kernel k = kernel_of(w, TRACE);
-    for (f->row_begin = 0; f->row_begin < f->h; f->row_begin = f->row_end) {
-        uint64_t most = exec_share(w->slot, k, w->units * LAUNCH_RAYS) / units_of(w, f);
-        uint64_t rows = within(most / ((uint64_t)f->w * w->block->samples) / 4 * 4, 4, up_to(f->h, 4));
-        uint64_t samples = within(most / (f->w * rows), 1, w->block->samples);
-        uint64_t columns = within(most / (samples * rows) / 4 * 4, 64, up_to(f->w, 4));
-        f->row_end = (uint32_t)within(f->row_begin + rows, 0, f->h);
-        enum p2_err err = trace_rows(w, f, (uint32_t)columns, (uint32_t)samples);
-        if (err) return err;
+    uint32_t prims = f->planes_first + f->planes, last = f->first + w->block->samples;
+    uint64_t bold = LAUNCH_TESTS / (prims ? prims : 1), rays = share(w, f, bold), rows;
+    f->columns = comb_over(f->w);
+    f->rows = comb_over(f->h);
+    for (f->rows.begin = 0; f->rows.begin < f->rows.step; f->rows.begin += f->rows.run) {
+        take_of(&f->rows, f->h, rays / ((uint64_t)f->w * w->block->samples * RAYTRACE_BLOCK));
+        rows = side(&f->rows, f->h);
+        for (f->columns.begin = 0; f->columns.begin < f->columns.step; f->columns.begin += f->columns.run) {
+            take_of(&f->columns, f->w, rays / (rows * RAYTRACE_BLOCK));
+            for (f->sample_begin = f->first; f->sample_begin < last; f->sample_begin = f->sample_end) {
+                uint64_t pixels = side(&f->columns, f->w) * rows;
+                f->sample_end = (uint32_t)within(f->sample_begin + within(rays / pixels, 1, last), 0, last);
+                enum p2_err err = launch_rays(w, f);
+                bool cautious = bold < w->units * LAUNCH_RAYS;
+                if (!err && cautious) err = exec_finish(w->slot);
+                if (err) return err;
+                if (cautious) bold = within(bold, 1, UINT32_MAX) * LAUNCH_GROWTH;
+                rays = share(w, f, bold);
+            }
+        }
     }
     return P2_OK;
 }

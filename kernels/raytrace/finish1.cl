@@ -4,8 +4,10 @@
 __kernel void trace_pixel(__global const struct raytrace_pair *nodes, __global const struct raytrace_leaf *leaves,
                           __global const struct raytrace_prim *prims, __global const uint *words, __global float *sums,
                           struct raytrace_frame f) {
-    uint x = f.column_begin + get_global_id(0), y = f.row_begin + get_global_id(1);
-    if (x >= f.column_end || y >= f.row_end) return;
+    uint gx = get_global_id(0), gy = get_global_id(1);
+    uint x = comb_at(f.columns, gx / RAYTRACE_BLOCK) + gx % RAYTRACE_BLOCK;
+    uint y = comb_at(f.rows, gy / RAYTRACE_BLOCK) + gy % RAYTRACE_BLOCK;
+    if (x >= f.w || y >= f.h) return;
     struct world_1 w = {{nodes, leaves, f.root}, prims, words, &f};
     uint planes = f.features ? RAYTRACE_PLANES : RAYTRACE_PLANES_PLAIN;
     __global float *at = sums + RAYTRACE_MARGIN + (size_t)y * f.stride + x;

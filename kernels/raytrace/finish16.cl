@@ -6,8 +6,8 @@ typedef uchar16 __attribute__((aligned(1))) uchar16_at;
 __kernel void trace_strip(__global const struct raytrace_wide *nodes, __global const struct raytrace_pack *packs,
                           __global const struct raytrace_prim *prims, __global const uint *words, __global float *sums,
                           struct raytrace_frame f) {
-    uint x = f.column_begin + get_global_id(0) * 4, y = f.row_begin + get_global_id(1) * 4;
-    if (x >= f.column_end || y >= f.row_end) return;
+    uint x = comb_at(f.columns, get_global_id(0)), y = comb_at(f.rows, get_global_id(1));
+    if (x >= f.w || y >= f.h) return;
     struct world_16 w = {{nodes, packs, f.root}, prims, words, &f};
     uint16 px = x + (uint16)(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3);
     uint16 py = y + (uint16)(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);

@@ -202,14 +202,19 @@ struct raytrace_leaf {
     unsigned int prim;
 };
 
+// Blocks of 4 px along one side that a launch takes: `run` of them from `begin` on, and again at each `step` after it.
+#define RAYTRACE_BLOCK 4u
+struct raytrace_comb {
+    unsigned int begin, run, step;
+};
+
 // What a launch is given.
 struct raytrace_frame {
     struct raytrace_camera camera;
     unsigned int width, height;
     unsigned int x, y, w, h;               // rendered: what comes back and what the denoiser looks at around it
     unsigned int stride, plane;            // floats of a row and of a plane of sums
-    unsigned int row_begin, row_end;       // of this launch, counted from y
-    unsigned int column_begin, column_end; // of this launch, counted from x
+    struct raytrace_comb columns, rows;    // of this launch, counted from x and y
     unsigned int sample_begin, sample_end; // of this launch
     unsigned int first;                    // the task's first: sums begin with it
     unsigned int path, depth, seed;

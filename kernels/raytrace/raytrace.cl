@@ -8,6 +8,10 @@
 #include "layout.h"
 #define INLINE static inline __attribute__((always_inline))
 
+INLINE uint comb_at(struct raytrace_comb c, uint block) {
+    return (c.begin + block / c.run * c.step + block % c.run) * RAYTRACE_BLOCK;
+}
+
 #include "lanes16.cl"
 #include "vec.cl" // again
 #include "trace16.cl"

@@ -14,6 +14,7 @@
 #define SIDE 226 // squares of the mesh to each side
 #define DEPTH 4
 #define SPHERES 100
+#define CROWD 65536 // spheres in one place, no tree can tell them apart
 
 // A scene with one material and one point light, laid out as it travels.
 struct world {
@@ -176,6 +177,33 @@ static void measure_all(struct bench_kernels *k, const struct world *w, const st
     free((void *)(uintptr_t)scene.bytes);
 }
 
+// The worst that a scene can do to whoever waits for a launch to end.
+static void measure_crowd(struct bench_kernels *k, struct world *w) {
+    begin(w);
+    w->head.spheres = 0;
+    struct exec_blob empty = pack(w);
+    size_t size = empty.size + CROWD * sizeof(struct raytrace_sphere);
+    uint8_t *bytes = bench_bytes(size);
+    memcpy(bytes, empty.bytes, empty.size);
+    ((struct raytrace_header *)(void *)bytes)->spheres = CROWD;
+    struct raytrace_sphere *spheres = (void *)(bytes + empty.size);
+    for (uint32_t i = 0; i < CROWD; i++) spheres[i] = (struct raytrace_sphere){.centre = {0, 10, 0}, .radius = 8};
+    struct bench_task task;
+    bench_task_init(&task, k, "raytracing", "resolution=320x180 position=0,14,38 direction=0,-0.35,-1 depth=1",
+                    &(struct exec_blob){.bytes = (const uint8_t *)""});
+    bench_task_add_blob(&task, bytes, size);
+    bench_task_run(&task);
+    struct bench_row row = {.value = (double)*task.launch_ns_max / 1e6, .bar = 20, .kind = BENCH_AT_MOST, .unit = "ms"};
+    snprintf(row.measure, sizeof row.measure, "%u spheres in one place, longest launch", CROWD);
+    snprintf(row.against, sizeof row.against, "right after the rows above, %.0f ms in all",
+             (double)task.kernel_ns_least / 1e6);
+    bench_figure(k, &row);
+    task.runs = 0; // has its own row
+    bench_task_deinit(&task);
+    free(bytes);
+    free((void *)(uintptr_t)empty.bytes);
+}
+
 static void run(struct bench_kernels *k) {
     static const struct row mesh[] = {{"mesh, primary and shadow", 1280, 720, 0, 1.0},
                                       {"mesh, paths", 640, 360, DEPTH, 0.5}};
@@ -190,6 +218,7 @@ static void run(struct bench_kernels *k) {
     add_ground(w, 1, NULL);
     add_spheres(w);
     measure_all(k, w, spheres, sizeof spheres / sizeof *spheres);
+    measure_crowd(k, w);
     free(w);
 }
 

@@ -169,11 +169,13 @@ enum p2_err exec_upload(struct exec_slot *slot, cl_mem to, const void *from, siz
     return exec_check(slot, clEnqueueWriteBuffer(slot->queue, to, CL_TRUE, 0, size, from, 0, NULL, NULL), "upload");
 }
 
-// Short launches say more of their start than of their work, and are no danger.
+// Short launches say more of their start than of their work: only that this takes no longer, which brings the kernel
+// back when those before were of slow work.
 static void learn(const struct slot_launch *launch, p2_ns took) {
-    if (!launch->kernel || launch->units == 0 || took < LEARN_NS_MIN) return;
-    double rate = (double)took / (double)launch->units, before = launch->kernel->ns_per_unit / 2;
-    launch->kernel->ns_per_unit = rate > before ? rate : before;
+    if (!launch->kernel || launch->units == 0) return;
+    double rate = (double)p2_ns_max(took, LEARN_NS_MIN) / (double)launch->units, known = launch->kernel->ns_per_unit;
+    if (took < LEARN_NS_MIN && rate >= known) return;
+    launch->kernel->ns_per_unit = rate > known / 2 ? rate : known / 2;
 }
 
 // Takes the oldest launch off the ring: waits for it and adds its time.

@@ -333,6 +333,12 @@ static void launches_are_cut_by_what_they_took(void **state) {
     if (seen.done[0].launch_ns_max >= P2_MS) {
         assert_true(k->ns_per_unit > 0 && k->ns_per_unit <= (double)seen.done[0].launch_ns_max / 2000 * 1.001);
     }
+    // Launches that take hardly any take it back.
+    k->ns_per_unit = 1e12;
+    submit(1, 1000, P2_NEVER);
+    wait_done(2);
+    assert_int_equal(seen.done[1].code, P2_OK);
+    assert_true(k->ns_per_unit < 1e12);
     stop();
 }
 
