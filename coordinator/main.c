@@ -30,7 +30,9 @@ static int complain(const char *listen, enum p2_err error, const struct coord_li
     } else if (error == P2_ERR_NOT_FOUND) {
         fprintf(stderr, "%s: --blob-dir cannot be used, or another process uses it\n", name);
     } else if (error == P2_ERR_INVALID_ARGUMENT) {
-        fprintf(stderr, "%s: %s\n", name, coord_limits_wrong(limits));
+        const char *wrong = coord_limits_wrong(limits);
+        fprintf(stderr, "%s: %s\n", name,
+                wrong ? wrong : "--allow-origin takes origins without a path, such as https://game.example, or *");
         return P2_EXIT_USAGE;
     } else {
         fprintf(stderr, "%s: no memory for these limits\n", name);
@@ -42,6 +44,7 @@ static int run(const struct coordinator_settings *s) {
     char address[256];
     struct serve_config config = {
         .address = address, .limits = coordinator_limits(s), .pick = coordinator_pick(s), .blob_dir = s->blob_dir};
+    config.allow_origin = s->allow_origin;
     if (!p2_parse_address(s->listen, address, sizeof address, &config.port)) {
         fprintf(stderr, "%s: --listen takes ADDR:PORT, not '%s'\n", coordinator_program.name, s->listen);
         return P2_EXIT_USAGE;

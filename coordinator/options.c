@@ -18,6 +18,13 @@ static const struct p2_option options[] = {
      .doc = "Where peers and clients connect; port 0 picks a free one, which the first line on stdout names.",
      .offset = AT(listen),
      .letter = 'l'},
+    {.name = "allow-origin",
+     .kind = P2_OPT_TEXT,
+     .value_name = "ORIGINS",
+     .doc =
+         "Web pages that may connect, by origin (https://game.example), separated by commas; * for any. Pages of this "
+         "machine, and of the numeric address they connect to, always may.",
+     .offset = AT(allow_origin)},
     {.name = "clients-max",
      .kind = P2_OPT_INT,
      .fallback = "1024",

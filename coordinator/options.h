@@ -11,7 +11,7 @@
 #include "os/conf.h"
 
 struct coordinator_settings {
-    const char *listen;
+    const char *listen, *allow_origin;
     int64_t clients_max, peers_max, strangers_max;
     int64_t tasks_max, tasks_per_client_max, queue_per_class_max;
     int64_t attempts_max, retry_budget, hedge;

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "internal.h"
+#include "os/log.h"
 
 #define HEADERS_MAX 512u
 #define BODY_MAX (MESSAGE_MAX - HEADERS_MAX)
@@ -22,6 +23,7 @@ static const char *phrase(unsigned status) {
     switch (status) {
     case 200: return "OK";
     case 400: return "Bad Request";
+    case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 503: return "Service Unavailable";
@@ -81,16 +83,31 @@ static bool lists_subprotocol(const char *list) {
     return false;
 }
 
+// What is too long to be copied is not ours either.
+static bool page_allowed(const struct p2_loop *loop, struct lws *wsi) {
+    char origin[256] = "", host[256] = "";
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0) return true;
+    bool copied = lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) > 0;
+    if (lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) < 0) host[0] = '\0';
+    if (copied && p2_origin_allowed(loop->origins, origin, host)) return true;
+    p2_log(P2_LOG_WARN, "origin_refused", "origin=\"%s\"", origin);
+    return false;
+}
+
 // The headers are read afresh: what lws passes to its callback here may point to freed memory. Upgrades to anything but
-// WebSocket (lws would speak HTTP/2) are refused. Any Origin is welcome: browsers are clients too.
+// WebSocket (lws would speak HTTP/2) are refused.
 bool p2_http_upgrade_allowed(struct p2_loop *loop, struct lws *wsi) {
     char text[128];
     bool websocket = lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) > 0 &&
                      lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_UPGRADE) > 0 && strcasecmp(text, "websocket") == 0;
     bool ours = websocket && lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 &&
                 lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_PROTOCOL) > 0 && lists_subprotocol(text);
-    if (ours) return true;
+    if (ours && page_allowed(loop, wsi)) return true;
     loop->stats.refused++;
+    if (ours) {
+        (void)reply_text(loop, wsi, 403, "pages of this origin may not connect here");
+        return false;
+    }
     (void)reply_text(loop, wsi, 400, "WebSocket with sub-protocol " P2_SUBPROTOCOL " only");
     return false;
 }

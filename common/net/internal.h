@@ -136,6 +136,7 @@ struct p2_loop {
     uint64_t turns;
     uint64_t served; // counts what a waiting turn returns for
     p2_conn dialing; // inside p2_dial for this one
+    char origins[P2_ORIGINS_MAX];
     struct route routes[ROUTES_MAX];
     uint32_t route_count;
     struct p2_net_stats stats;

@@ -18,6 +18,7 @@ typedef p2_handle p2_conn; // dead handles are harmless everywhere
 
 #define P2_LANES 5 // 0 control, then one per task class
 #define P2_SUBPROTOCOL "p2c2r.v1"
+#define P2_ORIGINS_MAX 1024u
 
 struct p2_net_limits {
     uint32_t connections_max;
@@ -75,6 +76,13 @@ void p2_loop_stop_listening(struct p2_loop *loop);
 // Path "/healthz" and the like; query strings are not passed. At most 8 routes.
 typedef unsigned p2_http_handler(void *context, char *body_out, size_t capacity, const char **content_type_out);
 bool p2_loop_route(struct p2_loop *loop, const char *path, p2_http_handler *handler, void *context);
+
+// Web pages that may connect: origins ("https://game.example"), separated by commas or blanks; "*" for any. Whatever is
+// said here, pages may whose origin is this machine (localhost, 127.0.0.0/8, [::1]), or the very numeric address they
+// connect to. Who sends no Origin header is no page, and may. Copied; false when it is no such list.
+bool p2_loop_allow_origins(struct p2_loop *loop, const char *list);
+bool p2_origins_ok(const char *list); // is it of that form, and shorter than P2_ORIGINS_MAX?
+bool p2_origin_allowed(const char *list, const char *origin, const char *host_header);
 
 // ---- client --------------------------------------------------------------------------------------------------------
 // Starts connecting to ws://host:port/ . The handle is live at once; `opened` or `closed` follows.

@@ -339,6 +339,7 @@ static enum p2_err listen_on(struct serve *s, const struct serve_config *config,
                                              .closed = on_closed};
     s->loop = p2_loop_create(&limits, &handlers);
     if (!s->loop) return P2_ERR_NO_MEMORY;
+    if (config->allow_origin && !p2_loop_allow_origins(s->loop, config->allow_origin)) return P2_ERR_INVALID_ARGUMENT;
     if (!p2_loop_route(s->loop, "/healthz", http_health, s)) return P2_ERR_NO_MEMORY;
     s->signals_fd = p2_signals_open();
     if (s->signals_fd < 0 || !p2_loop_watch(s->loop, s->signals_fd, on_signal, s)) return P2_ERR_NO_MEMORY;

@@ -11,16 +11,17 @@
 struct serve;
 
 struct serve_config {
-    const char *address; // numeric; copied
-    uint16_t port;       // 0: the system picks one
+    const char *address;      // numeric; copied
+    uint16_t port;            // 0: the system picks one
+    const char *allow_origin; // of web pages (p2_loop_allow_origins); copied; NULL: none but the usual
     struct coord_limits limits;
     struct pick_config pick;
     const char *blob_dir; // copied; NULL: one of its own in the user's cache, by the port
 };
 
 // Listens. Gives the port in *port_out. NULL with *error set: P2_ERR_IO when the address cannot be bound,
-// P2_ERR_NO_MEMORY, P2_ERR_INVALID_ARGUMENT when the limits contradict each other, P2_ERR_NOT_FOUND when blob_dir
-// cannot be used or another process has it.
+// P2_ERR_NO_MEMORY, P2_ERR_INVALID_ARGUMENT when the limits contradict each other or allow_origin is no such list,
+// P2_ERR_NOT_FOUND when blob_dir cannot be used or another process has it.
 struct serve *serve_create(const struct serve_config *config, uint16_t *port_out, enum p2_err *error);
 void serve_destroy(struct serve **s);
 

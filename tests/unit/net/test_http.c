@@ -130,6 +130,34 @@ static void only_our_subprotocol_upgrades(void **state) {
     assert_true(stats.refused >= 6);
 }
 
+static void pages_need_an_origin_that_may(void **state) {
+    (void)state;
+    static const struct {
+        const char *origin, *status;
+    } cases[] = {{"", "101 "},
+                 {"Origin: http://localhost:8000\r\n", "101 "},
+                 {"Origin: https://game.example\r\n", "101 "},
+                 {"Origin: https://other.example\r\n", "403 "},
+                 {"Origin: https://other.example\r\nOrigin: http://localhost\r\n", "403 "},
+                 {"Origin: null\r\n", "403 "}};
+    char request[512];
+    assert_false(p2_loop_allow_origins(it.p.server.loop, "game.example"));
+    assert_true(p2_loop_allow_origins(it.p.server.loop, "https://game.example"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint32_t opened = it.p.server.opened;
+        snprintf(request, sizeof request,
+                 "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s"
+                 "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+                 "Sec-WebSocket-Protocol: p2c2r.v1\r\n\r\n\x88%c%c%c%c%c",
+                 cases[i].origin, 0x80, 1, 1, 1, 1); // and a closing frame, so that every answer ends
+        ask(request);
+        assert_true(answered(cases[i].status));
+        assert_null(strstr(it.answer, "permessage-deflate"));
+        assert_int_equal(it.p.server.opened - opened, cases[i].status[0] == '1');
+    }
+}
+
 static void routes_are_few(void **state) {
     (void)state;
     assert_false(p2_loop_route(it.p.server.loop, "relative", unwell, NULL));
@@ -148,6 +176,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_large_body_is_whole, begin, end),
         cmocka_unit_test_setup_teardown(other_paths_and_methods, begin, end),
         cmocka_unit_test_setup_teardown(only_our_subprotocol_upgrades, begin, end),
+        cmocka_unit_test_setup_teardown(pages_need_an_origin_that_may, begin, end),
         cmocka_unit_test_setup_teardown(routes_are_few, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -418,7 +418,7 @@ static void headers_without_end(void **state) {
 
 static int raw_upgrade(struct pair *p) {
     static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                  "Origin: https://example.org\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                  "Origin: http://localhost:8000\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                                   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat, " P2_SUBPROTOCOL "\r\n"
                                   "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
     int fd = raw_connect(p);
