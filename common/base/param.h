@@ -72,6 +72,13 @@ struct p2_param_spec {
             __VA_ARGS__                                                                                                \
         }                                                                                                              \
     }
+#define P2_GIVEN_REALS(called, ...)                                                                                    \
+    {                                                                                                                  \
+        .name = {called, sizeof called - 1}, .kind = P2_PARAM_REALS,                                                   \
+        .count = sizeof((double[]){__VA_ARGS__}) / sizeof(double), .value.reals = {                                    \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
 #define P2_GIVEN_TEXT(called, x)                                                                                       \
     {                                                                                                                  \
         .name = {called, sizeof called - 1}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = { x, sizeof x - 1 }      \

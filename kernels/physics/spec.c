@@ -222,19 +222,10 @@ static const struct {
              BALL(1, 0, 2.09f, 0, .velocity = {0, -4, 0}, .restitution = 0.8f), CRATE(0, 6, 0.4f, 0),
              BALL(1, 6.2f, 1.25f, 0, .velocity = {1, -2, 0})}};
 
-#define INT(which, x)                                                                                                  \
-    {                                                                                                                  \
-        .name = {which, sizeof which - 1}, .kind = P2_PARAM_INT, .count = 1, .value.ints = { x }                       \
-    }
-#define TEXT(which, x)                                                                                                 \
-    {                                                                                                                  \
-        .name = {which, sizeof which - 1}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = { x, sizeof x - 1 }        \
-    }
-
-static const struct p2_param balls_params[] = {INT("bodies", 7), INT("joints", 2), INT("num_steps", 2),
-                                               INT("substeps", 2)};
-static const struct p2_param crates_params[] = {INT("bodies", 7), INT("num_steps", 2), INT("substeps", 2),
-                                                TEXT("content", "full")};
+static const struct p2_param balls_params[] = {P2_GIVEN_INT("bodies", 7), P2_GIVEN_INT("joints", 2),
+                                               P2_GIVEN_INT("num_steps", 2), P2_GIVEN_INT("substeps", 2)};
+static const struct p2_param crates_params[] = {P2_GIVEN_INT("bodies", 7), P2_GIVEN_INT("num_steps", 2),
+                                                P2_GIVEN_INT("substeps", 2), P2_GIVEN_TEXT("content", "full")};
 
 #define KNOWN(name)                                                                                                    \
     {                                                                                                                  \

@@ -53,45 +53,28 @@ static const struct known_scene scene = {
     .texels = {0xffe0e0e0u, 0xff404040u, 0xff404040u, 0xffc0d0e0u},
 };
 
-#define NAMED(n) .name = {n, sizeof n - 1}
-#define INT(n, x)                                                                                                      \
-    {                                                                                                                  \
-        NAMED(n), .kind = P2_PARAM_INT, .count = 1, .value.ints = { x }                                                \
-    }
-#define INTS(n, count_, ...)                                                                                           \
-    {                                                                                                                  \
-        NAMED(n), .kind = P2_PARAM_INTS, .count = count_, .value.ints = { __VA_ARGS__ }                                \
-    }
-#define REALS(n, ...)                                                                                                  \
-    {                                                                                                                  \
-        NAMED(n), .kind = P2_PARAM_REALS, .count = 3, .value.reals = { __VA_ARGS__ }                                   \
-    }
-#define TEXT(n, x)                                                                                                     \
-    {                                                                                                                  \
-        NAMED(n), .kind = P2_PARAM_TEXT, .count = 1, .value.text = { x, sizeof x - 1 }                                 \
-    }
-#define VIEW REALS("position", 0.5, 1.5, 4), REALS("direction", -0.1, -0.2, -1)
+#define VIEW P2_GIVEN_REALS("position", 0.5, 1.5, 4), P2_GIVEN_REALS("direction", -0.1, -0.2, -1)
 
-static const struct p2_param primary[] = {VIEW, INTS("resolution", 2, 65, 43)};
+static const struct p2_param primary[] = {VIEW, P2_GIVEN_INTS("resolution", 65, 43)};
 static const struct p2_param paths[] = {VIEW,
-                                        INTS("resolution", 2, 33, 22),
-                                        TEXT("mode", "path"),
-                                        INT("depth", 5),
-                                        INT("samples_per_pixel", 3),
-                                        INT("seed", 7),
-                                        INT("albedo", 1),
-                                        INT("normals", 1),
-                                        INT("distance", 1),
-                                        TEXT("result_format", "float")};
+                                        P2_GIVEN_INTS("resolution", 33, 22),
+                                        P2_GIVEN_TEXT("mode", "path"),
+                                        P2_GIVEN_INT("depth", 5),
+                                        P2_GIVEN_INT("samples_per_pixel", 3),
+                                        P2_GIVEN_INT("seed", 7),
+                                        P2_GIVEN_INT("albedo", 1),
+                                        P2_GIVEN_INT("normals", 1),
+                                        P2_GIVEN_INT("distance", 1),
+                                        P2_GIVEN_TEXT("result_format", "float")};
 static const struct p2_param denoised[] = {VIEW,
-                                           INTS("resolution", 2, 40, 30),
-                                           INTS("region", 4, 3, 2, 35, 25),
-                                           TEXT("mode", "path"),
-                                           INT("samples_per_pixel", 2),
-                                           INT("denoise", 2),
-                                           TEXT("result_format", "rgba8")};
-static const struct p2_param denoised_floats[] = {VIEW, INTS("resolution", 2, 20, 9), INT("denoise", 1),
-                                                  INT("normals", 1), TEXT("result_format", "float")};
+                                           P2_GIVEN_INTS("resolution", 40, 30),
+                                           P2_GIVEN_INTS("region", 3, 2, 35, 25),
+                                           P2_GIVEN_TEXT("mode", "path"),
+                                           P2_GIVEN_INT("samples_per_pixel", 2),
+                                           P2_GIVEN_INT("denoise", 2),
+                                           P2_GIVEN_TEXT("result_format", "rgba8")};
+static const struct p2_param denoised_floats[] = {VIEW, P2_GIVEN_INTS("resolution", 20, 9), P2_GIVEN_INT("denoise", 1),
+                                                  P2_GIVEN_INT("normals", 1), P2_GIVEN_TEXT("result_format", "float")};
 
 #define KNOWN(list)                                                                                                    \
     {                                                                                                                  \
