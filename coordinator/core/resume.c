@@ -197,6 +197,7 @@ static void go_on(struct coord *c, struct session *s, struct task *t) {
     n->task = t->id;
     tell_accepted(c, t);
     ask_for_rest(c, s, t);
+    task_await(c, t);
     task_ready(c, t);
     course_look(c, t);
     if (t->state == TASK_QUEUED && co && co->memo.keyed && !t->flight) memo_again(c, t);

@@ -158,6 +158,7 @@ void task_unbind(struct coord *c, struct task *t) {
     if (!co) return;
     outlet_close(&co->outlet);
     p2_list_remove(&co->kept);
+    p2_list_remove(&co->awaited);
 }
 
 static void let_go(struct coord *c, struct task *t, enum p2_err code) {
@@ -349,7 +350,7 @@ void task_await(struct coord *c, struct task *t) {
     if (!co) return;
     bool listed = p2_list_linked(&co->awaited);
     uint64_t enough = (uint64_t)(c->limits.payload_stall_ns / P2_SEC) * PAYLOAD_BYTES_PER_SECOND;
-    if (co->in.have >= co->in.granted) {
+    if (!t->stream || co->in.have >= co->in.granted) { // who is away has the session's grace to come back
         p2_list_remove(&co->awaited);
     } else if (!listed || co->in.have < co->awaited_have || co->in.have - co->awaited_have >= enough) {
         p2_list_remove(&co->awaited);
