@@ -7,6 +7,8 @@
 #include "net/socket.h"
 #include "os/os.h"
 
+#define HELD_PER_TURN 8u // a system call each
+
 #define BIT(state) (1u << (state))
 
 static const uint32_t moves[CONN_STATES] = {
@@ -35,6 +37,7 @@ struct conn *p2_conn_new(struct p2_loop *loop, enum conn_state state) {
     c->message_bytes = MESSAGE_MAX;
     c->born_ns = c->heard_ns = c->pinged_ns = c->moved_ns = now;
     p2_list_init(&c->due_node);
+    p2_list_init(&c->held_node);
     p2_conn_move(c, state);
     loop->stats.connections = loop->conns.live;
     if (loop->stats.connections_peak < loop->conns.live) loop->stats.connections_peak = loop->conns.live;
@@ -47,6 +50,7 @@ void p2_conn_release(struct p2_loop *loop, struct conn *c) {
     p2_listen_forget(loop, c);
     p2_dial_forget(c);
     p2_list_remove(&c->due_node);
+    p2_list_remove(&c->held_node);
     p2_slab_free(&loop->conns, c->handle);
     loop->stats.connections = loop->conns.live;
 }
@@ -119,11 +123,30 @@ void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what) {
     if (!loop->turning) p2_loop_wake(loop);
 }
 
+// A remote that ends its side and takes nothing any more: lws waits 5 s for what it still holds to be taken, and all the
+// while is called for an end that it does not read again. A dead socket makes it let go.
+static void look_at_held(struct p2_loop *loop) {
+    for (unsigned i = 0; i < HELD_PER_TURN && !p2_list_empty(&loop->held); i++) {
+        struct p2_list *node = p2_list_first(&loop->held);
+        struct conn *c = P2_CONTAINER_OF(node, struct conn, held_node);
+        p2_list_remove(node);
+        if (!c->wsi || !lws_partial_buffered(c->wsi)) continue;
+        int fd = lws_get_socket_fd(c->wsi);
+        if (p2_socket_ended(fd)) {
+            (void)shutdown(fd, SHUT_RDWR);
+            loop->dirty = true;
+        } else {
+            p2_list_push_back(&loop->held, node);
+        }
+    }
+}
+
 static bool has_room(const struct p2_loop *loop, const struct conn *c) {
     return c->queued_bytes <= loop->limits.room_bytes / 2;
 }
 
 void p2_conns_attend(struct p2_loop *loop) {
+    look_at_held(loop);
     struct p2_list work;
     p2_list_init(&work);
     while (!p2_list_empty(&loop->due)) {
@@ -252,7 +275,8 @@ int p2_conn_flush(struct p2_loop *loop, struct conn *c) {
     if (c->ping_due && write_ping(loop, c) < 0) return -1;
     if (!lws_partial_buffered(c->wsi) && write_queue(loop, c) < 0) return -1;
     hold_up(loop, c);
-    bool all_taken = c->queued_bytes == 0 && !lws_partial_buffered(c->wsi);
+    bool held = lws_partial_buffered(c->wsi), all_taken = c->queued_bytes == 0 && !held;
+    if (held && !p2_list_linked(&c->held_node)) p2_list_push_back(&loop->held, &c->held_node);
     if (all_taken && c->state == CONN_FLUSHING) p2_conn_due(loop, c, DUE_GOODBYE);
     if (!all_taken) p2_conn_ask_write(loop, c);
     if (c->room_wanted && has_room(loop, c)) p2_conn_due(loop, c, DUE_ROOM);

@@ -60,8 +60,9 @@ struct conn {
     struct lws *wsi;   // NULL when lws never made one or has let go of it
     struct dial *dial; // while a name is looked up or has further addresses
     struct lane lanes[P2_LANES];
-    uint64_t queued_bytes;   // what the records of all lanes cost: their memory and the payload they hold
-    struct p2_list due_node; // in loop->due
+    uint64_t queued_bytes;    // what the records of all lanes cost: their memory and the payload they hold
+    struct p2_list due_node;  // in loop->due
+    struct p2_list held_node; // in loop->held
     p2_ns born_ns;
     p2_ns heard_ns;       // last byte or pong
     p2_ns pinged_ns;      // last ping of ours
@@ -125,7 +126,8 @@ struct p2_loop {
     struct p2_map arriving; // connections not established yet, by remote address; set up by the first listen
     bool arriving_ready;
     bool turning, dirty, fd_lent, destroying;
-    struct p2_list due; // connections with something to be done at the end of this turn or the start of the next
+    struct p2_list due;  // connections with something to be done at the end of this turn or the start of the next
+    struct p2_list held; // connections whose last message the socket did not take whole, longest looked at first
     struct p2_list listeners, watches;
     uint32_t lookups; // names libuv is looking up, also for connections that are gone
     struct record_pool records;

@@ -94,6 +94,7 @@ struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct 
     loop->now = loop->ticked_ns = p2_clock_now();
     loop->tick_every_ns = tick_period(limits);
     p2_list_init(&loop->due);
+    p2_list_init(&loop->held);
     p2_list_init(&loop->listeners);
     p2_list_init(&loop->watches);
     if (uv_loop_init(&loop->uv) != 0) {

@@ -23,6 +23,11 @@ void p2_socket_tune(int fd, p2_ns unacked_ns) {
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
+bool p2_socket_ended(int fd) {
+    char next;
+    return recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 bool p2_socket_acked(int fd, uint64_t *bytes_out) {
     struct tcp_info info;
     socklen_t size = sizeof info;

@@ -11,6 +11,9 @@
 // No delay, keepalive, little unsent data in the kernel; unacknowledged data for `unacked_ns` ends the connection.
 void p2_socket_tune(int fd, p2_ns unacked_ns);
 
+// Nothing more will come: all was read that there is.
+bool p2_socket_ended(int fd);
+
 // Bytes the remote's TCP has confirmed since the start; false when the kernel does not say.
 bool p2_socket_acked(int fd, uint64_t *bytes_out);
 

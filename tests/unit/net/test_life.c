@@ -90,6 +90,40 @@ static void a_vanished_remote_is_not_an_orderly_close(void **state) {
     pair_end(&p);
 }
 
+// Sends while there is room, until the remote has taken nothing for a while.
+static void fill_up(struct pair *p) {
+    for (uint32_t number = 0, idle = 0; idle < 50; idle++) {
+        p2_loop_turn(p->server.loop, P2_MS);
+        while (p2_conn_room(p->server.loop, p->server.last) > 60000) {
+            assert_int_equal(send_record(p, &p->server, 0, number++, 60000), P2_OK);
+            idle = 0;
+        }
+        assert_true(number < 10000);
+    }
+}
+
+static void a_remote_that_ends_and_does_not_read_is_let_go(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    int fd = raw_connect(&p);
+    static const char upgrade[] = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                                  "Sec-WebSocket-Protocol: p2c2r.v1\r\n\r\n";
+    assert_int_equal(send(fd, upgrade, sizeof upgrade - 1, MSG_NOSIGNAL), sizeof upgrade - 1);
+    UNTIL(&p, p.server.opened == 1);
+    fill_up(&p);
+    assert_int_equal(p.server.closed, 0);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    for (uint32_t turns = 0; p.server.closed == 0; turns++) {
+        assert_true(turns < 500); // lws by itself: 5 s, of which it sleeps none
+        p2_loop_turn(p.server.loop, P2_MS);
+    }
+    assert_int_equal(p.server.why, P2_ERR_CLOSED);
+    close(fd);
+    pair_end(&p);
+}
+
 static void dead_handles_are_harmless(void **state) {
     (void)state;
     struct pair p;
@@ -639,6 +673,7 @@ int main(void) {
         cmocka_unit_test(closing_while_paused_and_both_at_once),
         cmocka_unit_test(a_reader_that_never_answers_is_cut_after_closing),
         cmocka_unit_test(a_vanished_remote_is_not_an_orderly_close),
+        cmocka_unit_test(a_remote_that_ends_and_does_not_read_is_let_go),
         cmocka_unit_test(dead_handles_are_harmless),
         cmocka_unit_test(dialling_a_closed_port),
         cmocka_unit_test(urls_that_are_none),
