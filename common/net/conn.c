@@ -123,8 +123,8 @@ void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what) {
     if (!loop->turning) p2_loop_wake(loop);
 }
 
-// A remote that ends its side and takes nothing any more: lws waits 5 s for what it still holds to be taken, and all the
-// while is called for an end that it does not read again. A dead socket makes it let go.
+// A remote that ends its side and takes nothing any more: lws waits 5 s for what it still holds to be taken, and is
+// called all the while for an end that it does not read again. A dead socket makes it let go.
 static void look_at_held(struct p2_loop *loop) {
     for (unsigned i = 0; i < HELD_PER_TURN && !p2_list_empty(&loop->held); i++) {
         struct p2_list *node = p2_list_first(&loop->held);

@@ -272,7 +272,13 @@ static void test_a_payload_owed_for_long_loses_the_task_and_that_is_said(void **
     rig_send_submit(r, client, &m);
     rig_close(r, client);
     beat_for(r, 11 * P2_SEC);
+    assert_int_equal(tasks(r), 1); // who is away owes nothing
+    come_back(r, &token);
+    resume(r, 1, 1);
+    beat_for(r, 11 * P2_SEC);
     assert_int_equal(tasks(r), 0);
+    rig_expect_ended(r, client, 1, P2_ERR_IDLE_TIMEOUT);
+    rig_close(r, client); // which may not have heard of it
     come_back(r, &token);
     resume(r, 1, 1);
     rig_expect_ended(r, client, 1, P2_ERR_IDLE_TIMEOUT);
