@@ -675,6 +675,7 @@ static void a_silent_coordinator_keeps_sixteen_questions(void **state) {
     assert_int_equal(p2c2r_can_meet_wait(c, &task, &out, 1000), P2C2R_EAGAIN);
     assert_int_equal(p2c2r_answer(c, first, &out), P2C2R_EAGAIN);
     submit(c, "x", 1);
+    while (f.submits == 0) p2c2r_poll(c, NULL, 0, 1000); // it has read the questions, in that mood
     f.mood = FAKE_HANG_UP;
     submit(c, "x", 1); // the connection ends, and with it the questions
     p2c2r_result r = {.size = sizeof r};
