@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """What the command line shows of a cluster: status again and again, on a terminal and elsewhere, and info."""
+import fcntl
 import json
 import os
 import pty
+import select
 import signal
+import subprocess
 import sys
+import termios
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -13,23 +17,22 @@ from cluster import Cluster, eventually, run_cli  # noqa: E402
 
 def on_a_terminal(*command, until, then):
     """Runs it on a terminal of its own, types `then` once `until` was shown; (exit status, everything shown)."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(command[0], command)
-    shown, typed = b'', False
+    terminal, inside = pty.openpty()  # the inside stays open here: what was written last is not lost with its writer
+    child = subprocess.Popen(command, stdin=inside, stdout=inside, stderr=inside, start_new_session=True,
+                             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    shown, typed, over = b'', False, False
     while True:
-        try:
-            part = os.read(terminal, 4096)
-        except OSError:  # the last process on it has left
-            part = b''
-        if not part:
+        if select.select([terminal], [], [], 0.05)[0]:
+            shown += os.read(terminal, 4096)
+        elif over:
             break
-        shown += part
+        over = child.poll() is not None
         if until in shown and not typed:
             os.write(terminal, then)
             typed = True
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown
+    os.close(inside)
+    return child.returncode, shown
 
 
 class Status(unittest.TestCase):
