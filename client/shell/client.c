@@ -109,6 +109,7 @@ p2c2r_client *p2c2r_create(const p2c2r_options *options) {
     if (!c) return NULL;
     memcpy(c->url, o.coordinator, strlen(o.coordinator) + 1);
     p2_list_init(&c->ended);
+    p2_stats_init(&c->stats, p2_clock_now());
     c->held_last = &c->held_first;
     c->fake_lag_ns = o.fake_lag_ms * P2_MS;
     c->fake_loss = o.fake_loss;

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/slab.h"
 #include "client/core/session.h"
+#include "client/core/stats.h"
 #include "kernels/task_type.h"
 #include "net/net.h"
 #include "p2c2r/inspect.h"
@@ -81,6 +82,8 @@ struct p2c2r_client {
     struct p2_codec codec;
     struct p2_reader reader;
     struct p2_rng rng;
+    struct stats stats;
+    uint32_t links; // connections that reached UP
     char url[256];
     bool loopback;
 
@@ -132,6 +135,9 @@ void p2_record_free(struct p2c2r_client *c, struct record *r);
 
 // ---- submit.c
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
+
+// ---- stats.c
+void p2_client_count_bytes(struct p2c2r_client *c); // those of the network so far
 
 // ---- cluster.c
 void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m);

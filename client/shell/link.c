@@ -58,6 +58,7 @@ static void log_note(struct p2c2r_client *c, const struct session_action *a) {
         if (!said.n) said = p2_str(p2_err_sentence(a->u.note.code));
         snprintf(c->away, sizeof c->away, "%.*s", (int)said.n, said.p);
     }
+    if (a->u.note.kind == NOTE_UP) c->links++;
     if (!c->log) return;
     char line[P2_TEXT_MAX + 512];
     int n = snprintf(line, sizeof line, "%s coordinator=%s", p2_session_note_name(a->u.note.kind), c->url);
@@ -296,4 +297,5 @@ void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns) {
         struct session_event ev = {.kind = SESSION_TICK};
         p2_client_feed(c, &ev);
     }
+    p2_client_count_bytes(c);
 }

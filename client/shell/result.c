@@ -81,6 +81,7 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
         r->data = NULL;
         r->end.result_size = 0;
     }
+    p2_stats_ended(&c->stats, p2_clock_now(), &r->end);
     p2_record_move(c, r, RECORD_ENDED);
     if (c->drop_waits == e->ticket) c->drop_waits = 0;
 }
@@ -115,10 +116,10 @@ static void lend(struct p2c2r_client *c, struct record *r, p2c2r_result *out) {
         .processing_us = us(e->processing_ns),
         .kernel_us = us(e->kernel_ns),
     };
-    // Other machines measured queue and processing: their sum may exceed what passed here.
-    int64_t elsewhere = 0;
-    bool absurd = __builtin_add_overflow(out->queue_us, out->processing_us, &elsewhere);
-    out->transfer_us = absurd || elsewhere > out->total_us ? 0 : out->total_us - elsewhere;
+    // Of the rounded ones, so that they add up.
+    const struct session_ended rounded = {
+        .total_ns = out->total_us, .queue_ns = out->queue_us, .processing_ns = out->processing_us};
+    out->transfer_us = p2_stats_transfer(&rounded);
     if (!p2_id_is_zero(&e->peer)) p2_id_text(&e->peer, out->peer);
 }
 
@@ -158,12 +159,11 @@ uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_
     return n;
 }
 
-p2c2r_status p2c2r_wait(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us) {
-    if (!c || !result || !p2_client_free(c)) return P2C2R_EINVAL;
-    size_t size = result_size(c, result);
-    if (!size) return P2C2R_EINVAL;
-    p2_ns now = p2_clock_now();
-    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
+static p2_ns from_now(int64_t timeout_us) {
+    return p2_ns_add(p2_clock_now(), timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
+}
+
+static p2c2r_status wait_until(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, size_t size, p2_ns until) {
     for (bool first = true;; first = false) {
         struct record *r = p2_slab_get(&c->records, ticket);
         if (!r || r->state == RECORD_LENT) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
@@ -171,10 +171,29 @@ p2c2r_status p2c2r_wait(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *resu
             give(c, r, result, size);
             return P2C2R_OK;
         }
-        now = p2_clock_now();
+        p2_ns now = p2_clock_now();
         if (!first && now >= until) return p2_client_fail(c, P2C2R_ETIMEOUT, "the ticket has not ended in that time");
         p2_client_turn(c, p2_ns_max(until - now, 0));
     }
+}
+
+p2c2r_status p2c2r_wait(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us) {
+    if (!c || !result || !p2_client_free(c)) return P2C2R_EINVAL;
+    size_t size = result_size(c, result);
+    return size ? wait_until(c, ticket, result, size, from_now(timeout_us)) : P2C2R_EINVAL;
+}
+
+p2c2r_status p2c2r_submit_wait(p2c2r_client *c, const p2c2r_task *task, p2c2r_result *result, int64_t timeout_us) {
+    if (!c || !result || !p2_client_free(c)) return P2C2R_EINVAL;
+    size_t size = result_size(c, result);
+    if (!size) return P2C2R_EINVAL;
+    p2_ns until = from_now(timeout_us);
+    p2c2r_ticket ticket;
+    p2c2r_status status = p2c2r_submit(c, task, &ticket);
+    if (status != P2C2R_OK) return status;
+    status = wait_until(c, ticket, result, size, until);
+    if (status == P2C2R_ETIMEOUT) result->ticket = ticket;
+    return status;
 }
 
 void p2c2r_release(p2c2r_client *c, p2c2r_result *result) {

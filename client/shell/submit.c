@@ -159,10 +159,16 @@ static size_t task_size(const p2c2r_task *task) {
     return size;
 }
 
+static void count_one(struct p2c2r_client *c, p2c2r_status status) {
+    if (status == P2C2R_OK) p2_stats_submitted(&c->stats, p2_clock_now());
+    if (status == P2C2R_EAGAIN) c->stats.window_full++;
+}
+
 p2c2r_status p2c2r_submit(p2c2r_client *c, const p2c2r_task *task, p2c2r_ticket *ticket) {
     if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
     if (!task || !ticket) return p2_client_fail(c, P2C2R_EINVAL, "task or ticket is NULL");
     p2c2r_status status = submit_one(c, task, task_size(task), ticket);
+    count_one(c, status);
     if (status == P2C2R_OK) p2_client_turn(c, 0);
     return status;
 }
@@ -177,6 +183,7 @@ p2c2r_status p2c2r_submit_batch(p2c2r_client *c, const p2c2r_task *tasks, uint32
     for (uint32_t i = 0; i < count; i++) {
         tickets[i] = 0;
         p2c2r_status status = submit_one(c, (const char *)tasks + i * size, size, &tickets[i]);
+        count_one(c, status);
         if (statuses) statuses[i] = status;
         if (status != P2C2R_OK) worst = status;
     }

@@ -157,6 +157,10 @@ P2C2R_API p2c2r_status p2c2r_cancel(p2c2r_client *client, p2c2r_ticket ticket);
 P2C2R_API uint32_t p2c2r_poll(p2c2r_client *client, p2c2r_result *results, uint32_t max, int64_t timeout_us);
 // Until this ticket ends, at most timeout_us. Other tickets' results stay for poll.
 P2C2R_API p2c2r_status p2c2r_wait(p2c2r_client *client, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us);
+// Both, for tools: submits and waits, also for a connection. What p2c2r_submit or p2c2r_wait return; after
+// P2C2R_ETIMEOUT result->ticket is the ticket, which lives on: wait for it, cancel it, or let p2c2r_poll have it.
+P2C2R_API p2c2r_status p2c2r_submit_wait(p2c2r_client *client, const p2c2r_task *task, p2c2r_result *result,
+                                         int64_t timeout_us);
 // Returns what a result lends. Fine for one that lends nothing.
 P2C2R_API void p2c2r_release(p2c2r_client *client, p2c2r_result *result);
 

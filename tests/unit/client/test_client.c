@@ -1,55 +1,11 @@
 // The library against a coordinator of sockets and records: submit, poll, wait, release, and what can go wrong.
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "base/err.h"
-#include "fake_coordinator.h"
+#include "client_rig.h"
 #include "p2c2r/inspect.h"
-#include "p2c2r/p2c2r.h"
-
-#define PATIENCE_US 20000000 // how long the tests wait for what must happen; none wait for it to pass
-
-static p2c2r_client *open_at(const char *url, p2c2r_options o) {
-    o.size = sizeof o;
-    o.coordinator = url;
-    p2c2r_client *c = p2c2r_create(&o);
-    assert_non_null(c);
-    return c;
-}
-
-// Only when the fake's thread has taken the connection: while a loop of lws 4.1 is destroyed it closes one descriptor
-// twice, which another thread of this process may have been given in between.
-static void shut(p2c2r_client **c) {
-    while (!p2c2r_connected(*c)) p2c2r_poll(*c, NULL, 0, 1000);
-    p2c2r_destroy(c);
-    assert_null(*c);
-}
-
-static p2c2r_task echo_task(const void *payload, size_t size) {
-    return (p2c2r_task){
-        .size = sizeof(p2c2r_task), .type = "echo", .payload = payload, .payload_size = size, .deadline_ms = 15000};
-}
-
-static p2c2r_ticket submit(p2c2r_client *c, const void *payload, size_t size) {
-    p2c2r_task task = echo_task(payload, size);
-    p2c2r_ticket ticket = 0;
-    assert_int_equal(p2c2r_submit(c, &task, &ticket), P2C2R_OK);
-    assert_true(ticket != 0);
-    return ticket;
-}
-
-static p2c2r_result await(p2c2r_client *c, p2c2r_ticket ticket) {
-    p2c2r_result r = {.size = sizeof r};
-    assert_int_equal(p2c2r_wait(c, ticket, &r, PATIENCE_US), P2C2R_OK);
-    assert_int_equal(r.ticket, ticket);
-    return r;
-}
 
 static uint8_t *noise(size_t size) {
     uint8_t *p = malloc(size);
@@ -550,6 +506,7 @@ static void meddle(void *context, const char *line) {
     assert_int_equal(p2c2r_cancel(m->client, 1), P2C2R_EINVAL);
     assert_int_equal(p2c2r_wait(m->client, 1, &r, 0), P2C2R_EINVAL);
     assert_int_equal(p2c2r_cluster_wait(m->client, &cluster, 0), P2C2R_EINVAL);
+    assert_int_equal(p2c2r_submit_wait(m->client, &task, &r, 0), P2C2R_EINVAL);
     p2c2r_question q = 0;
     p2c2r_forecast forecast = {.size = sizeof forecast};
     assert_int_equal(p2c2r_can_meet(m->client, &task, &q), P2C2R_EINVAL);
