@@ -1,28 +1,28 @@
 #include "client/core/session_in.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 
 bool p2_session_actions_init(struct session_actions *a, uint32_t tasks_max) {
     // Every ticket may end and be cancelled in one step; besides, a step sends SESSION_SENDS_MAX payload records (or
     // resumes so many, with a cancel each) and a few words of its own.
     a->count = 0;
     a->capacity = 2 * tasks_max + 2 * SESSION_SENDS_MAX + SESSION_PUT_SENDS_MAX + 64;
-    a->items = calloc(a->capacity, sizeof *a->items);
+    a->items = p2_calloc(a->capacity, sizeof *a->items);
     return a->items != NULL;
 }
 
 void p2_session_actions_deinit(struct session_actions *a) {
-    free(a->items);
+    p2_free(a->items);
     *a = (struct session_actions){0};
 }
 
 struct session *p2_session_create(const struct session_config *config) {
     P2_CHECK(config->tasks_max > 0 && config->tasks_max <= (1u << 24));
-    struct session *s = calloc(1, sizeof *s);
+    struct session *s = p2_calloc(1, sizeof *s);
     if (!s) return NULL;
     s->config = *config;
     p2_rng_init(&s->rng, config->seed);
@@ -30,14 +30,14 @@ struct session *p2_session_create(const struct session_config *config) {
     s->link_due_ns = 0; // the first step dials
     s->down_since_ns = P2_NEVER;
     uint64_t seed[2] = {p2_rng_next(&s->rng), p2_rng_next(&s->rng)};
-    s->tickets = calloc(config->tasks_max, sizeof *s->tickets);
+    s->tickets = p2_calloc(config->tasks_max, sizeof *s->tickets);
     bool ok = s->tickets && p2_map_init(&s->streams, config->tasks_max, seed);
     ok = ok && p2_heap_init(&s->due, config->tasks_max) && p2_timeouts_init(&s->timeouts, config->types);
     if (!ok) {
         p2_heap_deinit(&s->due);
         p2_map_deinit(&s->streams);
-        free(s->tickets);
-        free(s);
+        p2_free(s->tickets);
+        p2_free(s);
         return NULL;
     }
     for (unsigned i = 0; i < P2_CLASSES; i++) {
@@ -61,8 +61,8 @@ void p2_session_destroy(struct session **session) {
     p2_timeouts_deinit(&s->timeouts);
     p2_heap_deinit(&s->due);
     p2_map_deinit(&s->streams);
-    free(s->tickets);
-    free(s);
+    p2_free(s->tickets);
+    p2_free(s);
     *session = NULL;
 }
 

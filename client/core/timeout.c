@@ -1,8 +1,7 @@
 #include "client/core/timeout.h"
 
-#include <stdlib.h>
-
 #include "base/check.h"
+#include "base/mem.h"
 #include "kernels/task_type.h"
 
 #define MEAN_GAIN 8  // RFC 6298: alpha is 1/8
@@ -22,12 +21,12 @@ static struct timeout *find(const struct timeouts *t, const struct timeout_kind 
 
 bool p2_timeouts_init(struct timeouts *t, uint32_t types) {
     *t = (struct timeouts){.types = types};
-    if (types) t->all = calloc((size_t)types * P2_SIZE_CLASSES, sizeof *t->all);
+    if (types) t->all = p2_calloc((size_t)types * P2_SIZE_CLASSES, sizeof *t->all);
     return !types || t->all;
 }
 
 void p2_timeouts_deinit(struct timeouts *t) {
-    free(t->all);
+    p2_free(t->all);
     *t = (struct timeouts){0};
 }
 

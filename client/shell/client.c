@@ -3,9 +3,9 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "os/os.h"
 
 p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...) {
@@ -103,9 +103,10 @@ static bool create_parts(struct p2c2r_client *c, const p2c2r_options *o) {
 }
 
 p2c2r_client *p2c2r_create(const p2c2r_options *options) {
+    p2_memory_settle();
     p2c2r_options o;
     if (!read_options(options, &o)) return NULL;
-    struct p2c2r_client *c = calloc(1, sizeof *c);
+    struct p2c2r_client *c = p2_calloc(1, sizeof *c);
     if (!c) return NULL;
     memcpy(c->url, o.coordinator, strlen(o.coordinator) + 1);
     p2_list_init(&c->ended);
@@ -150,7 +151,7 @@ void p2c2r_destroy(p2c2r_client **client) {
     p2_blob_pool_deinit(&c->payloads);
     p2_blob_pool_deinit(&c->results);
     p2_blob_pool_deinit(&c->wire);
-    free(c);
+    p2_free(c);
 }
 
 int32_t p2c2r_connected(const p2c2r_client *c) { return c && p2_session_link(c->session) == LINK_UP; }

@@ -136,6 +136,9 @@ void p2_record_free(struct p2c2r_client *c, struct record *r);
 // ---- submit.c
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
 
+// ---- memory.c
+void p2_memory_settle(void); // no allocator can be set any more
+
 // ---- stats.c
 void p2_client_count_bytes(struct p2c2r_client *c); // those of the network so far
 

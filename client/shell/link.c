@@ -2,10 +2,10 @@
 #include "client/shell/client.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "os/os.h"
 
 // ---- out
@@ -185,7 +185,7 @@ static void hear_end(struct p2c2r_client *c, enum p2_err why) {
 
 // False when memory is short.
 static bool hold(struct p2c2r_client *c, const uint8_t *bytes, size_t size) {
-    struct held *h = malloc(sizeof *h + size);
+    struct held *h = p2_malloc(sizeof *h + size);
     if (!h) return false;
     *h = (struct held){.due_ns = p2_ns_add(p2_clock_now(), c->fake_lag_ns), .size = size};
     if (size) memcpy(h->bytes, bytes, size);
@@ -208,7 +208,7 @@ static struct held *take_held(struct p2c2r_client *c) {
 }
 
 void p2_client_drop_held(struct p2c2r_client *c) {
-    while (c->held_first) free(take_held(c));
+    while (c->held_first) p2_free(take_held(c));
     c->paused = false;
 }
 
@@ -220,7 +220,7 @@ static void hear_held(struct p2c2r_client *c) {
             hear_end(c, h->why);
         else
             hear(c, h->bytes, h->size);
-        free(h);
+        p2_free(h);
     }
     if (c->paused && c->held_bytes <= CLIENT_HELD_BYTES_MAX / 2) {
         c->paused = false;

@@ -2,18 +2,19 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
+
+#include "mem.h"
 
 #define ALIGNMENT ((size_t)16)
 
 bool p2_arena_init(struct p2_arena *a, size_t capacity) {
     *a = (struct p2_arena){.capacity = capacity};
-    a->base = malloc(capacity ? capacity : 1);
+    a->base = p2_malloc(capacity ? capacity : 1);
     return a->base != NULL;
 }
 
 void p2_arena_deinit(struct p2_arena *a) {
-    free(a->base);
+    p2_free(a->base);
     *a = (struct p2_arena){0};
 }
 

@@ -1,8 +1,7 @@
 #include "blob.h"
 
-#include <stdlib.h>
-
 #include "check.h"
+#include "mem.h"
 
 #define CLASS_MIN 6u        // 64 bytes: smaller ones would cost more in headers than they save
 #define CLASS_MAX 26u       // 64 MiB
@@ -33,13 +32,13 @@ static struct p2_blob *take_kept(struct p2_blob_pool *p, uint32_t size_class) {
 // Gives kept blobs of other classes back to the system, largest first, until `room` more bytes may be kept.
 static void evict(struct p2_blob_pool *p, uint32_t room, uint32_t size_class) {
     for (uint32_t c = CLASS_MAX; c >= CLASS_MIN; c--) {
-        while (c != size_class && p->free[c] && p->bytes_kept + room > p->bytes_kept_max) free(take_kept(p, c));
+        while (c != size_class && p->free[c] && p->bytes_kept + room > p->bytes_kept_max) p2_free(take_kept(p, c));
     }
 }
 
 static void release_kept(struct p2_blob_pool *p) {
     for (uint32_t c = CLASS_MIN; c <= CLASS_MAX; c++) {
-        while (p->free[c]) free(take_kept(p, c));
+        while (p->free[c]) p2_free(take_kept(p, c));
     }
 }
 
@@ -50,10 +49,10 @@ void p2_blob_pool_deinit(struct p2_blob_pool *p) {
 }
 
 static struct p2_blob *allocate(struct p2_blob_pool *p, uint32_t capacity) {
-    struct p2_blob *b = malloc(DATA_OFFSET + capacity);
+    struct p2_blob *b = p2_malloc(DATA_OFFSET + capacity);
     if (!b) {
         release_kept(p); // what waits for reuse may be what is missing
-        b = malloc(DATA_OFFSET + capacity);
+        b = p2_malloc(DATA_OFFSET + capacity);
         if (!b) return NULL;
     }
     p->allocations++;
@@ -75,7 +74,7 @@ static void allocate_ahead(struct p2_blob_pool *p, uint32_t size_class, uint32_t
     uint32_t count = p->live[size_class] / AHEAD_SHARE;
     if (count > AHEAD_MAX) count = AHEAD_MAX;
     for (uint32_t i = 0; i < count && p->bytes_kept + capacity <= p->bytes_kept_max; i++) {
-        struct p2_blob *b = malloc(DATA_OFFSET + capacity);
+        struct p2_blob *b = p2_malloc(DATA_OFFSET + capacity);
         if (!b) return; // nobody needs it yet
         p->allocations++;
         keep(p, b, size_class, capacity);
@@ -116,7 +115,7 @@ void p2_blob_unref(struct p2_blob *b) {
     // The blob just used is the likeliest to be wanted again, so room is made for it at the cost of other classes.
     if (b->capacity <= p->bytes_kept_max) evict(p, b->capacity, b->size_class);
     if (p->bytes_kept + b->capacity > p->bytes_kept_max) {
-        free(b);
+        p2_free(b);
         return;
     }
     keep(p, b, b->size_class, b->capacity);

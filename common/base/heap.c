@@ -1,17 +1,16 @@
 #include "heap.h"
 
-#include <stdlib.h>
-
 #include "check.h"
+#include "mem.h"
 
 bool p2_heap_init(struct p2_heap *h, uint32_t capacity) {
     *h = (struct p2_heap){.capacity = capacity};
-    h->nodes = calloc(capacity ? capacity : 1, sizeof(struct p2_heap_node *));
+    h->nodes = p2_calloc(capacity ? capacity : 1, sizeof(struct p2_heap_node *));
     return h->nodes != NULL;
 }
 
 void p2_heap_deinit(struct p2_heap *h) {
-    free(h->nodes);
+    p2_free(h->nodes);
     *h = (struct p2_heap){0};
 }
 

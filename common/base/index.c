@@ -1,9 +1,8 @@
 #include "index.h"
 
-#include <stdlib.h>
-
 #include "check.h"
 #include "hash.h"
+#include "mem.h"
 
 #define EMPTY UINT32_MAX
 #define FAR_BITS 6u // distances at three quarters are far below 63
@@ -22,13 +21,13 @@ bool p2_index_init(struct p2_index *ix, uint32_t capacity, uint32_t slots_end, c
     ix->slot_mask = UINT32_MAX >> (32 - bits);
     ix->far_max = (UINT32_C(1) << far_bits) - 1;
     ix->mark_mask = (uint32_t)((UINT64_C(1) << (32 - ix->mark_at)) - 1);
-    ix->entries = malloc(places * sizeof *ix->entries);
+    ix->entries = p2_malloc(places * sizeof *ix->entries);
     for (uint64_t i = 0; ix->entries && i < places; i++) ix->entries[i] = EMPTY;
     return ix->entries != NULL;
 }
 
 void p2_index_deinit(struct p2_index *ix) {
-    free(ix->entries);
+    p2_free(ix->entries);
     *ix = (struct p2_index){.entries = NULL};
 }
 

@@ -1,9 +1,8 @@
 #include "map.h"
 
-#include <stdlib.h>
-
 #include "check.h"
 #include "hash.h"
+#include "mem.h"
 
 static uint32_t home_of(const struct p2_map *m, const struct p2_id *key) {
     return (uint32_t)p2_hash_id(key, m->seed) & m->mask;
@@ -15,12 +14,12 @@ bool p2_map_init(struct p2_map *m, uint32_t capacity, const uint64_t seed[static
     while (places < 2 * (uint64_t)capacity) places *= 2;
     if (places > UINT32_MAX) return false;
     m->mask = (uint32_t)places - 1;
-    m->entries = calloc(places, sizeof *m->entries);
+    m->entries = p2_calloc(places, sizeof *m->entries);
     return m->entries != NULL;
 }
 
 void p2_map_deinit(struct p2_map *m) {
-    free(m->entries);
+    p2_free(m->entries);
     *m = (struct p2_map){0};
 }
 

@@ -1,9 +1,9 @@
 #include "slab.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "mem.h"
 
 #define NO_SLOT UINT32_MAX
 #define ALIGNMENT ((size_t)16) // what malloc promises, kept for every object
@@ -19,9 +19,9 @@ bool p2_slab_init(struct p2_slab *s, size_t object_size, uint32_t capacity) {
     s->object_size = (object_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     size_t bytes, slots = capacity ? capacity : 1;
     if (__builtin_mul_overflow(s->object_size, slots, &bytes)) return false;
-    s->objects = malloc(bytes ? bytes : 1);
-    s->generation = calloc(slots, sizeof *s->generation);
-    s->next_free = calloc(slots, sizeof *s->next_free);
+    s->objects = p2_malloc(bytes ? bytes : 1);
+    s->generation = p2_calloc(slots, sizeof *s->generation);
+    s->next_free = p2_calloc(slots, sizeof *s->next_free);
     if (!s->objects || !s->generation || !s->next_free) {
         p2_slab_deinit(s);
         return false;
@@ -34,9 +34,9 @@ bool p2_slab_init(struct p2_slab *s, size_t object_size, uint32_t capacity) {
 }
 
 void p2_slab_deinit(struct p2_slab *s) {
-    free(s->objects);
-    free(s->generation);
-    free(s->next_free);
+    p2_free(s->objects);
+    p2_free(s->generation);
+    p2_free(s->next_free);
     *s = (struct p2_slab){.free_head = NO_SLOT};
 }
 

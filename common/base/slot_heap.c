@@ -1,24 +1,23 @@
 #include "slot_heap.h"
 
-#include <stdlib.h>
-
 #include "check.h"
+#include "mem.h"
 
 #define CHILDREN 4u
 
 bool p2_slot_heap_init(struct p2_slot_heap *h, uint32_t capacity, struct p2_slots nodes, p2_slot_heap_tie *tie) {
     *h = (struct p2_slot_heap){.capacity = capacity, .nodes = nodes, .tie = tie};
     size_t places = capacity ? capacity : 1;
-    h->keys = calloc(places, sizeof *h->keys);
-    h->slots = calloc(places, sizeof *h->slots);
+    h->keys = p2_calloc(places, sizeof *h->keys);
+    h->slots = p2_calloc(places, sizeof *h->slots);
     if (h->keys && h->slots) return true;
     p2_slot_heap_deinit(h);
     return false;
 }
 
 void p2_slot_heap_deinit(struct p2_slot_heap *h) {
-    free(h->keys);
-    free(h->slots);
+    p2_free(h->keys);
+    p2_free(h->slots);
     *h = (struct p2_slot_heap){.keys = NULL};
 }
 

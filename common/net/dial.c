@@ -4,9 +4,9 @@
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "internal.h"
 
 #define HOST_MAX 256
@@ -110,7 +110,7 @@ static void give_up(struct p2_loop *loop, struct conn *c) {
 
 static void free_dial(struct dial *d) {
     if (d->found) uv_freeaddrinfo(d->found);
-    free(d);
+    p2_free(d);
 }
 
 bool p2_dial_has_next(const struct conn *c) { return c->dial && c->dial->next; }
@@ -157,7 +157,7 @@ static void on_looked_up(uv_getaddrinfo_t *request, int status, struct addrinfo 
 static bool look_up(struct p2_loop *loop, struct conn *c, const struct target *t) {
     // Lookups outlive their connections, but are no more than there may be connections.
     if (loop->lookups >= loop->limits.connections_max) return false;
-    struct dial *d = calloc(1, sizeof *d);
+    struct dial *d = p2_calloc(1, sizeof *d);
     if (!d) return false;
     d->loop = loop;
     d->handle = c->handle;
@@ -170,7 +170,7 @@ static bool look_up(struct p2_loop *loop, struct conn *c, const struct target *t
     d->looking_up = uv_getaddrinfo(&loop->uv, &d->request, on_looked_up, t->host, NULL, &hints) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!d->looking_up) {
-        free(d);
+        p2_free(d);
         return false;
     }
     loop->lookups++;
@@ -189,7 +189,7 @@ bool p2_url_ok(const char *url) {
 
 p2_conn p2_dial(struct p2_loop *loop, const char *url) {
     struct target t;
-    if (!parse_url(url, &t)) return P2_NO_HANDLE;
+    if (!parse_url(url, &t) || p2_net_memory_short()) return P2_NO_HANDLE;
     struct conn *c = p2_conn_new(loop, CONN_DIALING);
     if (!c) return P2_NO_HANDLE;
     c->dialled = true;

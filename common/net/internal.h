@@ -144,6 +144,9 @@ struct p2_loop {
     struct p2_net_stats stats;
 };
 
+// memory.c
+bool p2_net_memory_short(void); // half of its reserve is in use: nothing new is begun
+
 // callback.c
 int p2_net_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t size);
 

@@ -4,11 +4,11 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "internal.h"
 #include "os/log.h"
 #include "os/os.h"
@@ -146,9 +146,9 @@ enum p2_err p2_loop_listen(struct p2_loop *loop, const char *address, uint16_t p
     if (!prepare_arriving(loop)) return P2_ERR_NO_MEMORY;
     int fd = open_socket(address, port);
     if (fd < 0) return P2_ERR_IO;
-    struct listener *l = calloc(1, sizeof *l);
+    struct listener *l = p2_calloc(1, sizeof *l);
     if (!l || uv_poll_init(&loop->uv, &l->poll, fd) != 0) {
-        free(l);
+        p2_free(l);
         close(fd);
         return l ? P2_ERR_IO : P2_ERR_NO_MEMORY;
     }
@@ -162,7 +162,7 @@ enum p2_err p2_loop_listen(struct p2_loop *loop, const char *address, uint16_t p
     return P2_OK;
 }
 
-static void free_listener(uv_handle_t *handle) { free(handle->data); }
+static void free_listener(uv_handle_t *handle) { p2_free(handle->data); }
 
 void p2_loop_stop_listening(struct p2_loop *loop) {
     P2_LIST_EACH (node, next, &loop->listeners) {

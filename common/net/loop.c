@@ -2,11 +2,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "internal.h"
 #include "os/log.h"
 #include "os/os.h"
@@ -87,7 +87,7 @@ struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct 
     P2_CHECK(limits->connections_max > 0 && limits->handshake_ns > 0 && limits->idle_ns > 0);
     P2_CHECK(limits->stall_ns > 0 && limits->ping_ns > 0);
     P2_CHECK(handlers->opened && handlers->received && handlers->writable && handlers->closed);
-    struct p2_loop *loop = calloc(1, sizeof *loop);
+    struct p2_loop *loop = p2_net_memory_short() ? NULL : p2_calloc(1, sizeof *loop);
     if (!loop) return NULL;
     loop->limits = *limits;
     loop->handlers = *handlers;
@@ -98,12 +98,12 @@ struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct 
     p2_list_init(&loop->listeners);
     p2_list_init(&loop->watches);
     if (uv_loop_init(&loop->uv) != 0) {
-        free(loop);
+        p2_free(loop);
         return NULL;
     }
     loop->wake.data = loop;
     loop->mask_at = sizeof loop->mask_keys;
-    loop->scratch = malloc(LWS_PRE + MESSAGE_MAX);
+    loop->scratch = p2_malloc(LWS_PRE + MESSAGE_MAX);
     bool ok = uv_async_init(&loop->uv, &loop->wake, on_wake) == 0 && loop->scratch &&
               p2_slab_init(&loop->conns, sizeof(struct conn), limits->connections_max) && create_context(loop);
     if (!ok) p2_loop_destroy(&loop);
@@ -174,8 +174,8 @@ void p2_loop_destroy(struct p2_loop **loop_at) {
     if (loop->arriving_ready) p2_map_deinit(&loop->arriving);
     p2_records_deinit(&loop->records);
     p2_slab_deinit(&loop->conns);
-    free(loop->scratch);
-    free(loop);
+    p2_free(loop->scratch);
+    p2_free(loop);
 }
 
 // ---- turning --------------------------------------------------------------------------------------------------------
@@ -246,13 +246,13 @@ static void on_watched(uv_poll_t *poll, int status, int events) {
     w->ready(w->context, w->fd);
 }
 
-static void free_watch(uv_handle_t *handle) { free(handle->data); }
+static void free_watch(uv_handle_t *handle) { p2_free(handle->data); }
 
 bool p2_loop_watch(struct p2_loop *loop, int fd, p2_fd_ready *ready, void *context) {
-    struct watch *w = calloc(1, sizeof *w);
+    struct watch *w = p2_calloc(1, sizeof *w);
     if (!w) return false;
     if (uv_poll_init(&loop->uv, &w->poll, fd) != 0) {
-        free(w);
+        p2_free(w);
         return false;
     }
     w->loop = loop;

@@ -56,6 +56,9 @@ struct p2_net_handlers {
 struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct p2_net_handlers *handlers);
 void p2_loop_destroy(struct p2_loop **loop); // closes everything without further callbacks
 
+// From now on libuv and libwebsockets allocate through base/mem.h, for the whole process: before anything uses them.
+bool p2_net_use_mem(void);
+
 // One turn: waits at most `timeout_ns` (0: not at all; P2_NEVER: until something happens), serves what is ready.
 void p2_loop_turn(struct p2_loop *loop, p2_ns timeout_ns);
 void p2_loop_wake(struct p2_loop *loop); // from any thread or signal handler: ends the current or next wait

@@ -1,8 +1,8 @@
 // The records waiting on a connection, one queue per lane, and how they become a message.
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/mem.h"
 #include "internal.h"
 
 // A record of a class is this large as a whole. Nearly all heads (prefix and small header) fit the first two.
@@ -26,9 +26,9 @@ struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, siz
         pool->free[c] = r->next;
         pool->bytes_kept -= class_bytes[c];
     } else if (c + 1 == RECORD_CLASSES) {
-        r = malloc(sizeof *r + head_size); // rare and large: not kept afterwards
+        r = p2_malloc(sizeof *r + head_size); // rare and large: not kept afterwards
     } else {
-        r = malloc(class_bytes[c]);
+        r = p2_malloc(class_bytes[c]);
     }
     if (!r) return NULL;
     *r = (struct record){.head_size = (uint32_t)head_size, .size_class = c, .payload = payload};
@@ -41,7 +41,7 @@ void p2_record_give(struct record_pool *pool, struct record *r) {
     p2_blob_unref(r->payload.blob);
     uint32_t c = r->size_class;
     if (c + 1 == RECORD_CLASSES || pool->bytes_kept + class_bytes[c] > KEPT_BYTES_MAX) {
-        free(r);
+        p2_free(r);
         return;
     }
     r->next = pool->free[c];
@@ -54,7 +54,7 @@ void p2_records_deinit(struct record_pool *pool) {
         while (pool->free[c]) {
             struct record *r = pool->free[c];
             pool->free[c] = r->next;
-            free(r);
+            p2_free(r);
         }
     }
     pool->bytes_kept = 0;

@@ -1,5 +1,8 @@
 #include <string.h>
+#define ZSTD_STATIC_LINKING_ONLY // for the contexts' allocator: Debian's shared library exports that too
 #include <zstd.h>
+
+#include "base/mem.h"
 
 #include "wire/codec_schema.h"
 
@@ -26,12 +29,24 @@ static bool grow(struct ZSTD_CCtx_s *z, struct p2_arena *scratch, uint32_t size)
     return !ZSTD_isError(ZSTD_compressCCtx(z, out, size, in, size, LEVEL));
 }
 
+static void *take(void *unused, size_t size) {
+    (void)unused;
+    return p2_malloc(size);
+}
+
+static void give_back(void *unused, void *p) {
+    (void)unused;
+    p2_free(p);
+}
+
+static const ZSTD_customMem memory = {take, give_back, NULL};
+
 bool p2_body_init(struct p2_codec *c) {
     for (int i = 0; i < 2; i++) {
-        c->deflate[i] = ZSTD_createCCtx();
+        c->deflate[i] = ZSTD_createCCtx_advanced(memory);
         if (!grow(c->deflate[i], &c->arena, i ? P2_RECORD_PAYLOAD_MAX : SMALL_MAX)) return false;
     }
-    c->inflate = ZSTD_createDCtx();
+    c->inflate = ZSTD_createDCtx_advanced(memory);
     return c->inflate != NULL;
 }
 

@@ -1,6 +1,6 @@
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "wire/codec_schema.h"
 
 // Bytes of one feed.
@@ -12,7 +12,7 @@ struct input {
 void p2_reader_init(struct p2_reader *r, struct p2_codec *codec) { *r = (struct p2_reader){.codec = codec}; }
 
 static void forget(struct p2_reader *r) {
-    free(r->partial);
+    p2_free(r->partial);
     p2_blob_unref(r->payload);
     r->partial = NULL;
     r->payload = NULL;
@@ -85,7 +85,7 @@ static enum p2_err piece(struct p2_reader *r, struct input *in, p2_on_msg *on_ms
     if (e != P2_OK) return e;
 
     uint32_t head = P2_PREFIX_BYTES + p.header_len;
-    if (!r->partial && p.header_len && !(r->partial = malloc(p.header_len))) return P2_ERR_OVERLOADED;
+    if (!r->partial && p.header_len && !(r->partial = p2_malloc(p.header_len))) return P2_ERR_OVERLOADED;
     if (r->partial_size < head) fill(r, in, P2_PREFIX_BYTES, r->partial, p.header_len);
     if (r->partial_size < head) return P2_OK;
 

@@ -12,6 +12,8 @@ CODE = [  # in C without comments and literals: pattern, where it does not apply
     (r'\bclock_gettime\s*\(', r'common/os/|tests/|loadtest/', 'common/os has the clock'),
     (r'\btypedef\s+struct\b', r'client/include/', 'struct name, never a typedef of one'),
     (r'\bassert\s*\(', r'tests/', 'P2_CHECK stays on in every build'),
+    (r'(?<![\w>.])(malloc|calloc|realloc|free|strdup|strndup)\s*\(',
+     r'common/base/mem\.c|(?!common/(base|msg|wire|net)/|client/(core|shell)/)', 'base/mem.h is the door: p2_malloc'),
     (r'\b(printf|puts)\s*\(', r'.*/main\.c|client/cli/|client/examples/|coordinator/|peer/|tests/|loadtest/|'
                               r'kernels/[^/]+/test\.c', 'libraries do not print'),
 ]
