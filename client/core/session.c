@@ -177,7 +177,8 @@ void p2_link_up(struct session *s, const struct p2_msg_gamer_registered *m) {
     s->id = m->session;
     s->terms = *m;
     s->in_flight_max = m->tasks_in_flight_max;
-    s->in_flight_bytes_max = m->payload_bytes_max;
+    // One that does not say how much all may have together takes one at least.
+    s->in_flight_bytes_max = m->bytes_in_flight_max ? m->bytes_in_flight_max : m->payload_bytes_max;
     p2_session_act(s, SESSION_DO_ESTABLISHED);
     p2_session_act_note(s, NOTE_UP, P2_OK, 0);
     link_ping(s);

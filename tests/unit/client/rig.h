@@ -113,20 +113,23 @@ static inline struct p2_msg hello_msg(uint32_t version) {
                                        .role = P2_ROLE_COORDINATOR}};
 }
 
-static inline void rig_up_limited(struct rig *r, uint32_t tasks, uint64_t bytes) {
+// `all`: 0 as of a coordinator that does not say it.
+static inline void rig_up_limited(struct rig *r, uint32_t tasks, uint64_t each, uint64_t all) {
     while (p2_session_link(r->s) != LINK_DIALING) {
         r->now = p2_ns_max(r->now, p2_session_next_ns(r->s));
         rig_tick(r, 0);
     }
     rig_step(r, (struct session_event){.kind = SESSION_OPENED});
     rig_msg(r, hello_msg(P2_PROTOCOL_VERSION));
-    rig_msg(r, (struct p2_msg){
-                   .kind = P2_MSG_GAMER_REGISTERED,
-                   .u.gamer_registered = {.session = {{1}}, .tasks_in_flight_max = tasks, .payload_bytes_max = bytes}});
+    rig_msg(r, (struct p2_msg){.kind = P2_MSG_GAMER_REGISTERED,
+                               .u.gamer_registered = {.session = {{1}},
+                                                      .tasks_in_flight_max = tasks,
+                                                      .payload_bytes_max = each,
+                                                      .bytes_in_flight_max = all}});
     assert_int_equal(p2_session_link(r->s), LINK_UP);
 }
 
-static inline void rig_up(struct rig *r) { rig_up_limited(r, 100, UINT64_MAX); }
+static inline void rig_up(struct rig *r) { rig_up_limited(r, 100, UINT64_MAX, 0); }
 
 static inline struct p2_id id_of(session_ticket t) {
     struct p2_id id = {{0}};

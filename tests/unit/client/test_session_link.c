@@ -93,7 +93,7 @@ static void an_error_for_the_connection_ends_every_ticket_in_its_words(void **st
     (void)state;
     struct rig r;
     rig_open(&r, 4);
-    rig_up_limited(&r, 1, UINT64_MAX);
+    rig_up_limited(&r, 1, UINT64_MAX, 0);
     session_ticket sent = rig_submit(&r, 0, 10), queued = rig_submit(&r, 1, 10);
     char words[] = "Come back on Tuesday.";
     rig_msg(&r, (struct p2_msg){.kind = P2_MSG_ERROR,

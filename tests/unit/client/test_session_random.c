@@ -140,6 +140,7 @@ static void connect(struct shadow *w) {
     rig_msg(&w->rig, (struct p2_msg){.kind = P2_MSG_GAMER_REGISTERED,
                                      .u.gamer_registered = {.tasks_in_flight_max = 1 + (uint32_t)below(w, 10),
                                                             .payload_bytes_max = below(w, 1000000),
+                                                            .bytes_in_flight_max = below(w, 2) * below(w, 4000000),
                                                             .resumed = below(w, 3) > 0,
                                                             .resume_grace_ns = (p2_ns)below(w, 3) * P2_SEC}});
     w->connections++;
