@@ -37,7 +37,7 @@ static p2c2r_status wait_for_it(struct p2c2r_client *c, p2_ns until) {
     while (!c->put_ended) {
         p2_ns now = p2_clock_now();
         if (c->turned_away) return p2_client_fail(c, P2C2R_ECLOSED, "%s", c->away);
-        if (now >= until && p2c2r_connected(c))
+        if (now >= until && p2_client_is_up(c))
             return p2_client_fail(c, P2C2R_ETIMEOUT, "the blob was not with the coordinator in that time");
         if (now >= until) return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
         p2_client_turn(c, until - now);
@@ -45,9 +45,8 @@ static p2c2r_status wait_for_it(struct p2c2r_client *c, p2_ns until) {
     return c->put_code == P2_OK ? P2C2R_OK : P2C2R_EREFUSED; // its sentence is the last error
 }
 
-p2c2r_status p2c2r_blob_put_wait(p2c2r_client *c, const void *bytes, uint64_t size, p2c2r_digest *digest,
+static p2c2r_status put_and_wait(struct p2c2r_client *c, const void *bytes, uint64_t size, p2c2r_digest *digest,
                                  int64_t timeout_us) {
-    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
     if (!bytes || !size || size > P2_BLOB_BYTES_MAX)
         return p2_client_fail(c, P2C2R_EINVAL, "a blob has 1 byte to %llu", (unsigned long long)P2_BLOB_BYTES_MAX);
     struct session_event ev = {.kind = SESSION_PUT, .u.put.size = size};
@@ -62,4 +61,9 @@ p2c2r_status p2c2r_blob_put_wait(p2c2r_client *c, const void *bytes, uint64_t si
     if (!c->put_ended) p2_client_feed(c, &stop);
     c->put_bytes = NULL;
     return status;
+}
+
+p2c2r_status p2c2r_blob_put_wait(p2c2r_client *c, const void *bytes, uint64_t size, p2c2r_digest *digest,
+                                 int64_t timeout_us) {
+    return p2_client_enter(c) ? p2_client_leave(c, put_and_wait(c, bytes, size, digest, timeout_us)) : P2C2R_EINVAL;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "client/shell/io.h"
 #include "os/os.h"
 
 p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...) {
@@ -14,11 +15,6 @@ p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const c
     vsnprintf(c->error, sizeof c->error, format, args);
     va_end(args);
     return status;
-}
-
-bool p2_client_free(struct p2c2r_client *c) {
-    if (c->stepping) p2_client_fail(c, P2C2R_EINVAL, "the log callback must not call this library");
-    return !c->stepping;
 }
 
 bool p2_client_take(void *to, size_t to_size, const void *from, size_t from_size) {
@@ -57,7 +53,8 @@ static bool read_options(const p2c2r_options *given, p2c2r_options *o) {
     if (!o->payload_bytes_max) o->payload_bytes_max = CLIENT_PAYLOAD_DEFAULT;
     return is_url(o->coordinator, sizeof((struct p2c2r_client *)0)->url) && o->tasks_max <= CLIENT_TASKS_LIMIT &&
            o->connect_timeout_ms >= 0 && o->connect_timeout_ms <= CLIENT_SPAN_MAX_MS && o->fake_lag_ms >= 0 &&
-           o->fake_lag_ms <= CLIENT_SPAN_MAX_MS && o->fake_loss >= 0 && o->fake_loss <= 1;
+           o->fake_lag_ms <= CLIENT_SPAN_MAX_MS && o->fake_loss >= 0 && o->fake_loss <= 1 &&
+           (o->io_thread == 0 || o->io_thread == 1);
 }
 
 // The transport below ignores SIGPIPE for its whole process when it starts, though it never needs to: its writes ask
@@ -121,6 +118,7 @@ p2c2r_client *p2c2r_create(const p2c2r_options *options) {
         return NULL;
     }
     p2_client_turn(c, 0); // dials
+    if (o.io_thread && !p2_io_start(c)) p2c2r_destroy(&c);
     return c;
 }
 
@@ -135,6 +133,7 @@ void p2c2r_destroy(p2c2r_client **client) {
     struct p2c2r_client *c = client ? *client : NULL;
     if (!c) return;
     *client = NULL;
+    p2_io_stop(c);
     leave(c);
     p2_loop_destroy(&c->loop); // first: what it has queued refers to blobs
     p2_session_destroy(&c->session);
@@ -151,16 +150,32 @@ void p2c2r_destroy(p2c2r_client **client) {
     p2_blob_pool_deinit(&c->payloads);
     p2_blob_pool_deinit(&c->results);
     p2_blob_pool_deinit(&c->wire);
+    p2_io_free(c);
     p2_free(c);
 }
 
-int32_t p2c2r_connected(const p2c2r_client *c) { return c && p2_session_link(c->session) == LINK_UP; }
+bool p2_client_is_up(const struct p2c2r_client *c) { return p2_session_link(c->session) == LINK_UP; }
 
-int p2c2r_fd(const p2c2r_client *c) { return c ? p2_loop_fd(c->loop) : -1; }
+int32_t p2c2r_connected(const p2c2r_client *client) {
+    if (!client) return 0;
+    if (!client->io) return p2_client_is_up(client);
+    struct p2c2r_client *c = (struct p2c2r_client *)(uintptr_t)client; // a lock is no change that a caller could see
+    p2_client_lock(c);
+    bool up = c->io->seen.up;
+    p2_client_unlock(c);
+    return up;
+}
 
-int64_t p2c2r_next_timeout_us(const p2c2r_client *c) {
-    if (!c) return -1;
-    if (p2_list_linked(&c->ended)) return 0; // a head is linked when something is in its list
+int p2c2r_fd(const p2c2r_client *c) { return c && !c->io ? p2_loop_fd(c->loop) : -1; }
+
+int64_t p2c2r_next_timeout_us(const p2c2r_client *client) {
+    if (!client) return -1;
+    struct p2c2r_client *c = (struct p2c2r_client *)(uintptr_t)client;
+    p2_client_lock(c);
+    bool ended = !p2_list_empty(&c->ended);
+    p2_client_unlock(c);
+    if (ended) return 0;
+    if (c->io) return -1;
     p2_ns next = p2_client_next_ns(c);
     if (next == P2_NEVER) return -1;
     p2_ns wait = p2_ns_max(next - p2_clock_now(), 0);

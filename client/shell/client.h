@@ -52,7 +52,7 @@ struct prepared { // a caller's task, read and found possible
     uint32_t param_count;
     struct p2_task_cost cost;
     struct timeout_kind kind;
-    p2_ns deadline_ns;
+    p2_ns deadline_ns; // 0: the timeout of its kind
 };
 
 struct asked {
@@ -72,6 +72,7 @@ struct held {
 };
 
 struct p2c2r_client {
+    struct io *io; // NULL: the caller's thread does everything; else io.h says who may touch what
     struct p2_loop *loop;
     p2_conn conn;
     struct session *session;
@@ -133,6 +134,8 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
 void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state to);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
 
+struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket); // not freed, or NULL
+
 // ---- submit.c
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
 
@@ -148,9 +151,21 @@ void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m);
 // ---- question.c
 void p2_question_keep(struct p2c2r_client *c, const struct p2_msg_can_meet_answer *m);
 
-// ---- client.c
-// False, with a sentence, inside the log callback: a step is under way and cannot be entered again.
+// ---- io.c
+// False, with a sentence, inside the log callback: a step is under way and cannot be entered again. Or without a
+// client.
 bool p2_client_free(struct p2c2r_client *c);
+// Likewise; else the caller's thread has the whole client until it leaves, also when the library has a thread of its
+// own.
+bool p2_client_enter(struct p2c2r_client *c);
+p2c2r_status p2_client_leave(struct p2c2r_client *c, p2c2r_status status); // the same status
+// Around what both threads touch (io.h); may be nested.
+void p2_client_lock(struct p2c2r_client *c);
+void p2_client_unlock(struct p2c2r_client *c);
+void p2_io_wake(struct p2c2r_client *c); // there is mail
+
+// ---- client.c
+bool p2_client_is_up(const struct p2c2r_client *c); // for who has the whole client
 p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 // Copies a caller's struct of `from_size` bytes, as its size field says, into ours of to_size: what an older caller

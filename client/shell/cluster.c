@@ -87,12 +87,11 @@ static p2c2r_status ask(struct p2c2r_client *c, uint32_t tasks_max, int64_t time
         p2_client_turn(c, until - now);
     }
     if (c->status_seen) return P2C2R_OK;
-    if (p2c2r_connected(c)) return p2_client_fail(c, P2C2R_ETIMEOUT, "the coordinator did not answer in that time");
+    if (p2_client_is_up(c)) return p2_client_fail(c, P2C2R_ETIMEOUT, "the coordinator did not answer in that time");
     return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
 }
 
-p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t timeout_us) {
-    if (!c || !out || !p2_client_free(c)) return P2C2R_EINVAL;
+static p2c2r_status ask_cluster(struct p2c2r_client *c, p2c2r_cluster *out, int64_t timeout_us) {
     size_t size;
     memcpy(&size, out, sizeof size);
     if (size <= sizeof size || size > 16 * sizeof *out)
@@ -107,9 +106,13 @@ p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t tim
     return P2C2R_OK;
 }
 
-p2c2r_status p2c2r_tasks_wait(p2c2r_client *c, p2c2r_open_task *out, uint32_t max, uint32_t *count,
+p2c2r_status p2c2r_cluster_wait(p2c2r_client *c, p2c2r_cluster *out, int64_t timeout_us) {
+    if (!out || !p2_client_enter(c)) return P2C2R_EINVAL;
+    return p2_client_leave(c, ask_cluster(c, out, timeout_us));
+}
+
+static p2c2r_status ask_tasks(struct p2c2r_client *c, p2c2r_open_task *out, uint32_t max, uint32_t *count,
                               int64_t timeout_us) {
-    if (!c || !count || (max && !out) || !p2_client_free(c)) return P2C2R_EINVAL;
     *count = 0;
     size_t size = sizeof *out;
     if (max) memcpy(&size, out, sizeof size);
@@ -126,17 +129,22 @@ p2c2r_status p2c2r_tasks_wait(p2c2r_client *c, p2c2r_open_task *out, uint32_t ma
     return P2C2R_OK;
 }
 
-p2c2r_status p2c2r_connection_terms(p2c2r_client *c, p2c2r_terms *out) {
+p2c2r_status p2c2r_tasks_wait(p2c2r_client *c, p2c2r_open_task *out, uint32_t max, uint32_t *count,
+                              int64_t timeout_us) {
+    if (!count || (max && !out) || !p2_client_enter(c)) return P2C2R_EINVAL;
+    return p2_client_leave(c, ask_tasks(c, out, max, count, timeout_us));
+}
+
+static p2c2r_status tell_terms(struct p2c2r_client *c, p2c2r_terms *out) {
     static const struct {
         uint64_t bit;
         const char *name;
     } names[] = {{P2_FEATURE_ZSTD, "zstd"}, {P2_FEATURE_SESSIONS, "sessions"}};
-    if (!c || !out || !p2_client_free(c)) return P2C2R_EINVAL;
     size_t size;
     memcpy(&size, out, sizeof size);
     if (size <= sizeof size || size > 16 * sizeof *out)
         return p2_client_fail(c, P2C2R_EINVAL, "set terms.size to sizeof(p2c2r_terms)");
-    if (!p2c2r_connected(c)) return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
+    if (!p2_client_is_up(c)) return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
     const struct p2_msg_gamer_registered *m = p2_session_terms(c->session);
     p2c2r_terms terms = {.size = size,
                          .protocol = P2_PROTOCOL_VERSION,
@@ -151,4 +159,9 @@ p2c2r_status p2c2r_connection_terms(p2c2r_client *c, p2c2r_terms *out) {
     if (size > n) memset((char *)out + n, 0, size - n);
     memcpy(out, &terms, n);
     return P2C2R_OK;
+}
+
+p2c2r_status p2c2r_connection_terms(p2c2r_client *c, p2c2r_terms *out) {
+    if (!out || !p2_client_enter(c)) return P2C2R_EINVAL;
+    return p2_client_leave(c, tell_terms(c, out));
 }

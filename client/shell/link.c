@@ -24,7 +24,7 @@ static bool *zstd_mark(struct p2_msg *m) {
 // Replaces the payload by its compression where that helps. Gives the blob to unreference once queued, or NULL.
 static struct p2_blob *compress(struct p2c2r_client *c, struct p2_msg *m, p2c2r_ticket ticket) {
     struct p2_slice *payload = p2_msg_payload(m);
-    struct record *r = ticket ? p2_slab_get(&c->records, ticket) : NULL;
+    struct record *r = ticket ? p2_record_get(c, ticket) : NULL;
     bool *mark = zstd_mark(m);
     bool agreed = p2_session_features(c->session) & P2_FEATURE_ZSTD;
     if (!agreed || c->loopback || !mark || !payload || !payload->size || !r || r->incompressible) return NULL;
@@ -284,7 +284,7 @@ const struct p2_net_handlers p2_client_handlers = {
 // ---- time
 
 p2_ns p2_client_next_ns(const struct p2c2r_client *c) {
-    p2_ns next = p2_session_next_ns(c->session);
+    p2_ns next = p2_ns_min(p2_session_next_ns(c->session), p2_loop_next_ns(c->loop));
     return c->held_first ? p2_ns_min(next, c->held_first->due_ns) : next;
 }
 

@@ -26,6 +26,8 @@ void p2_question_keep(struct p2c2r_client *c, const struct p2_msg_can_meet_answe
 }
 
 static p2c2r_status ask(struct p2c2r_client *c, const p2c2r_task *given, p2c2r_question *question) {
+    if (!given || !question)
+        return p2_client_fail(c, P2C2R_EINVAL, "a question needs a task and a place for its number");
     p2c2r_task task;
     size_t size;
     memcpy(&size, given, sizeof size);
@@ -34,7 +36,8 @@ static p2c2r_status ask(struct p2c2r_client *c, const p2c2r_task *given, p2c2r_q
     struct prepared p = {0};
     p2c2r_status status = p2_task_prepare(c, &task, &p);
     if (status != P2C2R_OK) return status;
-    if (!p2c2r_connected(c)) return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
+    if (!p.deadline_ns) p.deadline_ns = p2_session_timeout_ns(c->session, &p.kind);
+    if (!p2_client_is_up(c)) return p2_client_fail(c, P2C2R_EUNREACHABLE, "no coordinator answers at %s", c->url);
     const struct p2_msg_can_meet m = {.question = c->question_last + 1,
                                       .type = p2_str(p.type->name),
                                       .version = p.type->version,
@@ -56,14 +59,10 @@ static p2c2r_status ask(struct p2c2r_client *c, const p2c2r_task *given, p2c2r_q
 }
 
 p2c2r_status p2c2r_can_meet(p2c2r_client *c, const p2c2r_task *task, p2c2r_question *question) {
-    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
-    if (!task || !question)
-        return p2_client_fail(c, P2C2R_EINVAL, "a question needs a task and a place for its number");
-    return ask(c, task, question);
+    return p2_client_enter(c) ? p2_client_leave(c, ask(c, task, question)) : P2C2R_EINVAL;
 }
 
-p2c2r_status p2c2r_answer(p2c2r_client *c, p2c2r_question question, p2c2r_forecast *out) {
-    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
+static p2c2r_status answer(struct p2c2r_client *c, p2c2r_question question, p2c2r_forecast *out) {
     size_t size = 0;
     if (out) memcpy(&size, out, sizeof size);
     if (size <= sizeof size || size > 16 * sizeof *out)
@@ -80,17 +79,21 @@ p2c2r_status p2c2r_answer(p2c2r_client *c, p2c2r_question question, p2c2r_foreca
     return P2C2R_OK;
 }
 
+p2c2r_status p2c2r_answer(p2c2r_client *c, p2c2r_question question, p2c2r_forecast *out) {
+    return p2_client_enter(c) ? p2_client_leave(c, answer(c, question, out)) : P2C2R_EINVAL;
+}
+
 // What a coordinator may yet change.
 static bool may_come(p2c2r_status status) { return status == P2C2R_EAGAIN || status == P2C2R_EUNREACHABLE; }
 
-p2c2r_status p2c2r_can_meet_wait(p2c2r_client *c, const p2c2r_task *task, p2c2r_forecast *out, int64_t timeout_us) {
-    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
+static p2c2r_status ask_and_wait(struct p2c2r_client *c, const p2c2r_task *task, p2c2r_forecast *out,
+                                 int64_t timeout_us) {
     p2c2r_question question = 0;
     p2_ns until = p2_ns_add(p2_clock_now(), timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
     c->turned_away = false;
     for (;;) {
-        p2c2r_status status = question ? P2C2R_OK : p2c2r_can_meet(c, task, &question);
-        if (status == P2C2R_OK) status = p2c2r_answer(c, question, out);
+        p2c2r_status status = question ? P2C2R_OK : ask(c, task, &question);
+        if (status == P2C2R_OK) status = answer(c, question, out);
         if (!may_come(status)) return status;
         if (c->turned_away) return p2_client_fail(c, P2C2R_ECLOSED, "%s", c->away);
         p2_ns now = p2_clock_now();
@@ -98,4 +101,8 @@ p2c2r_status p2c2r_can_meet_wait(p2c2r_client *c, const p2c2r_task *task, p2c2r_
             return question ? p2_client_fail(c, P2C2R_ETIMEOUT, "the coordinator did not answer in that time") : status;
         p2_client_turn(c, until - now);
     }
+}
+
+p2c2r_status p2c2r_can_meet_wait(p2c2r_client *c, const p2c2r_task *task, p2c2r_forecast *out, int64_t timeout_us) {
+    return p2_client_enter(c) ? p2_client_leave(c, ask_and_wait(c, task, out, timeout_us)) : P2C2R_EINVAL;
 }

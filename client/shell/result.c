@@ -1,5 +1,5 @@
 // Records: a ticket's place in the library, its result's memory, and how both are given and taken back.
-#include "client/shell/client.h"
+#include "client/shell/io.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void drop(struct p2c2r_client *c, const struct record *r, enum p2_err why
 }
 
 void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size) {
-    struct record *r = p2_slab_get(&c->records, ticket);
+    struct record *r = p2_record_get(c, ticket);
     if (!r) return;
     p2_blob_unref(r->blob);
     r->blob = NULL;
@@ -43,7 +43,7 @@ void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attem
 
 // What a peer compressed reaches us as it is: that it does not unpack concerns this ticket, not the connection.
 void p2_record_store(struct p2c2r_client *c, const struct session_action *a) {
-    struct record *r = p2_slab_get(&c->records, a->u.store.ticket);
+    struct record *r = p2_record_get(c, a->u.store.ticket);
     if (!r || !r->data || r->broken || r->attempt != a->u.store.attempt) return;
     const struct p2_slice *slice = &a->u.store.slice;
     uint8_t *to = r->data + a->u.store.offset;
@@ -68,9 +68,7 @@ static void spoil(struct record *r, enum p2_err code, const char *sentence) {
     say(r, p2_str(sentence));
 }
 
-void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
-    struct record *r = p2_slab_get(&c->records, e->ticket);
-    if (!r || r->state != RECORD_OPEN) return;
+static void end(struct p2c2r_client *c, struct record *r, const struct session_ended *e) {
     r->end = *e;
     say(r, e->sentence);
     if (e->outcome == SESSION_DONE && r->no_memory) spoil(r, P2_ERR_NO_MEMORY, p2_err_sentence(P2_ERR_NO_MEMORY));
@@ -86,10 +84,28 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
     if (c->drop_waits == e->ticket) c->drop_waits = 0;
 }
 
+void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
+    p2_client_lock(c);
+    struct record *r = p2_slab_get(&c->records, e->ticket);
+    if (r && r->state == RECORD_OPEN) end(c, r, e);
+    if (c->io) pthread_cond_signal(&c->io->ended);
+    p2_client_unlock(c);
+}
+
+struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket) {
+    p2_client_lock(c);
+    struct record *r = p2_slab_get(&c->records, ticket);
+    p2_client_unlock(c);
+    return r;
+}
+
 void p2_record_free(struct p2c2r_client *c, struct record *r) {
+    p2_client_lock(c);
+    if (c->io) p2_io_forget(c, r);
     p2_list_remove(&r->link);
     p2_blob_unref(r->blob);
     p2_slab_free(&c->records, r->ticket);
+    p2_client_unlock(c);
 }
 
 static int64_t us(p2_ns span) { return (int64_t)p2_ns_to_us(span); }
@@ -141,14 +157,26 @@ static void give(struct p2c2r_client *c, struct record *r, p2c2r_result *out, si
     memcpy(out, &whole, n);
 }
 
+// Serves the network, or has the library's thread do so, until then or until something ended. Under the door.
+static void wait_for_more(struct p2c2r_client *c, p2_ns until) {
+    if (c->io)
+        p2_io_wait(c, until);
+    else
+        p2_client_turn(c, p2_ns_max(until - p2_clock_now(), 0));
+}
+
+static p2_ns from_now(int64_t timeout_us) {
+    return p2_ns_add(p2_clock_now(), timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
+}
+
 uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_t timeout_us) {
-    if (!c || !p2_client_free(c)) return 0;
+    if (!p2_client_free(c)) return 0;
     size_t size = max && results ? result_size(c, results) : sizeof *results;
     if (!size) return 0;
-    p2_ns now = p2_clock_now();
-    p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
-    p2_client_turn(c, p2_list_empty(&c->ended) ? until - now : 0);
-    while (p2_list_empty(&c->ended) && (now = p2_clock_now()) < until) p2_client_turn(c, until - now);
+    p2_ns until = from_now(timeout_us);
+    p2_client_lock(c);
+    if (!c->io) p2_client_turn(c, p2_list_empty(&c->ended) ? p2_ns_max(until - p2_clock_now(), 0) : 0);
+    while (p2_list_empty(&c->ended) && p2_clock_now() < until) wait_for_more(c, until);
     uint32_t n = 0;
     struct p2_list *first;
     while (results && n < max && (first = p2_list_first(&c->ended)) != NULL) {
@@ -156,14 +184,13 @@ uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_
              size);
         n++;
     }
+    p2_client_unlock(c);
     return n;
 }
 
-static p2_ns from_now(int64_t timeout_us) {
-    return p2_ns_add(p2_clock_now(), timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
-}
-
-static p2c2r_status wait_until(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, size_t size, p2_ns until) {
+// Under the door.
+static p2c2r_status wait_until(struct p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, size_t size,
+                               p2_ns until) {
     for (bool first = true;; first = false) {
         struct record *r = p2_slab_get(&c->records, ticket);
         if (!r || r->state == RECORD_LENT) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
@@ -171,35 +198,45 @@ static p2c2r_status wait_until(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_resul
             give(c, r, result, size);
             return P2C2R_OK;
         }
-        p2_ns now = p2_clock_now();
-        if (!first && now >= until) return p2_client_fail(c, P2C2R_ETIMEOUT, "the ticket has not ended in that time");
-        p2_client_turn(c, p2_ns_max(until - now, 0));
+        if (!first && p2_clock_now() >= until)
+            return p2_client_fail(c, P2C2R_ETIMEOUT, "the ticket has not ended in that time");
+        wait_for_more(c, until);
     }
 }
 
+static p2c2r_status wait_for(struct p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, size_t size,
+                             p2_ns until) {
+    p2_client_lock(c);
+    p2c2r_status status = wait_until(c, ticket, result, size, until);
+    p2_client_unlock(c);
+    return status;
+}
+
 p2c2r_status p2c2r_wait(p2c2r_client *c, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us) {
-    if (!c || !result || !p2_client_free(c)) return P2C2R_EINVAL;
+    if (!result || !p2_client_free(c)) return P2C2R_EINVAL;
     size_t size = result_size(c, result);
-    return size ? wait_until(c, ticket, result, size, from_now(timeout_us)) : P2C2R_EINVAL;
+    return size ? wait_for(c, ticket, result, size, from_now(timeout_us)) : P2C2R_EINVAL;
 }
 
 p2c2r_status p2c2r_submit_wait(p2c2r_client *c, const p2c2r_task *task, p2c2r_result *result, int64_t timeout_us) {
-    if (!c || !result || !p2_client_free(c)) return P2C2R_EINVAL;
+    if (!result || !p2_client_free(c)) return P2C2R_EINVAL;
     size_t size = result_size(c, result);
     if (!size) return P2C2R_EINVAL;
     p2_ns until = from_now(timeout_us);
     p2c2r_ticket ticket;
     p2c2r_status status = p2c2r_submit(c, task, &ticket);
     if (status != P2C2R_OK) return status;
-    status = wait_until(c, ticket, result, size, until);
+    status = wait_for(c, ticket, result, size, until);
     if (status == P2C2R_ETIMEOUT) result->ticket = ticket;
     return status;
 }
 
 void p2c2r_release(p2c2r_client *c, p2c2r_result *result) {
-    if (!c || !result || !p2_client_free(c)) return;
+    if (!result || !p2_client_free(c)) return;
+    p2_client_lock(c);
     struct record *r = p2_slab_get(&c->records, result->ticket);
     if (r && r->state == RECORD_LENT) p2_record_free(c, r);
+    p2_client_unlock(c);
     result->data = NULL;
     result->data_size = 0;
     result->reason = "";

@@ -3,13 +3,15 @@
 
 #include <string.h>
 
-#include "client/shell/client.h"
+#include "client/shell/io.h"
 #include "os/os.h"
 
 void p2_client_count_bytes(struct p2c2r_client *c) {
     struct p2_net_stats n;
     p2_loop_stats(c->loop, &n);
+    p2_client_lock(c);
     p2_stats_bytes(&c->stats, p2_clock_now(), n.bytes_in, n.bytes_out);
+    p2_client_unlock(c);
 }
 
 static p2c2r_spread spread(const struct stats_spread *s) {
@@ -35,12 +37,17 @@ static void tell_second(const struct stats_view *v, p2c2r_stats *out) {
 }
 
 p2c2r_status p2c2r_stats_get(p2c2r_client *c, p2c2r_stats *out) {
-    if (!c || !out || !p2_client_free(c)) return P2C2R_EINVAL;
+    if (!out || !p2_client_free(c)) return P2C2R_EINVAL;
     size_t size;
     memcpy(&size, out, sizeof size);
     if (size <= sizeof size || size > 16 * sizeof *out)
         return p2_client_fail(c, P2C2R_EINVAL, "set stats.size to sizeof(p2c2r_stats)");
+    p2_client_lock(c);
     const struct stats *s = &c->stats;
+    uint64_t ended = 0;
+    for (unsigned i = 0; i < STATS_OUTCOMES; i++) ended += s->ended[i];
+    uint32_t links = c->io ? c->io->seen.links : c->links;
+    p2_ns rtt_ns = c->io ? c->io->seen.rtt_ns : p2_session_rtt_ns(c->session);
     p2c2r_stats whole = {.size = size,
                          .submitted = s->submitted,
                          .done = s->ended[SESSION_DONE],
@@ -51,12 +58,13 @@ p2c2r_status p2c2r_stats_get(p2c2r_client *c, p2c2r_stats *out) {
                          .lost = s->ended[SESSION_LOST],
                          .cached = s->cached,
                          .window_full = s->window_full,
-                         .reconnects = c->links > 1 ? c->links - 1 : 0,
+                         .reconnects = links > 1 ? links - 1 : 0,
                          .connected = p2c2r_connected(c),
-                         .in_flight = p2_session_open(c->session),
-                         .rtt_us = p2_session_rtt_ns(c->session) / P2_US};
+                         .in_flight = (uint32_t)(s->submitted - ended),
+                         .rtt_us = rtt_ns / P2_US};
     struct stats_view v;
     p2_stats_view(s, p2_clock_now(), &v);
+    p2_client_unlock(c);
     tell_second(&v, &whole);
     size_t n = size < sizeof whole ? size : sizeof whole;
     if (size > n) memset((char *)out + n, 0, size - n);

@@ -1,5 +1,5 @@
 // A caller's task, checked here so that a mistake is a sentence at once and not a refusal a round trip later.
-#include "client/shell/client.h"
+#include "client/shell/io.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,14 +77,16 @@ p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, str
     if (out->type->prepare(&params, task->payload_size, block, &out->cost, &why) != P2_OK)
         return p2_client_fail(c, P2C2R_EINVAL, "%s", text);
     out->kind = (struct timeout_kind){place_of(out->type), out->cost.size_class, out->cost.timeout_prior_ns};
-    out->deadline_ns = task->deadline_ms ? task->deadline_ms * P2_MS : p2_session_timeout_ns(c->session, &out->kind);
+    out->deadline_ns = task->deadline_ms * P2_MS;
     return P2C2R_OK;
 }
 
 // Over budget is for the caller to wait out; short memory is not.
 static p2c2r_status no_blob(struct p2c2r_client *c, uint64_t size) {
-    if (c->payloads.bytes_live + blob_bytes(size) > c->payloads.bytes_live_max)
-        return p2_client_fail(c, P2C2R_EAGAIN, "payloads of open tickets fill payload_bytes_max");
+    p2_client_lock(c);
+    bool full = c->payloads.bytes_live + blob_bytes(size) > c->payloads.bytes_live_max;
+    p2_client_unlock(c);
+    if (full) return p2_client_fail(c, P2C2R_EAGAIN, "payloads of open tickets fill payload_bytes_max");
     return p2_client_fail(c, P2C2R_ENOMEM, "memory is short");
 }
 
@@ -112,6 +114,21 @@ static p2c2r_status keep(struct p2c2r_client *c, const p2c2r_task *task, const s
     return P2C2R_OK;
 }
 
+static struct record *new_record(struct p2c2r_client *c, const p2c2r_task *task) {
+    p2_handle handle;
+    p2_client_lock(c);
+    struct record *r = p2_slab_alloc(&c->records, &handle);
+    p2_client_unlock(c);
+    if (!r) return NULL;
+    r->ticket = handle;
+    p2_list_init(&r->link);
+    p2_record_move(c, r, RECORD_OPEN);
+    r->user = task->user;
+    r->out = task->out;
+    r->out_capacity = task->out_capacity;
+    return r;
+}
+
 static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t size, p2c2r_ticket *ticket_out) {
     p2c2r_task task;
     if (!p2_client_take(&task, sizeof task, given, size))
@@ -120,22 +137,15 @@ static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t
     if (task.payload_size && !task.payload) return p2_client_fail(c, P2C2R_EINVAL, "payload is NULL but has a size");
     p2c2r_status status = p2_task_prepare(c, &task, &p);
     if (status != P2C2R_OK) return status;
-    p2_handle handle;
-    struct record *r = p2_slab_alloc(&c->records, &handle);
+    struct record *r = new_record(c, &task);
     if (!r) return p2_client_fail(c, P2C2R_EAGAIN, "tasks_max tickets are open or not released");
     struct session_event ev = {.kind = SESSION_SUBMIT};
     status = keep(c, &task, &p, &ev.u.submit);
     if (status != P2C2R_OK) {
-        p2_slab_free(&c->records, handle);
+        p2_record_free(c, r);
         return status;
     }
-    r->ticket = handle;
-    p2_list_init(&r->link);
-    p2_record_move(c, r, RECORD_OPEN);
-    r->user = task.user;
-    r->out = task.out;
-    r->out_capacity = task.out_capacity;
-    ev.u.submit.ticket = handle;
+    ev.u.submit.ticket = *ticket_out = r->ticket;
     ev.u.submit.id = p2_id_random();
     ev.u.submit.type = p.type->name;
     ev.u.submit.version = p.type->version;
@@ -148,8 +158,10 @@ static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t
     ev.u.submit.series = task.series;
     ev.u.submit.result_bytes_max = p.cost.result_bytes_max;
     ev.u.submit.withheld = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
-    *ticket_out = handle;
-    p2_client_feed(c, &ev);
+    if (c->io)
+        p2_io_submit(c, r, &ev.u.submit);
+    else
+        p2_client_feed(c, &ev);
     return P2C2R_OK;
 }
 
@@ -160,23 +172,33 @@ static size_t task_size(const p2c2r_task *task) {
 }
 
 static void count_one(struct p2c2r_client *c, p2c2r_status status) {
+    p2_client_lock(c);
     if (status == P2C2R_OK) p2_stats_submitted(&c->stats, p2_clock_now());
     if (status == P2C2R_EAGAIN) c->stats.window_full++;
+    p2_client_unlock(c);
+}
+
+// What was handed over is to leave.
+static void send_off(struct p2c2r_client *c) {
+    if (c->io)
+        p2_io_wake(c);
+    else
+        p2_client_turn(c, 0);
 }
 
 p2c2r_status p2c2r_submit(p2c2r_client *c, const p2c2r_task *task, p2c2r_ticket *ticket) {
-    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
+    if (!p2_client_free(c)) return P2C2R_EINVAL;
     if (!task || !ticket) return p2_client_fail(c, P2C2R_EINVAL, "task or ticket is NULL");
     p2c2r_status status = submit_one(c, task, task_size(task), ticket);
     count_one(c, status);
-    if (status == P2C2R_OK) p2_client_turn(c, 0);
+    if (status == P2C2R_OK) send_off(c);
     return status;
 }
 
 // One record each; they leave together, in as few messages as the connection needs.
 p2c2r_status p2c2r_submit_batch(p2c2r_client *c, const p2c2r_task *tasks, uint32_t count, p2c2r_ticket *tickets,
                                 p2c2r_status *statuses) {
-    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
+    if (!p2_client_free(c)) return P2C2R_EINVAL;
     if (count && (!tasks || !tickets)) return p2_client_fail(c, P2C2R_EINVAL, "tasks or tickets is NULL");
     p2c2r_status worst = P2C2R_OK;
     size_t size = count ? task_size(tasks) : 0;
@@ -187,14 +209,21 @@ p2c2r_status p2c2r_submit_batch(p2c2r_client *c, const p2c2r_task *tasks, uint32
         if (statuses) statuses[i] = status;
         if (status != P2C2R_OK) worst = status;
     }
-    p2_client_turn(c, 0);
+    send_off(c);
     return worst;
 }
 
 p2c2r_status p2c2r_cancel(p2c2r_client *c, p2c2r_ticket ticket) {
-    if (!c || !p2_client_free(c)) return P2C2R_EINVAL;
-    if (!p2_slab_get(&c->records, ticket)) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
+    if (!p2_client_free(c)) return P2C2R_EINVAL;
     struct session_event ev = {.kind = SESSION_CANCEL, .u.end.ticket = ticket};
-    p2_client_feed(c, &ev);
+    p2_client_lock(c);
+    struct record *r = p2_slab_get(&c->records, ticket);
+    if (r && c->io && r->state == RECORD_OPEN) p2_io_cancel(c, r);
+    p2_client_unlock(c);
+    if (!r) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
+    if (c->io)
+        p2_io_wake(c);
+    else
+        p2_client_feed(c, &ev);
     return P2C2R_OK;
 }

@@ -42,6 +42,13 @@ static void release_kept(struct p2_blob_pool *p) {
     }
 }
 
+void p2_blob_pool_share(struct p2_blob_pool *p, void (*lock)(void *context), void (*unlock)(void *context),
+                        void *context) {
+    p->lock = lock;
+    p->unlock = unlock;
+    p->lock_context = context;
+}
+
 void p2_blob_pool_deinit(struct p2_blob_pool *p) {
     P2_CHECK(p->bytes_live == 0);
     release_kept(p);
@@ -81,7 +88,7 @@ static void allocate_ahead(struct p2_blob_pool *p, uint32_t size_class, uint32_t
     }
 }
 
-struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size) {
+static struct p2_blob *take(struct p2_blob_pool *p, uint32_t size) {
     if (size > UINT32_C(1) << CLASS_MAX) return NULL;
     uint32_t size_class = class_of(size);
     uint32_t capacity = UINT32_C(1) << size_class;
@@ -99,17 +106,20 @@ struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size) {
     return b;
 }
 
+struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size) {
+    if (p->lock) p->lock(p->lock_context);
+    struct p2_blob *b = take(p, size);
+    if (p->lock) p->unlock(p->lock_context);
+    return b;
+}
+
 struct p2_blob *p2_blob_ref(struct p2_blob *b) {
     P2_CHECK(b->refs > 0 && b->refs < UINT32_MAX);
     b->refs++;
     return b;
 }
 
-void p2_blob_unref(struct p2_blob *b) {
-    if (!b) return;
-    P2_CHECK(b->refs > 0);
-    if (--b->refs > 0) return;
-    struct p2_blob_pool *p = b->pool;
+static void give(struct p2_blob_pool *p, struct p2_blob *b) {
     p->bytes_live -= b->capacity;
     p->live[b->size_class]--;
     // The blob just used is the likeliest to be wanted again, so room is made for it at the cost of other classes.
@@ -119,4 +129,14 @@ void p2_blob_unref(struct p2_blob *b) {
         return;
     }
     keep(p, b, b->size_class, b->capacity);
+}
+
+void p2_blob_unref(struct p2_blob *b) {
+    if (!b) return;
+    P2_CHECK(b->refs > 0);
+    if (--b->refs > 0) return;
+    struct p2_blob_pool *p = b->pool;
+    if (p->lock) p->lock(p->lock_context);
+    give(p, b);
+    if (p->lock) p->unlock(p->lock_context);
 }

@@ -1,5 +1,5 @@
 // Refcounted bytes that are written once and then shared, with room in front for a transport's framing.
-// Not thread-safe: a blob belongs to one loop.
+// Not thread-safe: a blob belongs to one loop. A pool may be shared.
 #ifndef P2_BASE_BLOB_H
 #define P2_BASE_BLOB_H
 
@@ -26,10 +26,16 @@ struct p2_blob_pool {
     uint64_t bytes_live, bytes_live_max; // capacities of blobs handed out; their ceiling (the budget)
     uint64_t bytes_kept, bytes_kept_max; // in free lists; above the ceiling memory goes back to the system
     uint64_t allocations;                // calls of malloc since init, for tests and metrics
+    void (*lock)(void *context), (*unlock)(void *context); // NULL: one thread uses it
+    void *lock_context;
 };
 
 void p2_blob_pool_init(struct p2_blob_pool *p, uint64_t bytes_live_max, uint64_t bytes_kept_max);
 void p2_blob_pool_deinit(struct p2_blob_pool *p); // every blob must have come back
+// From now on several threads may take and give back blobs: each such call is made between these two. A blob itself
+// still belongs to one thread at a time.
+void p2_blob_pool_share(struct p2_blob_pool *p, void (*lock)(void *context), void (*unlock)(void *context),
+                        void *context);
 
 // One reference to a blob with capacity >= size and size set; NULL over budget or out of memory.
 struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size);

@@ -234,6 +234,12 @@ int p2_loop_fd(struct p2_loop *loop) {
     return uv_backend_fd(&loop->uv);
 }
 
+p2_ns p2_loop_next_ns(struct p2_loop *loop) {
+    if (loop->dirty || !p2_list_empty(&loop->due)) return loop->now; // asked for since the last turn
+    int timer_ms = uv_backend_timeout(&loop->uv);                    // -1: libuv waits for nothing
+    return timer_ms < 0 ? P2_NEVER : p2_ns_add(loop->now, (p2_ns)timer_ms * P2_MS);
+}
+
 void p2_loop_stats(const struct p2_loop *loop, struct p2_net_stats *out) { *out = loop->stats; }
 
 // ---- watching descriptors -------------------------------------------------------------------------------------------

@@ -62,7 +62,9 @@ bool p2_net_use_mem(void);
 // One turn: waits at most `timeout_ns` (0: not at all; P2_NEVER: until something happens), serves what is ready.
 void p2_loop_turn(struct p2_loop *loop, p2_ns timeout_ns);
 void p2_loop_wake(struct p2_loop *loop); // from any thread or signal handler: ends the current or next wait
-int p2_loop_fd(struct p2_loop *loop);    // readable when a turn with timeout 0 has something to do (epoll fd)
+// For who waits himself: a turn with timeout 0 has something to do when this is readable (epoll fd) or at that time.
+int p2_loop_fd(struct p2_loop *loop);
+p2_ns p2_loop_next_ns(struct p2_loop *loop);
 
 // Calls back when fd is readable, until unwatched. False when out of memory.
 typedef void p2_fd_ready(void *context, int fd);

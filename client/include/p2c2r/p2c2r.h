@@ -1,11 +1,11 @@
 // P2C2R client library: hand work to a community's GPUs from a game loop.
 //
-// Rules. Nothing is printed, no signal is touched, and no thread is started for a numeric address; resolving a host
-// name uses libuv's worker threads. Every call returns at once except those named _wait; destroying a client waits
-// for a name being resolved. Nothing is called back: completions are what p2c2r_poll returns. A client and its
-// tickets belong to one thread at a time. Every ticket ends exactly once: result, refusal, expiry, cancellation or
-// loss, also when the connection dies or the client is destroyed. Structs start with `size`: set it to sizeof; all
-// other zeroes mean the default.
+// Rules. Nothing is printed, no signal is touched, and no thread is started for a numeric address unless asked for
+// (io_thread); resolving a host name uses libuv's worker threads. Every call returns at once except those named _wait;
+// destroying a client waits for a name being resolved. Nothing is called back: completions are what p2c2r_poll returns.
+// A client and its tickets belong to one thread at a time. Every ticket ends exactly once: result, refusal, expiry,
+// cancellation or loss, also when the connection dies or the client is destroyed. Structs start with `size`: set it to
+// sizeof; all other zeroes mean the default. An allocator of your own: memory.h.
 #ifndef P2C2R_P2C2R_H
 #define P2C2R_P2C2R_H
 
@@ -69,10 +69,13 @@ typedef struct p2c2r_options {
     // submissions never leaves (they end EXPIRED). 0: none.
     int64_t fake_lag_ms;
     double fake_loss; // 0..1
-    // NULL: silent. Called inside calls of this library only, and may itself call none with the same client: those give
-    // P2C2R_EINVAL (polls: nothing), and p2c2r_destroy must not be called.
+    // NULL: silent. Called inside calls of this library (with io_thread also on its thread), and may itself call none
+    // with the same client: those give P2C2R_EINVAL (polls: nothing), and p2c2r_destroy must not be called.
     void (*log)(void *context, const char *line);
     void *log_context;
+    // 1: a thread of the library serves the connection, also between calls. These stay the same, from one thread of
+    // yours; submit and poll then touch no socket, the rare ones may wait for what the thread does just then.
+    int32_t io_thread;
 } p2c2r_options;
 
 // One named parameter of a task; `value` as on the command line ("960x540", "quality", "0,-9.8,0").
@@ -227,6 +230,7 @@ P2C2R_API p2c2r_status p2c2r_cluster_wait(p2c2r_client *client, p2c2r_cluster *o
 // 1 once the coordinator has answered on the present connection.
 P2C2R_API int32_t p2c2r_connected(const p2c2r_client *client);
 // For an engine that owns the loop: poll when this descriptor is readable, or after that many microseconds (-1: none).
+// With io_thread there is nothing to watch: -1, and 0 when something ended, else -1.
 P2C2R_API int p2c2r_fd(const p2c2r_client *client);
 P2C2R_API int64_t p2c2r_next_timeout_us(const p2c2r_client *client);
 

@@ -191,6 +191,37 @@ static void random_use_keeps_count(void **state) {
     p2_blob_pool_deinit(&p);
 }
 
+struct key {
+    unsigned taken, held;
+};
+
+static void take_key(void *context) {
+    struct key *k = context;
+    k->taken++;
+    k->held++;
+}
+
+static void give_key(void *context) {
+    struct key *k = context;
+    assert_int_equal(k->held--, 1);
+}
+
+static void a_shared_pool_is_locked_for_every_change(void **state) {
+    (void)state;
+    struct p2_blob_pool p;
+    struct key key = {0};
+    p2_blob_pool_init(&p, MIB, 0);
+    p2_blob_pool_share(&p, take_key, give_key, &key);
+    struct p2_blob *b = p2_blob_new(&p, 1);
+    assert_null(p2_blob_new(&p, 2 * MIB)); // over budget
+    p2_blob_unref(p2_blob_ref(b));
+    assert_int_equal(key.taken, 2); // a reference is its owner's
+    p2_blob_unref(b);
+    assert_int_equal(key.taken, 3);
+    assert_int_equal(key.held, 0);
+    p2_blob_pool_deinit(&p);
+}
+
 static void deinit(void *arg) { p2_blob_pool_deinit(arg); }
 
 static void a_blob_left_behind_aborts(void **state) {
@@ -215,6 +246,7 @@ int main(void) {
         cmocka_unit_test(kept_memory_follows_the_traffic),
         cmocka_unit_test(short_memory_releases_what_is_kept),
         cmocka_unit_test(random_use_keeps_count),
+        cmocka_unit_test(a_shared_pool_is_locked_for_every_change),
         cmocka_unit_test(a_blob_left_behind_aborts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

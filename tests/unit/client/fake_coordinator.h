@@ -28,7 +28,7 @@ enum fake_mood {
     FAKE_TURN_AWAY, // ERROR to the connection instead of REGISTERED
 };
 
-#define FAKE_TASKS 64
+#define FAKE_TASKS 4096
 
 struct fake_task {
     uint32_t stream; // 0: free

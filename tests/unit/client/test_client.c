@@ -1,4 +1,5 @@
 // The library against a coordinator of sockets and records: submit, poll, wait, release, and what can go wrong.
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -576,6 +577,32 @@ static void tells_of_the_cluster_and_itself(void **state) {
     assert_true(strlen(p2c2r_version()) > 0);
 }
 
+// As an engine does that owns the loop: it polls when the descriptor is readable or the time has come, and only then.
+static void descriptor_and_timeout_are_enough_to_serve_it(void **state) {
+    (void)state;
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    uint8_t *payload = noise(3000000);
+    for (size_t i = 0; i < 20; i++) submit(c, payload, i * 150000);
+    for (uint32_t ended = 0; ended < 20;) {
+        struct pollfd on = {.fd = p2c2r_fd(c), .events = POLLIN};
+        int64_t wait_us = p2c2r_next_timeout_us(c);
+        bool timed = wait_us >= 0 && wait_us < PATIENCE_US;
+        int ready = poll(&on, 1, (int)((timed ? wait_us + 999 : PATIENCE_US) / 1000));
+        assert_true(ready > 0 || timed); // else it slept with work to do
+        p2c2r_result r = {.size = sizeof r};
+        while (p2c2r_poll(c, &r, 1, 0) > 0) {
+            assert_int_equal(r.outcome, P2C2R_DONE);
+            p2c2r_release(c, &r);
+            ended++;
+        }
+    }
+    free(payload);
+    shut(&c);
+    fake_stop(&f);
+}
+
 static void asks_before_it_sends(void **state) {
     (void)state;
     struct fake f;
@@ -665,6 +692,7 @@ int main(void) {
         cmocka_unit_test(a_game_can_fake_lag_and_loss),
         cmocka_unit_test(a_log_callback_cannot_enter_the_library),
         cmocka_unit_test(tells_of_the_cluster_and_itself),
+        cmocka_unit_test(descriptor_and_timeout_are_enough_to_serve_it),
         cmocka_unit_test(asks_before_it_sends),
         cmocka_unit_test(a_silent_coordinator_keeps_sixteen_questions),
     };

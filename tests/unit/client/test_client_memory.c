@@ -11,9 +11,8 @@
 
 #define URL "ws://127.0.0.1:9" // nobody there: this is about our own memory
 
-static void create_fails_whole_or_works(void **state) {
-    (void)state;
-    const p2c2r_options options = {.size = sizeof options, .coordinator = URL, .tasks_max = 16};
+static void create(int32_t io_thread) {
+    const p2c2r_options options = {.size = sizeof options, .coordinator = URL, .tasks_max = 16, .io_thread = io_thread};
     unsigned refused = 0;
     for (uint64_t n = 1;; n++) {
         t_alloc_fail_at(n);
@@ -28,6 +27,12 @@ static void create_fails_whole_or_works(void **state) {
         p2c2r_destroy(&c);
     }
     assert_true(refused > 5); // the client, its tables, its session, its codec, its loop
+}
+
+static void create_fails_whole_or_works(void **state) {
+    (void)state;
+    create(0);
+    create(1); // what its thread asks for may be what fails
 }
 
 static void submit_says_so_or_the_ticket_ends(void **state) {
