@@ -76,7 +76,8 @@ struct session_submit {
     uint32_t version; // 0: any
     enum p2_class class_;
     struct timeout_kind kind;         // whose timeout is learned from it
-    p2_ns deadline_ns;                // span from now; 0: the timeout of its kind
+    p2_ns submitted_ns;               // when it was handed over, not after now; 0: now
+    p2_ns deadline_ns;                // span from then; 0: the timeout of its kind
     uint64_t result_bytes_max;        // a longer result is not taken
     struct p2_params params;          // readable as long as params_blob lives
     struct p2_blob *params_blob;      // takes one reference; NULL when params are empty

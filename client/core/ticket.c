@@ -65,9 +65,11 @@ void p2_ticket_submit(struct session *s, const struct session_submit *task) {
     P2_CHECK(task->ticket != 0 && slot < s->config.tasks_max && s->tickets[slot].state == TICKET_NONE);
     P2_CHECK(task->deadline_ns >= 0 && task->payload.size <= P2_TASK_PAYLOAD_MAX);
     struct ticket *t = &s->tickets[slot];
-    *t = (struct ticket){.handle = task->ticket, .task = *task, .submitted_ns = s->now_ns};
+    *t = (struct ticket){
+        .handle = task->ticket, .task = *task, .submitted_ns = task->submitted_ns ? task->submitted_ns : s->now_ns};
+    P2_CHECK(t->submitted_ns <= s->now_ns);
     if (!t->task.deadline_ns) t->task.deadline_ns = p2_timeout_ns(&s->timeouts, &task->kind);
-    t->deadline_ns = p2_ns_add(s->now_ns, t->task.deadline_ns);
+    t->deadline_ns = p2_ns_add(t->submitted_ns, t->task.deadline_ns);
     p2_list_init(&t->link);
     p2_heap_node_init(&t->due);
     p2_ticket_move(s, t, TICKET_QUEUED);

@@ -46,6 +46,13 @@ struct record {
     char reason[P2_TEXT_MAX + 1];
 };
 
+struct letter {          // what a caller wants for a record, by its slot
+    struct p2_list link; // in client->mail while it waits for a turn
+    p2c2r_ticket ticket;
+    bool submit, cancel; // in this order
+    struct session_submit task;
+};
+
 struct prepared { // a caller's task, read and found possible
     const struct p2_task_type *type;
     struct p2_param params[P2_PARAMS_MAX];
@@ -79,6 +86,8 @@ struct p2c2r_client {
     struct session_actions actions;
     struct p2_slab records;
     struct p2_list ended;
+    struct letter *letters;
+    struct p2_list mail;
     struct p2_blob_pool payloads, results, wire; // submitted; received; single records
     struct p2_codec codec;
     struct p2_reader reader;
@@ -118,8 +127,8 @@ struct p2c2r_client {
 // ---- link.c: events in, actions out
 extern const struct p2_net_handlers p2_client_handlers;                // context is set by the copy's owner
 void p2_client_feed(struct p2c2r_client *c, struct session_event *ev); // sets its time and room
-void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns);            // network, timers, held words
-p2_ns p2_client_next_ns(const struct p2c2r_client *c);
+void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns);            // mail, network, timers, held words
+p2_ns p2_client_next_ns(struct p2c2r_client *c);
 void p2_client_drop_held(struct p2c2r_client *c);
 
 // ---- blob.c
@@ -138,6 +147,16 @@ struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket); // no
 
 // ---- submit.c
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
+
+// ---- mail.c
+bool p2_mail_init(struct p2c2r_client *c, uint32_t records);
+void p2_mail_deinit(struct p2c2r_client *c);
+void p2_mail_submit(struct p2c2r_client *c, const struct record *r,
+                    const struct session_submit *task); // takes its refs
+void p2_mail_cancel(struct p2c2r_client *c, const struct record *r);
+void p2_mail_forget(struct p2c2r_client *c, const struct record *r); // what was still to be taken of it
+bool p2_mail_waits(struct p2c2r_client *c);
+void p2_mail_take(struct p2c2r_client *c); // all, to the session
 
 // ---- memory.c
 void p2_memory_settle(void); // no allocator can be set any more

@@ -1,4 +1,4 @@
-// The library's own thread: it turns the loop, and takes the caller's mail.
+// The library's own thread, which turns the loop.
 #include "client/shell/io.h"
 
 #include <poll.h>
@@ -36,82 +36,18 @@ bool p2_io_wait(struct p2c2r_client *c, p2_ns until) {
     return pthread_cond_timedwait(&c->io->ended, &c->io->door, &at) == 0;
 }
 
-// ---- mail
+// ---- visitors
 
-static struct letter *letter_of(struct p2c2r_client *c, const struct record *r) {
-    return &c->io->letters[(uint32_t)r->ticket];
-}
-
-static void post(struct p2c2r_client *c, struct letter *l, const struct record *r) {
-    l->ticket = r->ticket;
-    if (!p2_list_linked(&l->link)) p2_list_push_back(&c->io->mail, &l->link);
-}
-
-void p2_io_submit(struct p2c2r_client *c, const struct record *r, const struct session_submit *task) {
-    p2_client_lock(c);
-    struct letter *l = letter_of(c, r);
-    l->submit = true;
-    l->task = *task;
-    post(c, l, r);
-    p2_client_unlock(c);
-}
-
-void p2_io_cancel(struct p2c2r_client *c, const struct record *r) {
-    p2_client_lock(c);
-    struct letter *l = letter_of(c, r);
-    l->cancel = true;
-    post(c, l, r);
-    p2_client_unlock(c);
-}
-
-void p2_io_forget(struct p2c2r_client *c, const struct record *r) {
-    p2_client_lock(c);
-    struct letter *l = letter_of(c, r);
-    p2_list_remove(&l->link);
-    if (l->submit) {
-        p2_blob_unref(l->task.params_blob);
-        p2_blob_unref(l->task.payload.blob);
-        p2_blob_unref(l->task.blobs);
-    }
-    l->submit = l->cancel = false;
-    p2_client_unlock(c);
-}
-
-// Under turn.
-static void take_mail(struct p2c2r_client *c) {
-    for (;;) {
-        struct session_event submit = {.kind = SESSION_SUBMIT}, cancel = {.kind = SESSION_CANCEL};
-        p2_client_lock(c);
-        struct p2_list *first = p2_list_first(&c->io->mail);
-        struct letter *l = first ? P2_CONTAINER_OF(first, struct letter, link) : NULL;
-        bool submits = l && l->submit, cancels = l && l->cancel;
-        if (submits) submit.u.submit = l->task;
-        if (cancels) cancel.u.end.ticket = l->ticket;
-        if (l) {
-            p2_list_remove(&l->link);
-            l->submit = l->cancel = false;
-        }
-        p2_client_unlock(c);
-        if (!l) return;
-        if (submits) p2_client_feed(c, &submit);
-        if (cancels) p2_client_feed(c, &cancel);
-    }
-}
-
-// For who cannot enter. True when there is mail.
-static bool look(struct p2c2r_client *c) {
+// For who cannot enter.
+static void look(struct p2c2r_client *c) {
     bool up = p2_client_is_up(c);
     p2_ns rtt_ns = p2_session_rtt_ns(c->session);
     p2_client_lock(c);
     c->io->seen.up = up;
     c->io->seen.rtt_ns = rtt_ns;
     c->io->seen.links = c->links;
-    bool mail = !p2_list_empty(&c->io->mail);
     p2_client_unlock(c);
-    return mail;
 }
-
-// ---- visitors
 
 bool p2_client_free(struct p2c2r_client *c) {
     if (!c) return false;
@@ -134,7 +70,6 @@ bool p2_client_enter(struct p2c2r_client *c) {
     set_visitor(c->io, true);
     P2_CHECK(pthread_mutex_lock(&c->io->turn) == 0);
     c->io->inside = true;
-    take_mail(c);
     return true;
 }
 
@@ -165,10 +100,9 @@ static void *run(void *context) {
     served = c;
     struct pollfd ready = {.fd = p2_loop_fd(c->loop), .events = POLLIN};
     while (begin_turn(c->io)) {
-        take_mail(c);
         p2_client_turn(c, 0);
-        // A wake during the turn is used up; one from here on ends the wait.
-        p2_ns next = look(c) ? 0 : p2_client_next_ns(c);
+        look(c);
+        p2_ns next = p2_client_next_ns(c); // a wake during the turn is used up, but one from here on ends the wait
         P2_CHECK(pthread_mutex_unlock(&c->io->turn) == 0);
         struct timespec span = span_of(next == P2_NEVER ? 0 : p2_ns_max(next - p2_clock_now(), 0));
         (void)ppoll(&ready, 1, next == P2_NEVER ? NULL : &span, NULL);
@@ -194,14 +128,12 @@ static bool init_locks(struct io *io) {
 }
 
 bool p2_io_start(struct p2c2r_client *c) {
-    struct io *io = p2_calloc(1, sizeof *io + c->records.capacity * sizeof io->letters[0]);
+    struct io *io = p2_calloc(1, sizeof *io);
     if (!io) return false;
     if (!init_locks(io)) {
         p2_free(io);
         return false;
     }
-    p2_list_init(&io->mail);
-    for (uint32_t i = 0; i < c->records.capacity; i++) p2_list_init(&io->letters[i].link);
     c->io = io;
     p2_blob_pool_share(&c->payloads, lock_pool, unlock_pool, c);
     p2_blob_pool_share(&c->results, lock_pool, unlock_pool, c);

@@ -5,7 +5,7 @@
 // - Submit, cancel, poll, wait, release and statistics share a few parts with it, under `door`: records and the list of
 //   ended ones, the pools of payloads and results, statistics, mail. They never wait for a turn. An OPEN record is the
 //   thread's but for its state, any other the caller's.
-// - What they want of the session goes by mail: one letter per record, taken before the thread's next turn.
+// - What they want of the session goes by mail, which each turn takes first.
 // - Everything else enters (p2_client_enter): it waits for the end of the thread's turn, then has the whole client, as
 //   if there were no thread, until it leaves.
 // Without the thread all of this is one branch, and the caller's thread has everything.
@@ -16,37 +16,24 @@
 
 #include "client/shell/client.h"
 
-struct letter { // of one record, by its slot
-    struct p2_list link;
-    p2c2r_ticket ticket;
-    bool submit, cancel; // in this order
-    struct session_submit task;
-};
-
 struct io {
     pthread_t thread;
     pthread_mutex_t turn, door;  // in this order; the door may be locked again by who has it
     pthread_cond_t ended;        // a record has, and the caller waits
     pthread_cond_t left;         // a visitor has
     bool running, stop, visitor; // under door
-    struct p2_list mail;         // likewise
     struct {
         bool up;
         p2_ns rtt_ns;
         uint32_t links;
     } seen;      // likewise: as of the last turn
     bool inside; // the caller's thread has entered: its own to write
-    struct letter letters[];
 };
 
 bool p2_io_start(struct p2c2r_client *c); // false: memory or threads are short
 void p2_io_stop(struct p2c2r_client *c);  // the thread has ended, and the caller has everything
 void p2_io_free(struct p2c2r_client *c);
 
-// A record's first letter takes the references of *task.
-void p2_io_submit(struct p2c2r_client *c, const struct record *r, const struct session_submit *task);
-void p2_io_cancel(struct p2c2r_client *c, const struct record *r);
-void p2_io_forget(struct p2c2r_client *c, const struct record *r); // what it still had to say
 // Waits under the door, once locked, for a record to end, or until then. False: that was it.
 bool p2_io_wait(struct p2c2r_client *c, p2_ns until);
 

@@ -283,12 +283,14 @@ const struct p2_net_handlers p2_client_handlers = {
 
 // ---- time
 
-p2_ns p2_client_next_ns(const struct p2c2r_client *c) {
+p2_ns p2_client_next_ns(struct p2c2r_client *c) {
+    if (p2_mail_waits(c)) return 0;
     p2_ns next = p2_ns_min(p2_session_next_ns(c->session), p2_loop_next_ns(c->loop));
     return c->held_first ? p2_ns_min(next, c->held_first->due_ns) : next;
 }
 
 void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns) {
+    p2_mail_take(c);
     p2_ns until_next = p2_ns_max(p2_client_next_ns(c) - p2_clock_now(), 0);
     p2_loop_turn(c->loop, p2_ns_min(wait_ns, until_next));
     hear_held(c);

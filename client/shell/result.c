@@ -101,7 +101,7 @@ struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket) {
 
 void p2_record_free(struct p2c2r_client *c, struct record *r) {
     p2_client_lock(c);
-    if (c->io) p2_io_forget(c, r);
+    p2_mail_forget(c, r);
     p2_list_remove(&r->link);
     p2_blob_unref(r->blob);
     p2_slab_free(&c->records, r->ticket);

@@ -139,29 +139,26 @@ static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t
     if (status != P2C2R_OK) return status;
     struct record *r = new_record(c, &task);
     if (!r) return p2_client_fail(c, P2C2R_EAGAIN, "tasks_max tickets are open or not released");
-    struct session_event ev = {.kind = SESSION_SUBMIT};
-    status = keep(c, &task, &p, &ev.u.submit);
+    struct session_submit s = {.submitted_ns = p2_clock_now()};
+    status = keep(c, &task, &p, &s);
     if (status != P2C2R_OK) {
         p2_record_free(c, r);
         return status;
     }
-    ev.u.submit.ticket = *ticket_out = r->ticket;
-    ev.u.submit.id = p2_id_random();
-    ev.u.submit.type = p.type->name;
-    ev.u.submit.version = p.type->version;
-    ev.u.submit.class_ = (enum p2_class)task.priority;
-    ev.u.submit.kind = p.kind;
-    ev.u.submit.deadline_ns = p.deadline_ns;
-    ev.u.submit.no_cache = task.cache & P2C2R_CACHE_BYPASS;
-    ev.u.submit.refresh = task.cache & P2C2R_CACHE_REFRESH;
-    ev.u.submit.private_ = task.cache & P2C2R_CACHE_PRIVATE;
-    ev.u.submit.series = task.series;
-    ev.u.submit.result_bytes_max = p.cost.result_bytes_max;
-    ev.u.submit.withheld = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
-    if (c->io)
-        p2_io_submit(c, r, &ev.u.submit);
-    else
-        p2_client_feed(c, &ev);
+    s.ticket = *ticket_out = r->ticket;
+    s.id = p2_id_random();
+    s.type = p.type->name;
+    s.version = p.type->version;
+    s.class_ = (enum p2_class)task.priority;
+    s.kind = p.kind;
+    s.deadline_ns = p.deadline_ns;
+    s.no_cache = task.cache & P2C2R_CACHE_BYPASS;
+    s.refresh = task.cache & P2C2R_CACHE_REFRESH;
+    s.private_ = task.cache & P2C2R_CACHE_PRIVATE;
+    s.series = task.series;
+    s.result_bytes_max = p.cost.result_bytes_max;
+    s.withheld = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
+    p2_mail_submit(c, r, &s);
     return P2C2R_OK;
 }
 
@@ -178,20 +175,12 @@ static void count_one(struct p2c2r_client *c, p2c2r_status status) {
     p2_client_unlock(c);
 }
 
-// What was handed over is to leave.
-static void send_off(struct p2c2r_client *c) {
-    if (c->io)
-        p2_io_wake(c);
-    else
-        p2_client_turn(c, 0);
-}
-
 p2c2r_status p2c2r_submit(p2c2r_client *c, const p2c2r_task *task, p2c2r_ticket *ticket) {
     if (!p2_client_free(c)) return P2C2R_EINVAL;
     if (!task || !ticket) return p2_client_fail(c, P2C2R_EINVAL, "task or ticket is NULL");
     p2c2r_status status = submit_one(c, task, task_size(task), ticket);
     count_one(c, status);
-    if (status == P2C2R_OK) send_off(c);
+    if (status == P2C2R_OK) p2_io_wake(c);
     return status;
 }
 
@@ -209,21 +198,17 @@ p2c2r_status p2c2r_submit_batch(p2c2r_client *c, const p2c2r_task *tasks, uint32
         if (statuses) statuses[i] = status;
         if (status != P2C2R_OK) worst = status;
     }
-    send_off(c);
+    p2_io_wake(c);
     return worst;
 }
 
 p2c2r_status p2c2r_cancel(p2c2r_client *c, p2c2r_ticket ticket) {
     if (!p2_client_free(c)) return P2C2R_EINVAL;
-    struct session_event ev = {.kind = SESSION_CANCEL, .u.end.ticket = ticket};
     p2_client_lock(c);
     struct record *r = p2_slab_get(&c->records, ticket);
-    if (r && c->io && r->state == RECORD_OPEN) p2_io_cancel(c, r);
+    if (r && r->state == RECORD_OPEN) p2_mail_cancel(c, r);
     p2_client_unlock(c);
     if (!r) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
-    if (c->io)
-        p2_io_wake(c);
-    else
-        p2_client_feed(c, &ev);
+    p2_io_wake(c);
     return P2C2R_OK;
 }

@@ -143,9 +143,9 @@ P2C2R_API p2c2r_client *p2c2r_create(const p2c2r_options *options);
 P2C2R_API void p2c2r_destroy(p2c2r_client **client);
 
 // Hands over a task. P2C2R_OK and *ticket, P2C2R_EAGAIN, P2C2R_EINVAL (unknown type, bad parameter: p2c2r_last_error),
-// P2C2R_ENOMEM. Sends nothing itself beyond what the socket takes at once.
+// P2C2R_ENOMEM. Copies the payload and returns: the next p2c2r_poll or _wait sends it; with io_thread it goes at once.
 P2C2R_API p2c2r_status p2c2r_submit(p2c2r_client *client, const p2c2r_task *task, p2c2r_ticket *ticket);
-// Several in one message. statuses[i] as p2c2r_submit would return; returns P2C2R_OK when all are.
+// Several, in one message as far as that goes. statuses[i] as p2c2r_submit would return; returns P2C2R_OK when all are.
 P2C2R_API p2c2r_status p2c2r_submit_batch(p2c2r_client *client, const p2c2r_task *tasks, uint32_t count,
                                           p2c2r_ticket *tickets, p2c2r_status *statuses);
 // Asks for an end; the ticket still ends exactly once, CANCELLED or DONE if that was quicker.

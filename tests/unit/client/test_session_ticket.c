@@ -124,6 +124,27 @@ static void coordinators_limits_hold_tickets_back(void **state) {
     hold_back(1000, 0);   // but when nothing is said of all
 }
 
+// A game that hands over and looks again a frame later has not been given that frame.
+static void time_counts_from_when_it_was_handed_over(void **state) {
+    (void)state;
+    struct rig r;
+    rig_open(&r, 5);
+    r.now += 60 * P2_SEC;
+    rig_up(&r);
+    struct session_submit task = rig_task(&r, 0, 10);
+    task.submitted_ns = r.now - 3 * P2_SEC;
+    rig_submit_as(&r, task);
+    assert_int_equal(rig_sent(&r, P2_MSG_TASK_SUBMIT, 0)->u.submit.deadline_ns, task.deadline_ns - 3 * P2_SEC);
+    rig_msg(&r, ended_msg(1, task.ticket, P2_ERR_OVERLOADED));
+    assert_int_equal(rig_ended(&r)->total_ns, 3 * P2_SEC);
+    task = rig_task(&r, 1, 10);
+    task.submitted_ns = r.now - task.deadline_ns;
+    rig_submit_as(&r, task); // too late already
+    assert_ended(&r, task.ticket, SESSION_EXPIRED, P2_ERR_DEADLINE_EXCEEDED);
+    assert_null(rig_sent(&r, P2_MSG_TASK_SUBMIT, 0));
+    rig_shut(&r);
+}
+
 static void result_comes_in_pieces_under_windows(void **state) {
     (void)state;
     struct rig r;
@@ -469,6 +490,7 @@ int main(void) {
         cmocka_unit_test(payload_waits_for_room),
         cmocka_unit_test(urgent_goes_first_and_equals_take_turns),
         cmocka_unit_test(coordinators_limits_hold_tickets_back),
+        cmocka_unit_test(time_counts_from_when_it_was_handed_over),
         cmocka_unit_test(result_comes_in_pieces_under_windows),
         cmocka_unit_test(an_empty_result_is_a_result),
         cmocka_unit_test(a_higher_attempt_begins_the_result_anew),

@@ -1,0 +1,79 @@
+// What callers hand over, until the next turn takes it: so a submit costs its copy, whatever the network does just
+// then.
+#include "base/mem.h"
+#include "client/shell/client.h"
+#include "os/os.h"
+
+bool p2_mail_init(struct p2c2r_client *c, uint32_t records) {
+    p2_list_init(&c->mail);
+    c->letters = p2_calloc(records, sizeof *c->letters);
+    for (uint32_t i = 0; c->letters && i < records; i++) p2_list_init(&c->letters[i].link);
+    return c->letters != NULL;
+}
+
+void p2_mail_deinit(struct p2c2r_client *c) {
+    p2_free(c->letters);
+    c->letters = NULL;
+}
+
+// Under the door, as all of these.
+static struct letter *post(struct p2c2r_client *c, const struct record *r) {
+    struct letter *l = &c->letters[(uint32_t)r->ticket];
+    l->ticket = r->ticket;
+    if (!p2_list_linked(&l->link)) p2_list_push_back(&c->mail, &l->link);
+    return l;
+}
+
+void p2_mail_submit(struct p2c2r_client *c, const struct record *r, const struct session_submit *task) {
+    p2_client_lock(c);
+    struct letter *l = post(c, r);
+    l->submit = true;
+    l->task = *task;
+    p2_client_unlock(c);
+}
+
+void p2_mail_cancel(struct p2c2r_client *c, const struct record *r) {
+    p2_client_lock(c);
+    post(c, r)->cancel = true;
+    p2_client_unlock(c);
+}
+
+void p2_mail_forget(struct p2c2r_client *c, const struct record *r) {
+    p2_client_lock(c);
+    struct letter *l = &c->letters[(uint32_t)r->ticket];
+    p2_list_remove(&l->link);
+    if (l->submit) {
+        p2_blob_unref(l->task.params_blob);
+        p2_blob_unref(l->task.payload.blob);
+        p2_blob_unref(l->task.blobs);
+    }
+    l->submit = l->cancel = false;
+    p2_client_unlock(c);
+}
+
+bool p2_mail_waits(struct p2c2r_client *c) {
+    p2_client_lock(c);
+    bool waits = !p2_list_empty(&c->mail);
+    p2_client_unlock(c);
+    return waits;
+}
+
+void p2_mail_take(struct p2c2r_client *c) {
+    for (;;) {
+        struct session_event submit = {.kind = SESSION_SUBMIT}, cancel = {.kind = SESSION_CANCEL};
+        p2_client_lock(c);
+        struct p2_list *first = p2_list_first(&c->mail);
+        struct letter *l = first ? P2_CONTAINER_OF(first, struct letter, link) : NULL;
+        bool submits = l && l->submit, cancels = l && l->cancel;
+        if (submits) submit.u.submit = l->task;
+        if (cancels) cancel.u.end.ticket = l->ticket;
+        if (l) {
+            p2_list_remove(&l->link);
+            l->submit = l->cancel = false;
+        }
+        p2_client_unlock(c);
+        if (!l) return;
+        if (submits) p2_client_feed(c, &submit);
+        if (cancels) p2_client_feed(c, &cancel);
+    }
+}
