@@ -25,8 +25,8 @@ typedef struct p2c2r_allocator {
 // that is not whole. libuv, libwebsockets and zstd serve this library from there too (protobuf-c needs no memory but
 // ours); if the game uses libuv or libwebsockets itself, it must not have begun to, and what it does with them is
 // served as well. Not served: what libcrypto keeps while p2c2r_blob_put_wait hashes, and what the C library takes for
-// threads and to resolve names. When the allocator says no to libuv or libwebsockets, which cannot go on without, they
-// get up to 2 MiB that are kept for that, and no connection is begun while half of that is in use.
+// threads, to sort and to resolve names. When the allocator says no to libuv or libwebsockets, which cannot go on
+// without, they get up to 2 MiB that are kept for that, and no connection is begun while half of that is in use.
 P2C2R_API p2c2r_status p2c2r_set_allocator(const p2c2r_allocator *allocator);
 
 #ifdef __cplusplus
