@@ -78,6 +78,7 @@ class Faults(unittest.TestCase):
             self.assertTrue(before)
             os.kill(before[0], signal.SIGKILL)
             eventually('another executor', lambda: peer.children() and peer.children() != before)
+            eventually('it offers again what it computes', lambda: cluster.health()['slots'] > 0)
             cluster.cli('upscale', SAMPLES[2], '-o', cluster.folder + '/x.png', '--deadline', '30s')
 
     def test_executors_do_not_outlive_their_peer(self):
