@@ -52,12 +52,13 @@ struct start {
     pid_t parent;
 };
 
-// Between fork and exec: async-signal-safe calls only.
+// Between vfork and exec, in our memory: async-signal-safe calls only, and no signal may find a handler of ours.
 static _Noreturn void become(const struct start *s) {
+    const struct sigaction plain = {.sa_handler = SIG_DFL};
+    for (int i = 1; i < NSIG; i++) sigaction(i, &plain, NULL); // KILL and STOP refuse
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (getppid() != s->parent) _exit(126); // it died before the line above could take hold
@@ -82,10 +83,17 @@ static _Noreturn void become(const struct start *s) {
     _exit(127);
 }
 
+// vfork: to copy the page tables of a large game takes longer than a frame.
 static pid_t start(struct start *s) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     s->parent = getpid();
-    pid_t pid = fork();
+    int error = errno;
+    pid_t pid = vfork();
     if (pid == 0) become(s);
+    errno = error;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pid;
 }
 
