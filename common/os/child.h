@@ -33,9 +33,10 @@ struct p2_child_options {
 // ../libexec/p2c2r. False when none of them can be run; out then holds where it was expected.
 bool p2_child_find(const char *given, char out[static P2_CHILD_PATH_MAX]);
 
-// Starts it, with `program --device ...`, in a process group of its own (a terminal's Ctrl-C is ours to handle), with the socketpair as descriptor 3,
-// memory_fd as 4, standard output going to standard error, no other descriptor of ours, no new privileges, and a
-// death with its parent's: with that of the thread that called this. P2_ERR_IO when the world refuses.
+// Starts `program --device ...` in a process group of its own (a terminal's Ctrl-C is ours to handle), with the
+// socketpair as descriptor 3, memory_fd as 4, standard output going to standard error, no other descriptor of ours, no
+// new privileges, and a death with its parent's: with that of the thread that called this. P2_ERR_IO when the world
+// refuses.
 enum p2_err p2_child_start(struct p2_child *c, const struct p2_child_options *o, int memory_fd);
 void p2_child_init(struct p2_child *c); // no process
 
@@ -43,8 +44,9 @@ void p2_child_init(struct p2_child *c); // no process
 bool p2_child_say(struct p2_child *c, const void *word, size_t size);
 
 enum p2_child_heard { P2_CHILD_SILENT, P2_CHILD_WORD, P2_CHILD_NOISE, P2_CHILD_CLOSED };
-enum p2_child_heard p2_child_hear(struct p2_child *c, void *out, size_t size); // NOISE: one of another size
-bool p2_child_waiting(const struct p2_child *c);                               // there is something to hear
+// NOISE: a datagram of another size.
+enum p2_child_heard p2_child_hear(struct p2_child *c, void *out, size_t size);
+bool p2_child_waiting(const struct p2_child *c); // there is something to hear
 
 void p2_child_kill(struct p2_child *c); // at once; harmless when none
 void p2_child_drop(struct p2_child *c); // one that has only just begun: killed and reaped

@@ -24,11 +24,13 @@ RULES = [
     (r'coordinator/core/', [BASE, MSG, TYPE]),
     (r'peer/core/', [BASE, MSG, TYPE]),
     (r'client/core/', [BASE, MSG, TYPE]),
-    # words.h is the vocabulary between the supervisor and its executors
+    # words.h is the vocabulary between an executor and who started it
     (r'peer/executor/', [BASE, 'common/os', 'common/image', TYPE, MSG, 'peer/core/words.h']),
     (r'coordinator/shell/', [BASE, MSG, 'coordinator/core', *SHELL, TYPE]),
     (r'peer/shell/', [BASE, MSG, 'peer/core', *SHELL, TYPE]),
-    (r'client/shell/', [BASE, MSG, 'client/core', 'client/include', *SHELL, TYPE]),
+    (r'client/local/pipe\.[ch]', [BASE, MSG, TYPE, 'common/os', 'peer/core/words.h']),
+    (r'client/local/', [BASE, MSG, TYPE, 'peer/core/words.h']),
+    (r'client/shell/', [BASE, MSG, 'client/core', 'client/local', 'client/include', *SHELL, TYPE]),
     (r'client/scene/', [BASE, 'common/os', 'common/image', TYPE, 'kernels/raytrace']),
     (r'client/include/', []),
     (r'client/examples/', ['client/include']),
