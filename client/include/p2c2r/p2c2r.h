@@ -200,33 +200,6 @@ P2C2R_API p2c2r_status p2c2r_can_meet_wait(p2c2r_client *client, const p2c2r_tas
 P2C2R_API p2c2r_status p2c2r_blob_put_wait(p2c2r_client *client, const void *bytes, uint64_t size, p2c2r_digest *digest,
                                            int64_t timeout_us);
 
-// What tasks asked for and nobody there could do.
-typedef struct p2c2r_unmet {
-    char type[33];
-    uint32_t version;
-    const char *missing;   // "type", "kind" (of device) or "memory"; static
-    uint64_t memory_bytes; // of "memory": so much on one device, rounded up
-    uint32_t kinds;        // of "kind": bits 1 << 1 CPU, 2 GPU, 3 other, 4 fake; any of them would have done
-    uint64_t count;        // tasks
-    int64_t last_us;       // the last one was that long ago
-} p2c2r_unmet;
-
-typedef struct p2c2r_cluster {
-    size_t size;
-    uint32_t peers, peers_ready, clients, slots, slots_busy, tasks_queued, tasks_running;
-    uint64_t tasks_accepted, tasks_completed, tasks_failed, tasks_expired, tasks_cancelled, tasks_refused, retries;
-    int64_t uptime_us;
-    int64_t rtt_us; // to the coordinator, smoothed
-    char version[32];
-    uint64_t hedges;          // second runs of tasks that took long
-    uint32_t peers_held_back; // get no work for a while, because they join too often
-    uint32_t unmet_count;
-    p2c2r_unmet unmet[32]; // latest first
-} p2c2r_cluster;
-
-// Asks the coordinator how the cluster does. Waits at most timeout_us.
-P2C2R_API p2c2r_status p2c2r_cluster_wait(p2c2r_client *client, p2c2r_cluster *out, int64_t timeout_us);
-
 // 1 once the coordinator has answered on the present connection.
 P2C2R_API int32_t p2c2r_connected(const p2c2r_client *client);
 // For an engine that owns the loop: poll when this descriptor is readable, or after that many microseconds (-1: none).
