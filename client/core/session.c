@@ -303,6 +303,10 @@ p2_ns p2_session_timeout_ns(const struct session *s, const struct timeout_kind *
     return p2_timeout_ns(&s->timeouts, kind);
 }
 
+bool p2_session_usual(const struct session *s, const struct timeout_kind *kind, p2_ns *usual_ns, p2_ns *worst_ns) {
+    return p2_timeout_usual(&s->timeouts, kind, usual_ns, worst_ns);
+}
+
 p2_ns p2_session_rtt_ns(const struct session *s) { return s->rtt.mean; }
 uint64_t p2_session_features(const struct session *s) { return s->features; }
 

@@ -231,6 +231,8 @@ p2_ns p2_session_next_ns(const struct session *s);
 
 enum session_link p2_session_link(const struct session *s);
 p2_ns p2_session_timeout_ns(const struct session *s, const struct timeout_kind *kind); // what deadline_ns 0 means now
+// p2_timeout_usual of this session's tasks.
+bool p2_session_usual(const struct session *s, const struct timeout_kind *kind, p2_ns *usual_ns, p2_ns *worst_ns);
 p2_ns p2_session_rtt_ns(const struct session *s);                                // smoothed; 0 before the first PONG
 uint64_t p2_session_features(const struct session *s);                           // agreed on this connection
 const struct p2_msg_gamer_registered *p2_session_terms(const struct session *s); // of the last that was UP; lends

@@ -80,9 +80,10 @@ void p2_local_leave_cell(struct local *l, const struct local_ticket *t) {
     p2_local_act(l, LOCAL_DO_CANCEL)->u.cell = t->cell;
 }
 
-// A run that came to nothing. The cluster may still do better.
+// A run that came to nothing. The cluster may still do better, if there is one.
 static void fail(struct local *l, struct local_ticket *t, enum p2_err code, const char *text) {
-    if (!t->alone) {
+    if (!t->alone && l->up) {
+        t->failed = code;
         p2_local_give_up(l, t);
         return;
     }
@@ -96,11 +97,13 @@ static void expire(struct local *l, struct local_ticket *t) {
 }
 
 static void done(struct local *l, struct local_ticket *t, const struct word_done *d, p2_ns spent) {
+    p2_ns submitted_ns = t->submitted_ns;
     struct local_action *a = p2_local_end(l, t, LOCAL_END_DONE);
     a->u.end.cell = d->cell;
     a->u.end.size = d->result_size;
-    a->u.end.queue_ns = p2_ns_min(d->queue_ns, spent);
-    a->u.end.processing_ns = p2_ns_min(d->processing_ns, spent - a->u.end.queue_ns);
+    p2_ns waited = p2_ns_min(d->queue_ns, spent);
+    a->u.end.queue_ns = l->now_ns - spent - submitted_ns + waited;
+    a->u.end.processing_ns = p2_ns_min(d->processing_ns, spent - waited);
     a->u.end.kernel_ns = p2_ns_min(d->kernel_ns, spent);
 }
 
@@ -189,15 +192,19 @@ static void on_word(struct local *l, const struct word *w) {
 
 // ---- life
 
+static struct word_setup setup_of(const struct local *l) {
+    return (struct word_setup){.version = WORDS_VERSION,
+                               .cells = l->config.cells,
+                               .slots = l->config.cells,
+                               .keep_percent = LOCAL_KEEP_PERCENT,
+                               .in_bytes = l->config.cell_bytes,
+                               .out_bytes = l->config.cell_bytes};
+}
+
 static void on_started(struct local *l) {
     if (l->child != CHILD_STARTING) return;
     p2_local_child_move(l, CHILD_BUILDING);
-    p2_local_act(l, LOCAL_DO_SETUP)->u.setup = (struct word_setup){.version = WORDS_VERSION,
-                                                                   .cells = l->config.cells,
-                                                                   .slots = l->config.cells,
-                                                                   .keep_percent = LOCAL_KEEP_PERCENT,
-                                                                   .in_bytes = l->config.cell_bytes,
-                                                                   .out_bytes = l->config.cell_bytes};
+    p2_local_act(l, LOCAL_DO_SETUP);
     p2_local_note(l, LOCAL_NOTE_STARTED, "");
 }
 
@@ -251,7 +258,7 @@ void p2_local_child_settle(struct local *l) {
         if (l->cells[i].busy) settle_cell(l, i);
     if (l->child == CHILD_DOWN && l->now_ns >= l->start_at_ns) {
         p2_local_child_move(l, CHILD_STARTING);
-        p2_local_act(l, LOCAL_DO_START);
+        p2_local_act(l, LOCAL_DO_START)->u.setup = setup_of(l);
     } else if (l->child == CHILD_BUILDING && l->now_ns >= p2_ns_add(l->heard_ns, LOCAL_SILENCE_NS)) {
         kill_child(l, "it said nothing while building");
     }

@@ -24,7 +24,7 @@ static p2_ns most(const struct local *l, const struct local_ticket *t) {
 // What no wait can change.
 static bool possible(const struct local *l, const struct local_ticket *t) {
     const struct local_task *task = &t->task;
-    if (l->child == CHILD_OVER) return false;
+    if (l->child == CHILD_OVER || t->failed) return false;
     if (task->payload_size > l->config.cell_bytes || task->cost.result_bytes_max > l->config.cell_bytes) return false;
     if (l->child != CHILD_READY) return true;
     if (!l->offered[task->type]) return false;

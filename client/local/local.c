@@ -164,6 +164,13 @@ static void on_unmet(struct local *l, const struct local_event *ev) {
     P2_CHECK(t && !t->alone);
     shut(l, p2_local_kind(t), ev->u.unmet.code, ev->u.unmet.retry_after_ns);
     t->alone = true;
+    if (t->failed) {
+        enum p2_err code = t->failed;
+        struct local_action *a = p2_local_end(l, t, LOCAL_END_FAILED);
+        a->u.end.code = code;
+        a->u.end.text = p2_err_sentence(code);
+        return;
+    }
     if (t->state == LOCAL_WATCHED) p2_local_watch(l, t);
 }
 

@@ -21,7 +21,8 @@
 // - at the last moment from which a run here is done by the deadline, unless the cluster, as such tasks usually go, is
 //   not late yet by then and will be in time.
 // The cluster keeps it meanwhile, and whichever is first ends it. What the cluster ended without a result, for a reason
-// that p2_local_stands_in, has this machine alone.
+// that p2_local_stands_in, has this machine alone. Here it is tried once: a run that fails is the ticket's end, unless
+// there is a connection and the cluster still has it.
 #ifndef CLIENT_LOCAL_LOCAL_H
 #define CLIENT_LOCAL_LOCAL_H
 
@@ -36,7 +37,7 @@
 #define LOCAL_CELLS_MAX 16u
 #define LOCAL_PATIENCE_NS (250 * P2_MS) // without a connection
 #define LOCAL_TURN_NS (17 * P2_MS)      // a game looks once a frame: so much earlier than the last moment
-#define LOCAL_START_NS P2_SEC           // what a child takes until it is ready, at best
+#define LOCAL_START_NS (250 * P2_MS)    // what a child takes until it is ready, at best
 #define LOCAL_SHUT_NS (500 * P2_MS)     // how long a refusal stands for all tasks of its kind, if it does not say
 #define LOCAL_SHUT_MAX_NS (5 * P2_SEC)  // and at most
 #define LOCAL_CANCEL_NS (2 * P2_SEC)    // for a job to end that nobody wants; then the child is killed
@@ -109,12 +110,12 @@ struct local_event {
 };
 
 enum local_action_kind {
-    LOCAL_DO_START = 1,
+    LOCAL_DO_START = 1, // u.setup: how large its memory is
     LOCAL_DO_KILL,
-    LOCAL_DO_SETUP,   // u.setup: say it
+    LOCAL_DO_SETUP,   // say it
     LOCAL_DO_JOB,     // u.job: its payload into the cell, then the word
     LOCAL_DO_CANCEL,  // u.cell: say it
-    LOCAL_DO_END,     // u.end: at most one of one event is DONE
+    LOCAL_DO_END,     // u.end
     LOCAL_DO_RELEASE, // the cells' memory goes back to the system
     LOCAL_DO_NOTE,    // u.note
 };
@@ -147,7 +148,7 @@ struct local_action {
             p2_ns deadline_ns;
         } job;
         uint32_t cell;
-        struct {
+        struct { // queue_ns: waiting here included
             uint64_t ticket;
             enum local_end how;
             enum p2_err code;

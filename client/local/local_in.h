@@ -14,6 +14,7 @@ struct local_ticket {
     struct local_task task;
     p2_ns submitted_ns;
     bool alone;              // the cluster has ended it
+    enum p2_err failed;      // a run here came to nothing, so: there is no second
     struct p2_heap_node due; // WATCHED: in watched, when it is wanted; WANTED: in wanted, the last moment
     struct p2_list link;     // in open
     uint32_t cell;           // RUNNING

@@ -54,7 +54,7 @@ static bool read_options(const p2c2r_options *given, p2c2r_options *o) {
     return is_url(o->coordinator, sizeof((struct p2c2r_client *)0)->url) && o->tasks_max <= CLIENT_TASKS_LIMIT &&
            o->connect_timeout_ms >= 0 && o->connect_timeout_ms <= CLIENT_SPAN_MAX_MS && o->fake_lag_ms >= 0 &&
            o->fake_lag_ms <= CLIENT_SPAN_MAX_MS && o->fake_loss >= 0 && o->fake_loss <= 1 &&
-           (o->io_thread == 0 || o->io_thread == 1);
+           (o->io_thread == 0 || o->io_thread == 1) && o->local_tasks_max <= CLIENT_LOCAL_TASKS_LIMIT;
 }
 
 // The transport below ignores SIGPIPE for its whole process when it starts, though it never needs to: its writes ask
@@ -96,7 +96,7 @@ static bool create_parts(struct p2c2r_client *c, const p2c2r_options *o) {
     c->session = p2_session_create(&config);
     if (!c->session) return false;
     c->loop = create_loop(c);
-    return c->loop != NULL;
+    return c->loop && p2_here_open(c, o);
 }
 
 p2c2r_client *p2c2r_create(const p2c2r_options *options) {
@@ -135,6 +135,7 @@ void p2c2r_destroy(p2c2r_client **client) {
     *client = NULL;
     p2_io_stop(c);
     leave(c);
+    p2_here_close(c);
     p2_loop_destroy(&c->loop); // first: what it has queued refers to blobs
     p2_session_destroy(&c->session);
     p2_client_drop_held(c);
@@ -209,6 +210,11 @@ const char *p2c2r_status_text(p2c2r_status status) {
 const char *p2c2r_outcome_name(p2c2r_outcome outcome) {
     static const char *const names[] = {"unknown", "done", "refused", "failed", "expired", "cancelled", "lost"};
     return outcome <= P2C2R_LOST ? names[outcome] : names[0];
+}
+
+const char *p2c2r_origin_name(uint32_t origin) {
+    static const char *const names[] = {"none", "peer", "cache", "local"};
+    return origin <= P2C2R_ORIGIN_LOCAL ? names[origin] : names[0];
 }
 
 const char *p2c2r_version(void) { return P2_VERSION; }

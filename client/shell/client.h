@@ -23,8 +23,10 @@
 #define CLIENT_PAYLOAD_DEFAULT (256ull << 20)
 #define CLIENT_CONNECT_DEFAULT_MS 10000
 #define CLIENT_SPAN_MAX_MS (24ll * 3600 * 1000) // of any span in options and tasks
-#define CLIENT_WIRE_BYTES_MAX (64ull << 20)     // records on their way in or compressed on their way out
-#define CLIENT_HELD_BYTES_MAX (64ull << 20)     // held back by fake lag before the socket is left unread
+#define CLIENT_LOCAL_TASKS_DEFAULT 2u
+#define CLIENT_LOCAL_TASKS_LIMIT 16u
+#define CLIENT_WIRE_BYTES_MAX (64ull << 20) // records on their way in or compressed on their way out
+#define CLIENT_HELD_BYTES_MAX (64ull << 20) // held back by fake lag before the socket is left unread
 
 //   FREE --> OPEN --> ENDED --> LENT      any --> freed, by release or with the client
 enum record_state { RECORD_FREE, RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
@@ -42,6 +44,9 @@ struct record {
     uint32_t attempt;         // that fills data
     bool no_memory, broken;   // the result has no place; does not unpack
     bool incompressible;      // its first bytes did not shrink: the rest is not tried
+    struct p2_blob *job;      // of local.c; NULL: it does not run on this machine
+    bool held;                // the cluster has ended it, as `end` says; this machine has it still
+    uint32_t origin;          // P2C2R_ORIGIN_LOCAL, or not said yet
     struct session_ended end; // its sentence is in reason
     char reason[P2_TEXT_MAX + 1];
 };
@@ -59,12 +64,14 @@ struct prepared { // a caller's task, read and found possible
     uint32_t param_count;
     struct p2_task_cost cost;
     struct timeout_kind kind;
+    _Alignas(16) uint8_t block[P2_BLOCK_MAX];
     p2_ns deadline_ns; // 0: the timeout of its kind
 };
 
 struct asked {
     p2c2r_question number; // 0: free
     bool answered;
+    struct timeout_kind kind;
     p2c2r_forecast answer;
 };
 
@@ -88,6 +95,7 @@ struct p2c2r_client {
     struct p2_list ended;
     struct letter *letters;
     struct p2_list mail;
+    struct local_side *local;                    // local.c; NULL: no task runs on this machine
     struct p2_blob_pool payloads, results, wire; // submitted; received; single records
     struct p2_codec codec;
     struct p2_reader reader;
@@ -142,6 +150,9 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
 // The one function that writes a record's state; ENDED ones are in client->ended.
 void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state to);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
+bool p2_record_room(struct p2c2r_client *c, struct record *r, uint64_t size); // for a result; false: memory is short
+void p2_record_say(struct record *r, struct p2_str sentence);
+void p2_record_finish(struct p2c2r_client *c, struct record *r); // OPEN to ENDED, as r->end says
 
 struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket); // not freed, or NULL
 
@@ -163,6 +174,22 @@ void p2_memory_settle(void); // no allocator can be set any more
 
 // ---- stats.c
 void p2_client_count_bytes(struct p2c2r_client *c); // those of the network so far
+
+// ---- local.c: tasks on this machine. All harmless without
+bool p2_here_open(struct p2c2r_client *c, const p2c2r_options *o); // false: memory is short, or a name too long
+void p2_here_close(struct p2c2r_client *c);
+// What a run here would need, in references of its own.
+void p2_here_keep(struct p2c2r_client *c, struct record *r, const struct prepared *p,
+                  const struct session_submit *submit);
+void p2_here_watch(struct p2c2r_client *c, p2c2r_ticket ticket);  // before the session gets it
+void p2_here_cancel(struct p2c2r_client *c, p2c2r_ticket ticket); // after the session was told
+// The session has ended it, as r->end says. True: it is not over; or is, but has been finished there.
+bool p2_here_holds(struct p2c2r_client *c, struct record *r);
+void p2_here_drop_job(struct record *r);
+void p2_here_forecast(struct p2c2r_client *c, const struct timeout_kind *kind, const struct p2_msg_can_meet_answer *m);
+void p2_here_link(struct p2c2r_client *c); // it may have changed
+void p2_here_turn(struct p2c2r_client *c);
+p2_ns p2_here_due_ns(const struct p2c2r_client *c);
 
 // ---- cluster.c
 void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m);

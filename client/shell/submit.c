@@ -73,8 +73,7 @@ p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, str
     struct p2_strbuf why;
     p2_strbuf_init(&why, text, sizeof text);
     struct p2_params params = {out->params, out->param_count};
-    _Alignas(16) uint8_t block[P2_BLOCK_MAX];
-    if (out->type->prepare(&params, task->payload_size, block, &out->cost, &why) != P2_OK)
+    if (out->type->prepare(&params, task->payload_size, out->block, &out->cost, &why) != P2_OK)
         return p2_client_fail(c, P2C2R_EINVAL, "%s", text);
     out->kind = (struct timeout_kind){place_of(out->type), out->cost.size_class, out->cost.timeout_prior_ns};
     out->deadline_ns = task->deadline_ms * P2_MS;
@@ -158,6 +157,7 @@ static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t
     s.series = task.series;
     s.result_bytes_max = p.cost.result_bytes_max;
     s.withheld = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
+    p2_here_keep(c, r, &p, &s);
     p2_mail_submit(c, r, &s);
     return P2C2R_OK;
 }

@@ -76,6 +76,13 @@ typedef struct p2c2r_options {
     // 1: a thread of the library serves the connection, also between calls. These stay the same, from one thread of
     // yours; submit and poll then touch no socket, the rare ones may wait for what the thread does just then.
     int32_t io_thread;
+    // The path of p2c2r-executor: it is started by p2c2r_create, as a child that ends with this process (and with the
+    // thread that called), started again, at most five times in a row, when it crashed, and runs what the cluster does
+    // not take, or not in time (README, "On the player's own machine"). As of any child, its end is a SIGCHLD here.
+    // Tasks that refer to blobs are not run there. NULL: nothing is started, no task runs on this machine. Copied.
+    const char *local_executor;
+    const char *local_device; // of `p2c2r-executor --list`, "0" by default, or "fake": plain C. Copied
+    uint32_t local_tasks_max; // tasks it runs at once; default 2, at most 16
 } p2c2r_options;
 
 // One named parameter of a task; `value` as on the command line ("960x540", "quality", "0,-9.8,0").
@@ -114,6 +121,14 @@ typedef struct p2c2r_task {
     uint32_t blob_count;       // one the coordinator has not got: REFUSED, BlobMissing
 } p2c2r_task;
 
+// Whose result it is.
+enum {
+    P2C2R_ORIGIN_NONE = 0,  // there is none
+    P2C2R_ORIGIN_PEER = 1,  // a peer of the cluster computed it
+    P2C2R_ORIGIN_CACHE = 2, // the coordinator knew it
+    P2C2R_ORIGIN_LOCAL = 3, // this machine computed it, or (FAILED) tried last
+};
+
 typedef struct p2c2r_result {
     size_t size;
     p2c2r_ticket ticket;
@@ -135,6 +150,7 @@ typedef struct p2c2r_result {
     int64_t transfer_us;   // total less queue and processing
     int64_t processing_us; // on the peer, codecs included
     int64_t kernel_us;     // on its device
+    uint32_t origin;       // P2C2R_ORIGIN_...
 } p2c2r_result;
 
 // Never blocks: connecting goes on inside poll. NULL when an option is out of range or memory is short.
@@ -212,6 +228,7 @@ p2c2r_last_error(const p2c2r_client *client); // sentence for the last call that
 P2C2R_API const char *p2c2r_status_name(p2c2r_status status);
 P2C2R_API const char *p2c2r_status_text(p2c2r_status status);
 P2C2R_API const char *p2c2r_outcome_name(p2c2r_outcome outcome);
+P2C2R_API const char *p2c2r_origin_name(uint32_t origin); // "local"
 P2C2R_API const char *p2c2r_version(void);
 
 #ifdef __cplusplus

@@ -113,9 +113,9 @@ static struct word offer_of(uint32_t type, uint64_t speed) {
 
 static void start(void) {
     feed((struct local_event){.kind = LOCAL_TICK});
-    the(LOCAL_DO_START);
+    assert_int_equal(the(LOCAL_DO_START)->u.setup.cells, CELLS);
     feed((struct local_event){.kind = LOCAL_STARTED});
-    assert_int_equal(the(LOCAL_DO_SETUP)->u.setup.cells, CELLS);
+    assert_int_equal(count(LOCAL_DO_SETUP), 1);
     word((struct word){.kind = WORD_DEVICE, .u.device = {.kind = P2_DEVICE_CPU, .memory_bytes = 1 << 30}});
 }
 
@@ -148,7 +148,7 @@ static void without_a_connection_it_waits_a_little_and_goes(void **state) {
                                   .kernel_ns = 5 * P2_MS}});
     expect_end(t, LOCAL_END_DONE);
     assert_int_equal(the(LOCAL_DO_END)->u.end.size, 1000);
-    assert_int_equal(the(LOCAL_DO_END)->u.end.queue_ns, P2_MS);
+    assert_int_equal(the(LOCAL_DO_END)->u.end.queue_ns, LOCAL_PATIENCE_NS + P2_MS);
     assert_int_equal(the(LOCAL_DO_END)->u.end.processing_ns, 9 * P2_MS);
     assert_int_equal(the(LOCAL_DO_END)->u.end.kernel_ns, 5 * P2_MS);
     task(10, 10 * P2_SEC); // the link has been down for long: no further wait
@@ -382,7 +382,7 @@ static void while_it_builds_only_what_has_time_waits(void **state) {
     (void)state;
     start();
     link_is(true);
-    uint64_t frame = task(10, 500 * P2_MS), batch = task(10, 60 * P2_SEC);
+    uint64_t frame = task(10, 100 * P2_MS), batch = task(10, 60 * P2_SEC);
     unmet(frame, P2_ERR_NO_CAPABLE_PEER);
     expect_end(frame, LOCAL_END_UNMET);
     unmet(batch, P2_ERR_NO_CAPABLE_PEER);
@@ -407,8 +407,21 @@ static void a_crash_fails_what_only_it_had(void **state) {
     assert_true(strlen(the(LOCAL_DO_END)->u.end.text) > 0);
     assert_int_equal(count(LOCAL_DO_START), 1); // the first time at once
     assert_true(p2_local_has(l, both));
-    over(both, true);
-    assert_int_equal(acts.count, 0);
+    unmet(both, P2_ERR_NO_CAPABLE_PEER); // it is not tried again
+    expect_end(both, LOCAL_END_FAILED);
+    assert_int_equal(the(LOCAL_DO_END)->u.end.code, P2_ERR_EXECUTION_FAILED);
+}
+
+static void a_crash_without_a_connection_fails_at_once(void **state) {
+    (void)state;
+    get_ready();
+    link_is(true);
+    link_is(false);
+    tick(LOCAL_PATIENCE_NS);
+    uint64_t t = task(10, 10 * P2_SEC);
+    assert_int_equal(count(LOCAL_DO_JOB), 1);
+    gone("signal 11 (SEGV)");
+    expect_end(t, LOCAL_END_FAILED);
 }
 
 static void it_is_started_again_so_often_and_no_more(void **state) {
@@ -507,6 +520,7 @@ static void hostile_words_end_it(void **state) {
         {.kind = WORD_FAILED, .text = "the \x01 device\xff is gone"},         // its own end
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        close_local(state);
         open_local(state);
         get_ready();
         unmet(task(10, 10 * P2_SEC), P2_ERR_UNREACHABLE);
@@ -519,26 +533,24 @@ static void hostile_words_end_it(void **state) {
         assert_int_equal(acts.count, 0);
         gone("signal 9 (KILL)");
         assert_int_equal(the(LOCAL_DO_END)->u.end.how, LOCAL_END_FAILED);
-        close_local(state);
     }
     struct word strange = {.kind = WORD_OFFER, .u.offer = {.type = "nothing known", .version = 1}}, endless = strange;
     memset(endless.u.offer.type, 'a', sizeof endless.u.offer.type);
     struct word early[] = {
         strange, endless, {.kind = WORD_DEVICE, .u.device = {.kind = (enum p2_device_kind)77}}, {.kind = WORD_DONE}};
     for (size_t i = 0; i < sizeof early / sizeof *early; i++) {
+        close_local(state);
         open_local(state);
         start();
         word(early[i]);
         assert_int_equal(count(LOCAL_DO_KILL), 1);
-        close_local(state);
     }
+    close_local(state);
     open_local(state);
     start();
     word(offer_of(0, 1));
     word(offer_of(0, 1)); // twice
     assert_int_equal(count(LOCAL_DO_KILL), 1);
-    close_local(state);
-    open_local(state); // the other one's
 }
 
 static void silence_while_building_ends_it(void **state) {
@@ -591,7 +603,8 @@ static void look(struct game *g) {
             g->running[a->u.job.cell] = true;
         } else if (a->kind == LOCAL_DO_END) {
             unsigned *state = &g->state[(uint32_t)a->u.end.ticket];
-            assert_true(*state == ALONE || (*state == OPEN && a->u.end.how == LOCAL_END_DONE));
+            bool ran = a->u.end.how == LOCAL_END_DONE || (!l->up && a->u.end.how == LOCAL_END_FAILED);
+            assert_true(*state == ALONE || (*state == OPEN && ran));
             *state = ENDED;
             g->ends++;
         }
@@ -691,6 +704,7 @@ int main(void) {
         T(codes_that_would_be_the_same_here_are_left),
         T(while_it_builds_only_what_has_time_waits),
         T(a_crash_fails_what_only_it_had),
+        T(a_crash_without_a_connection_fails_at_once),
         T(it_is_started_again_so_often_and_no_more),
         T(good_service_is_remembered),
         T(a_job_nobody_wants_ends_or_the_child_does),
