@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "image/image.h"
 #include "kernels/task_type.h"
+#include "os/child.h"
 
 void cli_complain(const char *format, ...) {
     char text[1024];
@@ -48,6 +49,16 @@ p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, i
                              .coordinator = s->coordinator,
                              .tasks_max = tasks_max,
                              .connect_timeout_ms = s->connect_timeout_ns / P2_MS};
+    char executor[P2_CHILD_PATH_MAX];
+    if (s->local) {
+        if (!p2_child_find(s->local_executor, executor)) {
+            cli_complain("%s cannot be run: say with --local-executor where p2c2r-executor is", executor);
+            *exit_code = P2_EXIT_USAGE;
+            return NULL;
+        }
+        options.local_executor = executor;
+        options.local_device = s->local_device;
+    }
     p2c2r_client *client = p2c2r_create(&options);
     if (!client) {
         cli_complain("%s is not of the form ws://HOST:PORT", s->coordinator);

@@ -16,6 +16,8 @@ struct common_settings {
     const char *coordinator;
     p2_ns connect_timeout_ns;
     bool json, quiet;
+    bool local; // of those that hand in tasks
+    const char *local_executor, *local_device;
 };
 
 #define CLI_SHARED_GROUP "Every command that asks a coordinator"
@@ -61,6 +63,23 @@ struct common_settings {
     {                                                                                                                  \
         .name = "no-cache", .kind = P2_OPT_BOOL,                                                                       \
         .doc = "Have it computed even when the coordinator remembers the answer.", .offset = at                        \
+    }
+
+// Of those too; `at` is the offset of its common_settings. Before COMMON_OPTIONS.
+#define LOCAL_OPTIONS(at)                                                                                              \
+    {.name = "local",                                                                                                  \
+     .kind = P2_OPT_BOOL,                                                                                              \
+     .doc = "Compute on this machine what the cluster does not take, or not in time.",                                 \
+     .offset = (at) + offsetof(struct common_settings, local)},                                                        \
+        {.name = "local-executor",                                                                                     \
+         .kind = P2_OPT_TEXT,                                                                                          \
+         .value_name = "PATH",                                                                                         \
+         .doc = "The p2c2r-executor that does so; by default the one installed with this program.",                    \
+         .offset = (at) + offsetof(struct common_settings, local_executor)},                                           \
+    {                                                                                                                  \
+        .name = "local-device", .kind = P2_OPT_TEXT, .fallback = "0", .value_name = "N|fake",                          \
+        .doc = "The device it does so on, as p2c2r-executor --list counts; \"fake\" computes slowly in plain C.",      \
+        .offset = (at) + offsetof(struct common_settings, local_device)                                                \
     }
 
 // A word of p2c2r.

@@ -73,6 +73,7 @@ struct job {
     char code_name[32], reason[257], peer[33];
     uint32_t attempts;
     bool cached;
+    uint32_t origin;
     double queue_ms, transfer_ms, processing_ms, kernel_ms, total_ms, psnr_db; // psnr_db: negative when not measured
 };
 

@@ -24,8 +24,8 @@ void p2_child_init(struct p2_child *c) { *c = (struct p2_child){.pidfd = -1, .wo
 // ---- finding --------------------------------------------------------------------------------------------------------
 
 bool p2_child_find(const char *given, char out[static P2_CHILD_PATH_MAX]) {
-    static const char *const places[] = {"p2c2r-executor", "executor/p2c2r-executor",
-                                         "../libexec/p2c2r/p2c2r-executor"};
+    static const char *const places[] = {"p2c2r-executor", "executor/p2c2r-executor", "../libexec/p2c2r/p2c2r-executor",
+                                         "../../peer/executor/p2c2r-executor"};
     if (given) {
         snprintf(out, P2_CHILD_PATH_MAX, "%s", given);
         return access(out, X_OK) == 0;

@@ -29,8 +29,9 @@ struct p2_child_options {
     size_t unheard_max;  // bytes of datagrams that may wait for it
 };
 
-// Finds p2c2r-executor: `given` when set, else beside the running program, in executor/ below it, or in
-// ../libexec/p2c2r. False when none of them can be run; out then holds where it was expected.
+// Finds p2c2r-executor: `given` when set, else beside the running program, in executor/ below it, in
+// ../libexec/p2c2r, or where it lies in a build tree. False when none of them can be run; out then holds where it was
+// expected.
 bool p2_child_find(const char *given, char out[static P2_CHILD_PATH_MAX]);
 
 // Starts `program --device ...` in a process group of its own (a terminal's Ctrl-C is ours to handle), with the
