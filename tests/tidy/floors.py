@@ -36,7 +36,10 @@ RULES = [
     (r'client/examples/', ['client/include']),
     (r'client/grid/', [BASE]),
     (r'client/world/', [BASE, 'kernels/physics/layout.h']), # the records of its payloads
-    (r'client/cli/', [BASE, 'client/include', 'client/grid', 'client/world', 'kernels/physics/layout.h',
+    (r'client/play/core/', [BASE]),
+    (r'client/play/draw/', [BASE, 'client/play/core', 'client/include']),
+    (r'client/play/', [BASE, 'client/include', 'client/play', 'client/world', 'kernels/physics/layout.h', 'common/os']),
+    (r'client/cli/', [BASE, 'client/include', 'client/play', 'client/grid', 'client/world', 'kernels/physics/layout.h',
                       'client/scene/scene.h', 'common/os', 'common/image', TYPE]),
     (r'coordinator/[^/]+$', [BASE, 'coordinator/shell', 'coordinator/core', 'common/os']),
     (r'peer/[^/]+$', [BASE, 'peer/shell', 'peer/core', 'common/os']),
@@ -51,6 +54,7 @@ DOORS = [
     (r'CL/.*', r'peer/executor/|kernels/[^/]+/exec\.c'),
     (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/(cli|scene|world)/|'
                     r'peer/(main|options)[^/]*|peer/shell/devices\.c|peer/executor/main\.c'),
+    (r'SDL.*\.h', r'client/play/window_sdl\.c'),
     (r'assimp/.*', r'client/scene/import(_files)?\.[ch]'),
     (r'(png|turbojpeg|jpeglib|webp/.*)\.h', r'common/image/'),
 ]
