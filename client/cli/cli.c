@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "image/image.h"
 #include "kernels/task_type.h"
-#include "os/child.h"
 
 void cli_complain(const char *format, ...) {
     char text[1024];
@@ -44,6 +43,12 @@ p2c2r_class cli_class(const char *name) {
 
 int cli_exit_of_conf(enum p2_conf_outcome outcome) { return outcome == P2_CONF_EXIT_OK ? P2_EXIT_OK : P2_EXIT_USAGE; }
 
+bool cli_find_executor(const struct common_settings *s, char out[static P2_CHILD_PATH_MAX]) {
+    if (p2_child_find(s->local_executor, out)) return true;
+    cli_complain("%s cannot be run: say with --local-executor where p2c2r-executor is", out);
+    return false;
+}
+
 p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, int *exit_code) {
     p2c2r_options options = {.size = sizeof options,
                              .coordinator = s->coordinator,
@@ -51,8 +56,7 @@ p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, i
                              .connect_timeout_ms = s->connect_timeout_ns / P2_MS};
     char executor[P2_CHILD_PATH_MAX];
     if (s->local) {
-        if (!p2_child_find(s->local_executor, executor)) {
-            cli_complain("%s cannot be run: say with --local-executor where p2c2r-executor is", executor);
+        if (!cli_find_executor(s, executor)) {
             *exit_code = P2_EXIT_USAGE;
             return NULL;
         }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/ns.h"
+#include "os/child.h"
 #include "os/conf.h"
 #include "p2c2r/inspect.h"
 #include "p2c2r/p2c2r.h"
@@ -89,7 +90,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_upscale, cli_path, cli_physics, cli_raytrace, cli_status, cli_echo, cli_can_meet,
-    cli_blob, cli_types, cli_submit, cli_batch, cli_info, cli_tasks;
+    cli_blob, cli_types, cli_submit, cli_batch, cli_info, cli_tasks, cli_play;
 
 // One sentence on stderr, "p2c2r: ...".
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -110,6 +111,9 @@ bool cli_parse_size(const char *text, uint32_t *width, uint32_t *height);
 extern const char *const cli_classes[]; // priorities, by p2c2r_class
 const char *cli_type_word(size_t i);    // names of task types; NULL after the last
 p2c2r_class cli_class(const char *name);
+
+// Of --local. False, and said: there is none.
+bool cli_find_executor(const struct common_settings *s, char out[static P2_CHILD_PATH_MAX]);
 
 // NULL, with *exit_code set and the reason said, when the settings make no client.
 p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, int *exit_code);

@@ -12,6 +12,7 @@
 #include "base/ns.h"
 
 p2_ns p2_clock_now(void);                // CLOCK_MONOTONIC
+p2_ns p2_clock_thread(void);             // processor time of the calling thread
 void p2_entropy(void *out, size_t size); // from the kernel; aborts when there is none
 struct p2_id p2_id_random(void);
 
