@@ -7,9 +7,9 @@
 //      ^                   |                      |                    |             |
 //      +---- failed, out of time, or left for another ----------------+--- lost ----+
 //
-// One that failed rests for a time drawn evenly from 0 to 50 ms, twice as much after each further failure, at most 10 s:
-// "full jitter" (M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015). That one address gets a head
-// start instead of a time-out is the idea of RFC 8305 (Happy Eyeballs).
+// One that failed rests for a time drawn evenly from 0 to 50 ms, twice as much after each further failure, at most
+// 10 s: "full jitter" (M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015). That one address gets
+// a head start, not a time-out, is the idea of RFC 8305 (Happy Eyeballs).
 //
 // Pure: times in, wishes out. A list of one address is not measured: it is dialled.
 #ifndef CLIENT_CORE_ROUTE_H

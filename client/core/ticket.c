@@ -324,7 +324,7 @@ static struct ticket *next_to_send(struct session *s) {
     for (unsigned i = 0; i < P2_CLASSES; i++) {
         struct p2_list *n = p2_list_first(&s->flowing[i]);
         if (n) return P2_CONTAINER_OF(n, struct ticket, link);
-        n = p2_list_first(&s->queued[i]);
+        n = p2_link_leaving(s) ? NULL : p2_list_first(&s->queued[i]);
         if (n && may_submit(s, P2_CONTAINER_OF(n, struct ticket, link))) return P2_CONTAINER_OF(n, struct ticket, link);
     }
     return NULL;

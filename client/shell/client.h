@@ -27,6 +27,7 @@
 #define CLIENT_LOCAL_TASKS_LIMIT 16u
 #define CLIENT_WIRE_BYTES_MAX (64ull << 20) // records on their way in or compressed on their way out
 #define CLIENT_HELD_BYTES_MAX (64ull << 20) // held back by fake lag before the socket is left unread
+#define CLIENT_URL_BYTES 256u               // of one coordinator, with its end
 
 //   FREE --> OPEN --> ENDED --> LENT      any --> freed, by release or with the client
 enum record_state { RECORD_FREE, RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
@@ -85,10 +86,24 @@ struct held {
     uint8_t bytes[];
 };
 
+// An address of the list, and its connection: a probe, or the link.
+struct line {
+    struct p2c2r_client *client;
+    char url[CLIENT_URL_BYTES];
+    p2_conn conn; // P2_NO_HANDLE: none
+    struct p2_reader reader;
+    bool loopback;
+    bool hearing, renewed;           // bytes are read just now; and are void, for there is another connection
+    bool opened_waits, closed_waits; // of a probe, as those of the client
+    enum p2_err closed_why;
+};
+
 struct p2c2r_client {
     struct io *io; // NULL: the caller's thread does everything; else io.h says who may touch what
     struct p2_loop *loop;
-    p2_conn conn;
+    p2_conn conn;                        // the link's
+    struct line lines[ROUTE_MAX], *line; // the link's
+    uint32_t line_count;
     struct session *session;
     struct session_actions actions;
     struct p2_slab records;
@@ -98,12 +113,10 @@ struct p2c2r_client {
     struct local_side *local;                    // local.c; NULL: no task runs on this machine
     struct p2_blob_pool payloads, results, wire; // submitted; received; single records
     struct p2_codec codec;
-    struct p2_reader reader;
     struct p2_rng rng;
     struct stats stats;
-    uint32_t links; // connections that reached UP
-    char url[256];
-    bool loopback;
+    uint32_t links;                         // connections that reached UP
+    char url[ROUTE_MAX * CLIENT_URL_BYTES]; // the list, for sentences
 
     // Events that arise while actions are carried out, fed when they are done.
     bool stepping, closed_waits, opened_waits, writable_waits, fault_waits;
@@ -132,12 +145,28 @@ struct p2c2r_client {
     uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
 };
 
+// ---- address.c
+// The list of p2c2r_options.coordinator: fills lines, line_count and url. False: it is none.
+bool p2_client_addresses(struct p2c2r_client *c, const char *list);
+
+// ---- line.c
+extern const struct p2_net_handlers p2_client_handlers; // context is set by the copy's owner
+void p2_line_dial(struct line *l);                      // a connection of its own; closed_waits when there is none
+void p2_line_hear(struct line *l, const uint8_t *bytes, size_t size);
+void p2_line_probe_send(struct line *l, const struct p2_msg *m);
+void p2_line_probe_end(struct line *l, enum p2_err why);
+void p2_line_adopt(struct line *l); // as the link
+void p2_lines_deinit(struct p2c2r_client *c);
+
 // ---- link.c: events in, actions out
-extern const struct p2_net_handlers p2_client_handlers;                // context is set by the copy's owner
 void p2_client_feed(struct p2c2r_client *c, struct session_event *ev); // sets its time and room
 void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns);            // mail, network, timers, held words
 p2_ns p2_client_next_ns(struct p2c2r_client *c);
 void p2_client_drop_held(struct p2c2r_client *c);
+void p2_client_feed_waiting(struct p2c2r_client *c); // what arose meanwhile, unless a step is under way
+// What the link's connection says, or its end.
+void p2_client_heard(struct p2c2r_client *c, const uint8_t *bytes, size_t size);
+void p2_client_lost(struct p2c2r_client *c, enum p2_err why);
 
 // ---- blob.c
 void p2_client_send_blob(struct p2c2r_client *c, const struct session_action *a);

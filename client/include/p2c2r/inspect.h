@@ -46,6 +46,7 @@ typedef struct p2c2r_terms {
     int64_t keep_us;              // how long tasks outlive a lost connection; 0: they do not
     uint32_t feature_count;
     const char *features[16]; // "zstd", "sessions"; static
+    char coordinator[256];    // which of the list it is
 } p2c2r_terms;
 
 // Never blocks. P2C2R_EUNREACHABLE: not connected.

@@ -59,7 +59,9 @@ enum { P2C2R_REALTIME = 0, P2C2R_INTERACTIVE = 1, P2C2R_BATCH = 2, P2C2R_BACKGRO
 
 typedef struct p2c2r_options {
     size_t size;
-    const char *coordinator;    // "ws://host:port"; default ws://127.0.0.1:8765. Copied.
+    // "ws://host:port"; default ws://127.0.0.1:8765. Or up to 8, separated by commas or blanks: the one with the
+    // shortest round trip is taken, and another when it is gone; tickets go along (README, "Connections"). Copied.
+    const char *coordinator;
     uint32_t tasks_max;         // tickets open at once; default 4096
     uint64_t payload_bytes_max; // of payloads held for open tickets; default 256 MiB
     // Tickets are LOST when no coordinator answers that long; default 10,000, and for those that were sent before the
