@@ -65,7 +65,7 @@ p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, i
     }
     p2c2r_client *client = p2c2r_create(&options);
     if (!client) {
-        cli_complain("%s is not of the form ws://HOST:PORT", s->coordinator);
+        cli_complain("%s is not of the form ws://HOST:PORT, nor a list of up to 8", s->coordinator);
         *exit_code = P2_EXIT_USAGE;
     }
     return client;

@@ -28,8 +28,8 @@ struct common_settings {
     {.name = "coordinator",                                                                                            \
      .kind = P2_OPT_TEXT,                                                                                              \
      .fallback = "ws://127.0.0.1:8765",                                                                                \
-     .value_name = "URL",                                                                                              \
-     .doc = "Coordinator to ask.",                                                                                     \
+     .value_name = "URLS",                                                                                             \
+     .doc = "Coordinator to ask, or up to 8, separated by commas: the nearest that answers.",                          \
      .group = CLI_SHARED_GROUP,                                                                                        \
      .offset = (at) + offsetof(struct common_settings, coordinator)},                                                  \
         {.name = "quiet",                                                                                              \
