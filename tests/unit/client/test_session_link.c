@@ -126,6 +126,11 @@ static void what_breaks_the_protocol_ends_the_connection(void **state) {
         {.kind = P2_MSG_TASK_ACCEPTED, .stream = 2},                         // never used
         {.kind = P2_MSG_CHUNK, .stream = 1},                                 // before a delivery
         {.kind = P2_MSG_TASK_ENDED, .stream = 0},
+        {.kind = P2_MSG_RESULT_DELIVERY, .stream = 1, .u.delivery = {.id = {{7}}, .attempt = 1}}, // of another task
+        {.kind = P2_MSG_RESULT_DELIVERY, .stream = 9, .u.delivery = {.id = {{7}}, .attempt = 1}}, // never asked for
+        {.kind = P2_MSG_RESULT_DELIVERY, .stream = 0},
+        {.kind = P2_MSG_TASK_TIMEOUT, .stream = 1, .u.timeout.id = {{7}}},
+        {.kind = P2_MSG_BLOB_WANT, .stream = 1},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct rig r;
