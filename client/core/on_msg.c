@@ -45,6 +45,11 @@ static void on_ended(struct session *s, struct ticket *t, const struct p2_msg_ta
         p2_ticket_unknown(s, t);
         return;
     }
+    if (m->code == P2_ERR_DRAINING && t->state == TICKET_SENT && p2_link_several(s)) {
+        s->draining = true; // it crossed the word of it
+        p2_ticket_unknown(s, t);
+        return;
+    }
     if (t->again || t->anew) outcome = SESSION_FAILED; // whether it had been accepted is not known any more
     if (m->code == P2_ERR_CANCELLED) outcome = SESSION_CANCELLED;
     if (m->code == P2_ERR_DEADLINE_EXCEEDED) outcome = SESSION_EXPIRED;

@@ -75,7 +75,10 @@ void p2_route_up(struct route *r) {
     for (uint32_t i = 0; i < r->count; i++) r->places[i].spurned = false;
 }
 
-void p2_route_forget(struct route *r) { r->home = ROUTE_MAX; }
+void p2_route_doubt(struct route *r, uint32_t place, p2_ns now) {
+    r->places[place].doubt_ns = p2_ns_add(now, ROUTE_DOUBT_NS);
+    if (r->home == place) r->home = ROUTE_MAX;
+}
 
 bool p2_route_spurned(struct route *r, uint32_t place) {
     r->places[place].spurned = true;
@@ -101,12 +104,17 @@ static p2_ns take_ns(const struct route *r) {
     return r->compared_ns != P2_NEVER && (!pending || at_home) ? r->began_ns : r->compared_ns;
 }
 
-static uint32_t best(const struct route *r) {
+static bool is_better(const struct route_place *a, const struct route_place *b, p2_ns now) {
+    bool doubted = a->doubt_ns > now, other = b->doubt_ns > now;
+    return doubted == other ? a->rtt_ns < b->rtt_ns : other;
+}
+
+static uint32_t best(const struct route *r, p2_ns now) {
     if (r->home < r->count && r->places[r->home].state == ROUTE_ANSWERED) return r->home;
     uint32_t at = r->count;
     for (uint32_t i = 0; i < r->count; i++) {
         if (r->places[i].state != ROUTE_ANSWERED) continue;
-        if (at == r->count || r->places[i].rtt_ns < r->places[at].rtt_ns) at = i;
+        if (at == r->count || is_better(&r->places[i], &r->places[at], now)) at = i;
     }
     return at;
 }
@@ -145,7 +153,7 @@ struct route_wish p2_route_next(struct route *r, p2_ns now) {
         p2_route_failed(r, i, now, 0);
         return (struct route_wish){ROUTE_LEAVE, i, true};
     }
-    if (take_ns(r) <= now) return take(r, best(r), ROUTE_TAKE);
+    if (take_ns(r) <= now) return take(r, best(r, now), ROUTE_TAKE);
     for (uint32_t i = 0; i < r->count; i++) {
         if (r->places[i].state == ROUTE_RESTING && start_ns(r, i) <= now) return try_one(r, i, now);
     }

@@ -1,6 +1,7 @@
 // Which of several coordinators to talk to. While there is none, all are tried at once: connected to, greeted, and the
 // round trip of the greeting is measured. The quickest of those that answer is taken, the others are left, and who was
-// taken is kept until it is lost. Then it is asked before the others, for it keeps our tasks.
+// taken is kept until it is lost. Then it is asked before the others, for it keeps our tasks. Who was taken for nothing
+// is doubted for a while: it is taken again only if nobody else answers.
 //
 //              due                   opened             answered           best
 //   RESTING ---------> CONNECTING -----------> GREETED -----------> ANSWERED ----> TAKEN
@@ -31,14 +32,17 @@
 #define ROUTE_COMPARE_MAX_NS (250 * P2_MS)
 #define ROUTE_HEAD_START_NS (250 * P2_MS) // and four of its round trips, for who keeps our tasks
 
+#define ROUTE_DOUBT_NS (60 * P2_SEC)
+
 enum route_state { ROUTE_RESTING, ROUTE_CONNECTING, ROUTE_GREETED, ROUTE_ANSWERED, ROUTE_TAKEN, ROUTE_STATES };
 
 struct route_place { // one address
     enum route_state state;
-    p2_ns due_ns;  // RESTING: may be tried from then. CONNECTING, GREETED: given up then
-    p2_ns from_ns; // CONNECTING: dialled; GREETED: greeted
-    p2_ns took_ns; // ANSWERED: dial to answer
-    p2_ns rtt_ns;  // when last measured; 0: never
+    p2_ns due_ns;   // RESTING: may be tried from then. CONNECTING, GREETED: given up then
+    p2_ns from_ns;  // CONNECTING: dialled; GREETED: greeted
+    p2_ns took_ns;  // ANSWERED: dial to answer
+    p2_ns rtt_ns;   // when last measured; 0: never
+    p2_ns doubt_ns; // it is doubted until then
     uint32_t failures;
     bool spurned; // it sent us away, or broke the protocol, since any was UP
 };
@@ -76,9 +80,9 @@ void p2_route_opened(struct route *r, uint32_t place, p2_ns now);   // CONNECTIN
 void p2_route_answered(struct route *r, uint32_t place, p2_ns now); // GREETED
 // In any state: it rests, not less than `at_least_ns`.
 void p2_route_failed(struct route *r, uint32_t place, p2_ns now, p2_ns at_least_ns);
-void p2_route_up(struct route *r);                      // who is TAKEN has let us in
-void p2_route_forget(struct route *r);                  // nobody keeps our tasks
-bool p2_route_spurned(struct route *r, uint32_t place); // by it. True: by all of them
+void p2_route_up(struct route *r);                               // who is TAKEN has let us in
+void p2_route_doubt(struct route *r, uint32_t place, p2_ns now); // it does not keep our tasks either
+bool p2_route_spurned(struct route *r, uint32_t place);          // by it. True: by all of them
 void p2_route_check(const struct route *r);
 
 #endif

@@ -121,7 +121,10 @@ void p2_link_begin(struct session *s, uint32_t address, enum session_link as) {
     s->ping_token = 0;
     s->retry_after_ns = 0;
     s->next_stream = 0;
-    if (s->address != address) s->rtt = (struct p2_ewma){0};
+    if (s->address != address) {
+        s->rtt = (struct p2_ewma){0};
+        s->silences = 0;
+    }
     s->address = address;
 }
 
@@ -148,7 +151,7 @@ static void link_lost(struct session *s, enum p2_err why) {
 // This coordinator is not to be asked for what it has of us.
 static void forget_session(struct session *s) {
     s->ids[s->address] = (struct p2_id){{0}};
-    p2_route_forget(&s->route);
+    p2_route_doubt(&s->route, s->address, s->now_ns);
 }
 
 // When the connection is lost, tickets outlive it.
@@ -160,6 +163,8 @@ static p2_ns silence_ns(const struct session *s) {
 
 static void link_ping(struct session *s) {
     if (s->ping_token && outlive(s) && s->now_ns >= p2_ns_add(s->heard_ns, silence_ns(s))) {
+        // Once may be the network, and results wait there. But not again and again.
+        if (++s->silences > 1) p2_route_doubt(&s->route, s->address, s->now_ns);
         link_lost(s, P2_ERR_IDLE_TIMEOUT);
         return;
     }
@@ -245,6 +250,7 @@ static void link_leave(struct session *s) {
 static void on_closed(struct session *s, enum p2_err why) {
     if (s->link == LINK_DOWN) return;
     if (outlive(s)) p2_tickets_shelve(s);
+    if (s->link == LINK_GREETING) p2_route_doubt(&s->route, s->address, s->now_ns);
     p2_link_move(s, LINK_DOWN);
     p2_session_act_note(s, NOTE_DOWN, why, 0);
     p2_route_failed(&s->route, s->address, s->now_ns, s->retry_after_ns);
@@ -260,8 +266,10 @@ static void link_tick(struct session *s) {
         p2_seek(s);
     else if (s->link == LINK_UP)
         link_ping(s);
-    else if (s->link != LINK_CLOSING)
+    else if (s->link != LINK_CLOSING) {
+        p2_route_doubt(&s->route, s->address, s->now_ns);
         link_close(s, P2_ERR_HANDSHAKE_TIMEOUT);
+    }
 }
 
 // ---- the door

@@ -59,6 +59,7 @@ struct session {
     p2_ns up_since_ns;      // UP: since then
     struct route route;
     uint32_t address;     // of the link, or of the last
+    uint32_t silences;    // by which it was lost since it last brought a result
     p2_ns retry_after_ns; // not to be dialled for so long: the coordinator's own wish, or our caution
     bool hello_seen, draining, status_wanted, room_wanted, more;
     uint64_t features;

@@ -108,6 +108,7 @@ void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how
     e->attempts = t->attempts;
     e->result_size = how->outcome == SESSION_DONE ? t->in.size : 0;
     tell_times(s, t, e);
+    if (how->outcome == SESSION_DONE) s->silences = 0;
     learn(s, t, how);
     if (P2_CANARY(ticket_twice) && how->outcome == SESSION_REFUSED) p2_session_act(s, SESSION_DO_ENDED)->u.ended = *e;
     if (t->stream) {

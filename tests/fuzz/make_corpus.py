@@ -211,7 +211,8 @@ def client_words(line=0, resumed=0, grace=30_000_000):
 
 
 def client_seeds():
-    accepted, delivery, chunk, window, resend, ended, timeout, error, pong, drain = 8, 12, 16, 17, 18, 13, 14, 25, 21, 24
+    accepted, delivery, ended, timeout, chunk, window, resend = 8, 12, 13, 14, 16, 17, 18
+    pong, drain, error = 21, 24, 25
     op, say, task, up = client_words()
     submit, large, lost = op(5, b"\x01"), op(5, b"\x08"), op(1) + op(4, b"\x20\x00")
 
@@ -275,12 +276,13 @@ def client_seeds():
     yield "no-sessions", conversation(client_words(grace=0)[3], submit, lost, up)
     other_op, _, _, other_up = client_words(1)
     yield "two", conversation(up, other_op(0), submit, whole, lines=2)
-    yield "two-second-answers", conversation(op(1), op(5, b"\x01"), other_up, other_op(1), op(4, b"\x80\x00"), up, whole,
-                                             lines=2)
+    yield "two-second-answers", conversation(op(1), op(5, b"\x01"), other_up, other_op(1), op(4, b"\x80\x00"), up,
+                                             whole, lines=2)
     yield "two-first-lost", conversation(up, submit, op(1), op(4, b"\x20\x00"), op(1), other_up, other_op(4, b"\0\0"),
                                          lines=2)
     yield "two-fault", conversation(up, submit, part(0, b"abc"), op(4, b"\x20\x00"), other_up, lines=2)
-    yield "two-drain", conversation(up, submit, say(drain), op(5, b"\x02"), whole, op(4, b"\x20\x00"), other_up, lines=2)
+    yield "two-drain", conversation(up, submit, say(drain), op(5, b"\x02"), whole, op(4, b"\x20\x00"), other_up,
+                                    lines=2)
     yield "two-turned-away", conversation(op(5, b"\x01"), op(0), say(error, number(1, 26)), other_op(0),
                                           bytes([3 | 1 << 4]) + say(error, number(1, 26))[1:], lines=2)
 

@@ -1,5 +1,5 @@
-// Coordinators and the network to them, as a session sees them, on virtual time: each keeps sessions and computes tasks,
-// may be killed, restarted, deaf or slow, and its connections may break or fall silent. Honest otherwise.
+// Coordinators and the network to them, as a session sees them, on virtual time: each keeps sessions and computes
+// tasks, may be killed, restarted, deaf or slow, and its connections may break or fall silent. Honest otherwise.
 #ifndef TESTS_UNIT_CLIENT_MODEL_H
 #define TESTS_UNIT_CLIENT_MODEL_H
 

@@ -197,10 +197,40 @@ static void who_kept_our_tasks_and_is_gone_is_not_waited_for(void **state) {
     assert_next(&r, ROUTE_PROBE, 1);
     take(&r, 1);
     p2_route_failed(&r, 1, now, 0);
-    p2_route_forget(&r); // it said that it keeps nothing
+    p2_route_doubt(&r, 1, now); // it said that it keeps nothing
     p2_route_seek(&r, now);
     now = p2_ns_max(r.places[0].due_ns, r.places[1].due_ns);
     probe_all(&r, 2);
+}
+
+static void who_was_taken_for_nothing_is_the_last_to_be_taken(void **state) {
+    (void)state;
+    struct route r;
+    begin(&r, 3, 9);
+    for (p2_ns later = 0; later <= ROUTE_DOUBT_NS; later += ROUTE_DOUBT_NS) {
+        now += later;
+        p2_route_seek(&r, now);
+        for (uint32_t i = 0; i < 3; i++) assert_next(&r, ROUTE_PROBE, i);
+        for (uint32_t i = 0; i < 3; i++) open_one(&r, i, 0);
+        answer(&r, 1, P2_MS); // nearest
+        answer(&r, 0, P2_MS);
+        if (!later) p2_route_doubt(&r, 1, now);
+        answer(&r, 2, P2_MS);
+        assert_next(&r, ROUTE_TAKE, later ? 1 : 0);
+        while (p2_route_next(&r, now).kind == ROUTE_LEAVE) continue;
+        p2_route_failed(&r, later ? 1 : 0, now, 0);
+    }
+    p2_route_doubt(&r, 1, now);
+    p2_route_seek(&r, now);
+    assert_next(&r, ROUTE_PROBE, 0);
+    assert_next(&r, ROUTE_PROBE, 2);
+    p2_route_failed(&r, 0, now, P2_SEC);
+    p2_route_failed(&r, 2, now, P2_SEC);
+    now = r.places[1].due_ns;
+    assert_next(&r, ROUTE_PROBE, 1);
+    open_one(&r, 1, P2_MS);
+    answer(&r, 1, P2_MS);
+    assert_next(&r, ROUTE_TAKE, 1); // better than nobody
 }
 
 static void all_have_to_spurn_us(void **state) {
@@ -227,6 +257,7 @@ int main(void) {
         cmocka_unit_test(rests_are_drawn_from_a_span_that_doubles),
         cmocka_unit_test(who_keeps_our_tasks_is_asked_first),
         cmocka_unit_test(who_kept_our_tasks_and_is_gone_is_not_waited_for),
+        cmocka_unit_test(who_was_taken_for_nothing_is_the_last_to_be_taken),
         cmocka_unit_test(all_have_to_spurn_us),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -290,6 +290,47 @@ static void a_silent_one_is_left_within_seconds(void **state) {
     rig_shut(&r);
 }
 
+// It greets, and says nothing after that.
+static void one_that_is_silent_again_and_again_is_doubted(void **state) {
+    (void)state;
+    struct rig r;
+    begin(&r);
+    go_to(&r, 0);
+    for (int silences = 1; silences <= 2; silences++) {
+        registered(&r, 7, silences > 1);
+        while (!rig_did(&r, SESSION_DO_CLOSE, 0)) rig_tick(&r, P2_SEC);
+        assert_int_equal(r.s->route.home, silences == 1 ? 0 : ROUTE_MAX);
+        rig_closed(&r);
+        if (silences > 1) break;
+        until_probed(&r, 0);
+        opened(&r, 0);
+        greets(&r, 0);
+        until_adopted(&r, 0);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        until_connecting(&r, i);
+        opened(&r, i);
+    }
+    r.now += P2_MS;
+    greets(&r, 0);
+    r.now += P2_MS;
+    greets(&r, 1);
+    until_adopted(&r, 1);
+    rig_shut(&r);
+}
+
+static void one_that_greets_and_does_not_let_us_in_is_doubted(void **state) {
+    (void)state;
+    struct rig r;
+    begin(&r);
+    go_to(&r, 2);
+    while (!rig_did(&r, SESSION_DO_CLOSE, 0)) until_due(&r);
+    assert_int_equal(rig_did(&r, SESSION_DO_CLOSE, 0)->u.why, P2_ERR_HANDSHAKE_TIMEOUT);
+    assert_true(r.s->route.places[2].doubt_ns > r.now);
+    rig_closed(&r);
+    rig_shut(&r);
+}
+
 static void who_stood_still_asks_again(void **state) {
     (void)state;
     struct rig r;
@@ -315,18 +356,20 @@ static void one_that_drains_gets_nothing_new_and_is_left(void **state) {
     begin(&r);
     go_to(&r, 0);
     registered(&r, 7, false);
-    session_ticket t = rig_submit(&r, 0, 10);
+    session_ticket t = rig_submit(&r, 0, 10), crossing = rig_submit(&r, 2, 10);
     rig_msg(&r, (struct p2_msg){.kind = P2_MSG_DRAIN});
     session_ticket later = rig_submit(&r, 1, 10);
     assert_int_equal(count(&r, P2_MSG_TASK_SUBMIT), 0);
+    rig_msg(&r, ended_msg(2, crossing, P2_ERR_DRAINING));
+    assert_null(rig_ended(&r));
     rig_msg(&r, delivery_msg(1, t, 1, 0, (struct p2_slice){0}));
     assert_ended(&r, t, SESSION_DONE, P2_OK);
     assert_int_equal(rig_did(&r, SESSION_DO_CLOSE, 0)->u.why, P2_OK);
     rig_closed(&r);
     go_to(&r, 2);
     registered(&r, 8, false);
-    assert_int_equal(count(&r, P2_MSG_TASK_SUBMIT), 1);
-    assert_true(rig_knows(&r, later));
+    assert_int_equal(count(&r, P2_MSG_TASK_SUBMIT), 2);
+    assert_true(rig_knows(&r, later) && rig_knows(&r, crossing));
     rig_shut(&r);
 }
 
@@ -340,6 +383,8 @@ int main(void) {
         cmocka_unit_test(turned_away_by_all_is_the_end),
         cmocka_unit_test(bad_greetings_are_left_alone),
         cmocka_unit_test(a_silent_one_is_left_within_seconds),
+        cmocka_unit_test(one_that_is_silent_again_and_again_is_doubted),
+        cmocka_unit_test(one_that_greets_and_does_not_let_us_in_is_doubted),
         cmocka_unit_test(who_stood_still_asks_again),
         cmocka_unit_test(one_that_drains_gets_nothing_new_and_is_left),
     };
