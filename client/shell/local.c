@@ -1,7 +1,6 @@
 // Tasks on the game's own machine: local.h's events and actions, with a pipe to a child.
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mem.h"
