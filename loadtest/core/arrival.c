@@ -63,6 +63,6 @@ void arrival_scale(struct arrival_phase *phases, uint32_t count, double by) {
     for (uint32_t i = 0; i < count; i++) {
         phases[i].rate *= by;
         phases[i].rate_to *= by;
-        phases[i].burst = (uint64_t)llround((double)phases[i].burst * by);
+        phases[i].burst = (uint64_t)round((double)phases[i].burst * by);
     }
 }

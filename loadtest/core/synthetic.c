@@ -37,7 +37,10 @@ void synthetic_fill(uint32_t content, uint64_t offset, uint8_t *out, uint64_t si
     for (uint64_t at = 0; at < size;) {
         uint64_t word = word_at(content, (offset + at) / 8), skip = (offset + at) % 8, n = 8 - skip;
         if (n > size - at) n = size - at;
-        for (uint64_t i = 0; i < n; i++) out[at + i] = (uint8_t)(word >> 8 * (skip + i));
+        if (n == 8)
+            memcpy(out + at, &word, 8);
+        else
+            memcpy(out + at, (const uint8_t *)&word + skip, n);
         at += n;
     }
 }

@@ -72,7 +72,8 @@ static bool parse_limit(const char *text, struct threshold *t) {
 bool threshold_parse(const char *text, struct threshold *out, struct p2_strbuf *why) {
     struct threshold t = {.sign = SIGN_BELOW};
     char name[32];
-    size_t n = strcspn(text, "<>");
+    size_t n = 0;
+    while (text[n] && text[n] != '<' && text[n] != '>') n++;
     if (n == 0 || n >= sizeof name || text[n] == 0 || strlen(text) >= sizeof t.text) {
         p2_strbuf_printf(why, "\"%.40s\" is not of the form METRIC<LIMIT or METRIC>LIMIT", text);
         return false;

@@ -31,8 +31,8 @@ struct threshold {
     double limit; // ns, share or number
 };
 
-// False: a sentence in why. Metrics: p50, p99.9, ..., mean and max, of latency or behind a stage's name and a dot; success,
-// rate, overhead, busy, unanswered, dropped, wrong.
+// False: a sentence in why. Metrics: p50, p99.9, ..., mean and max, of latency or behind a stage's name and a dot;
+// success, rate, overhead, busy, unanswered, dropped, wrong.
 bool threshold_parse(const char *text, struct threshold *out, struct p2_strbuf *why);
 double threshold_value(const struct threshold *t, const struct report *r);
 bool threshold_holds(const struct threshold *t, const struct report *r); // of a percentile of nothing: false

@@ -1,0 +1,18 @@
+// Synthetic peers: real connections, the real worker (peer/core), and in place of executors what exec.h says. All in
+// one process of their own.
+#ifndef LOADTEST_PEERS_H
+#define LOADTEST_PEERS_H
+
+#include "loadtest/core/scenario.h"
+
+struct peers_said { // each 100 ms, one datagram
+    uint32_t connected, ready, slots;
+    uint64_t done, failed, vanished, flapped, silenced;
+    p2_ns busy_ns;                      // of all slots together
+    uint64_t wire_bytes, payload_bytes; // both ways
+};
+
+// Runs the scenario's peers until the other end of `words`, a SOCK_SEQPACKET socket, is closed. Exit code.
+int peers_run(const struct scenario *s, const char *url, int words);
+
+#endif

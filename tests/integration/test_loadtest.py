@@ -1,0 +1,64 @@
+"""The load-test harness: what it says of a small run, of a coordinator that stands still, and of wrong questions."""
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+EXE = os.environ['P2C2R_LOADTEST_EXE']
+
+
+def run(*arguments, expect=0):
+    result = subprocess.run([EXE, *arguments], capture_output=True, text=True, timeout=100, check=False)
+    assert result.returncode == expect, \
+        f'{arguments}: exit {result.returncode}, expected {expect}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}'
+    return result
+
+
+class Loadtest(unittest.TestCase):
+    def test_quick_answers_every_task_and_writes_its_report(self):
+        with tempfile.TemporaryDirectory() as folder:
+            result = run('quick', '--out', folder)
+            with open(os.path.join(folder, 'quick.json'), encoding='utf-8') as file:
+                report = json.load(file)
+            with open(os.path.join(folder, 'quick.hgrm'), encoding='utf-8') as file:
+                table = file.read()
+            with open(os.path.join(folder, 'quick.html'), encoding='utf-8') as file:
+                page = file.read()
+        self.assertIn('open loop', result.stdout)
+        counts, latency = report['counts'], report['stages']['latency']
+        self.assertEqual((counts['due'], counts['done'], counts['unanswered'], counts['wrong']), (1000, 1000, 0, 0))
+        self.assertEqual(latency['count'], 1000)
+        self.assertLessEqual(latency['p50_us'], latency['p99_us'])
+        self.assertGreater(report['costs']['wire_bytes'], report['costs']['payload_bytes'])
+        self.assertEqual(sum(row['done'] for row in report['rows']), 1000)
+        self.assertTrue(report['revision'] and report['machine']['cores'])
+        self.assertEqual(report['configuration']['file']['name'], 'quick')
+        self.assertRegex(table, r'1\.000000000000 +1000\n')
+        self.assertIn('<svg', page)
+        for outside in ('http://', 'https://', '<script', '<link', 'src='):
+            self.assertNotIn(outside, page.replace('http://www.w3.org/2000/svg', ''))
+
+    def test_a_coordinator_that_stands_still_shows(self):
+        result = run('quick', '--rate', '1000', '--duration', '3s', '--stall', '500ms', '--stall-at', '1s',
+                     '--threshold', 'p99<100ms', '--json', '--quiet', expect=99)
+        report = json.loads(result.stdout)
+        self.assertEqual(report['counts']['due'], 3000)
+        self.assertGreater(report['stages']['latency']['p99_us'], 400e3)
+        self.assertIn({'rule': 'p99<100ms', 'kept': False}, [{k: t[k] for k in ('rule', 'kept')}
+                                                            for t in report['thresholds']])
+
+    def test_a_closed_loop_says_so(self):
+        result = run('quick', '--concurrency', '8', '--duration', '1s', '--quiet')
+        self.assertIn('CLOSED loop, 8 in flight', result.stdout)
+
+    def test_what_is_asked_wrongly_gets_a_sentence(self):
+        for arguments, says in (((['nothing']), 'no scenario is called nothing'),
+                                ((['--threshold', 'speed<5']), 'nothing is called "speed"'),
+                                ((['--peers', '10001']), 'peers'),
+                                ((['/nowhere/x.json']), 'cannot be read')):
+            self.assertIn(says, run(*arguments, expect=2).stderr)
+
+
+if __name__ == '__main__':
+    unittest.main()
