@@ -62,63 +62,85 @@ static int show(const struct settings *s, const struct output *o) {
     return code;
 }
 
-static int run(const struct settings *s, const struct scenario_file *file, const struct threshold *thresholds,
-               uint32_t threshold_count) {
-    struct live live = {.on = !s->quiet, .terminal = isatty(STDERR_FILENO)};
+struct asked { // all that a command line asks for
+    struct settings s;
+    struct scenario_file file;
+    struct threshold thresholds[2 * SCENARIO_THRESHOLDS_MAX];
+    uint32_t threshold_count;
+    double regression_max;
+    struct baseline baseline;
+    struct machine machine;
+};
+
+static bool understand(struct asked *a, const char *name, struct p2_strbuf *why) {
+    process_machine(&a->machine);
+    return settings_scenario(&a->s, name, &a->file, why) &&
+           settings_thresholds(&a->s, &a->file.scenario, a->thresholds, &a->threshold_count, why) &&
+           settings_regression(&a->s, &a->regression_max, why) &&
+           (!a->s.baseline || baseline_read(a->s.baseline, &a->machine, &a->baseline, why));
+}
+
+static enum run_outcome search(const struct run_settings *settings, struct asked *a, struct report **report,
+                               struct run_facts *facts, struct p2_strbuf *why) {
+    struct knee k = {.scenario = &a->file.scenario,
+                     .target_ns = a->s.target_ns > 0 ? a->s.target_ns : KNEE_TARGET,
+                     .f = a->s.json ? stderr : stdout};
+    enum run_outcome out = campaign_knee(settings, &k, report, facts, why);
+    if (out == RUN_OK)
+        fprintf(k.f, "knee: %.0f/s held, %.0f/s not%s\n", k.best, k.limit,
+                k.by_harness ? "; there the harness was the limit, not the coordinator" : "");
+    return out;
+}
+
+static int run(struct asked *a) {
+    const struct settings *s = &a->s;
+    struct live live = {.on = !s->quiet && !s->knee, .terminal = isatty(STDERR_FILENO)};
     char program[1280], why[512] = "";
     struct p2_strbuf text;
     struct run_facts facts;
+    struct figures figures = {0};
+    struct report *report = NULL;
     p2_strbuf_init(&text, why, sizeof why);
     if (!s->coordinator && !find_coordinator(program, sizeof program))
         return complain(P2_EXIT_FAILED, "p2c2r-coordinator is not where it should be; name one by --coordinator");
-    const struct run_settings settings = {.scenario = &file->scenario,
+    const struct run_settings settings = {.scenario = &a->file.scenario,
                                           .url = s->coordinator,
                                           .coordinator = program,
                                           .stall_ns = s->stall_ns,
                                           .stall_at_ns = s->stall_at_ns,
                                           .second = on_second,
                                           .context = &live};
-    p2_ns span = scenario_span(&file->scenario);
-    struct report *report = report_create(span == P2_NEVER ? 3600 : (uint32_t)(span / P2_SEC) + 64);
-    if (!report) return complain(P2_EXIT_FAILED, "memory is short");
-    enum run_outcome out = run_scenario(&settings, report, &facts, &text);
+    enum run_outcome out = s->knee ? search(&settings, a, &report, &facts, &text)
+                                   : campaign_repeat(&settings, settings_repeats(s), &figures, &report, &facts, &text);
     if (live.on && live.terminal) fputc('\n', stderr);
-    int code = out == RUN_UNREACHABLE ? P2_EXIT_UNREACHABLE : P2_EXIT_FAILED;
-    struct output o = {.file = file,
-                       .report = report,
-                       .facts = &facts,
-                       .thresholds = thresholds,
-                       .threshold_count = threshold_count,
-                       .own_coordinator = !s->coordinator,
-                       .interrupted = out == RUN_INTERRUPTED};
-    process_machine(&o.machine);
-    if (out == RUN_OK || out == RUN_INTERRUPTED)
-        code = show(s, &o);
-    else
-        complain(code, why);
+    if (!report) return complain(out == RUN_UNREACHABLE ? P2_EXIT_UNREACHABLE : P2_EXIT_FAILED, why);
+    if (s->knee) figures_add(&figures, report);
+    const struct output o = {.file = &a->file,
+                             .report = report,
+                             .facts = &facts,
+                             .thresholds = a->thresholds,
+                             .threshold_count = a->threshold_count,
+                             .figures = &figures,
+                             .baseline = s->baseline ? &a->baseline : NULL,
+                             .regression_max = a->regression_max,
+                             .machine = a->machine,
+                             .own_coordinator = !s->coordinator,
+                             .interrupted = out == RUN_INTERRUPTED};
+    int code = show(s, &o);
     report_destroy(&report);
     return code;
 }
 
 int main(int argc, char **argv) {
-    struct settings s = {0};
+    static struct asked a;
     char **operands, why[1024] = "";
     int count;
-    enum p2_conf_outcome outcome = p2_conf_read(&loadtest_program, argc, argv, &s, &operands, &count);
+    enum p2_conf_outcome outcome = p2_conf_read(&loadtest_program, argc, argv, &a.s, &operands, &count);
     if (outcome != P2_CONF_RUN) return outcome == P2_CONF_EXIT_OK ? P2_EXIT_OK : P2_EXIT_USAGE;
-    struct scenario_file file;
-    struct threshold thresholds[2 * SCENARIO_THRESHOLDS_MAX];
-    uint32_t threshold_count = 0;
     struct p2_strbuf text;
     p2_strbuf_init(&text, why, sizeof why);
-    int code = P2_EXIT_USAGE;
-    if (!settings_scenario(&s, count ? operands[0] : "quick", &file, &text))
-        complain(code, why);
-    else if (!settings_thresholds(&s, &file.scenario, thresholds, &threshold_count, &text))
-        complain(code, why);
-    else
-        code = run(&s, &file, thresholds, threshold_count);
-    scenario_file_free(&file);
-    p2_conf_free(&s);
+    int code = understand(&a, count ? operands[0] : "quick", &text) ? run(&a) : complain(P2_EXIT_USAGE, why);
+    scenario_file_free(&a.file);
+    p2_conf_free(&a.s);
     return code;
 }

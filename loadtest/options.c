@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "loadtest/core/figures.h"
+#include "loadtest/core/quantity.h"
 #include "os/os.h"
 
 static const struct p2_option options[] = {
@@ -58,6 +60,56 @@ static const struct p2_option options[] = {
      .value_name = "N",
      .doc = "Of everything random.",
      .offset = offsetof(struct settings, seed)},
+    {.name = "target-latency",
+     .kind = P2_OPT_DURATION,
+     .min = 0,
+     .max = 3600e9,
+     .value_name = "TIME",
+     .doc = "What p99 is to be below; with --knee, what it is searched for.",
+     .offset = offsetof(struct settings, target_ns)},
+    {.name = "ramp-up",
+     .kind = P2_OPT_DURATION,
+     .min = 0,
+     .max = 24 * 3600e9,
+     .value_name = "TIME",
+     .doc = "In place of the phases: a rise from nothing to the scenario's fastest rate.",
+     .offset = offsetof(struct settings, ramp_ns)},
+    {.name = "sustain",
+     .kind = P2_OPT_DURATION,
+     .min = 0,
+     .max = 24 * 3600e9,
+     .value_name = "TIME",
+     .doc = "In place of the phases, after --ramp-up: that rate for so long.",
+     .offset = offsetof(struct settings, sustain_ns)},
+    {.name = "data-size",
+     .kind = P2_OPT_TEXT,
+     .value_name = "SIZES",
+     .doc = "Payloads in place of those of the scenario's first task, separated by commas, each half as often as the "
+            "one before: 1KB,10KB,1MB.",
+     .offset = offsetof(struct settings, sizes)},
+    {.name = "knee",
+     .kind = P2_OPT_BOOL,
+     .doc = "Searches the highest rate that is held: p99 below --target-latency (100ms) and 99.9 % done.",
+     .offset = offsetof(struct settings, knee)},
+    {.name = "repeat",
+     .kind = P2_OPT_INT,
+     .min = 0,
+     .max = FIGURES_RUNS_MAX,
+     .value_name = "N",
+     .doc =
+         "Runs, each from the start; the report is of the one with the median p99, figures are medians. 1, or 3 with "
+         "--baseline.",
+     .offset = offsetof(struct settings, repeat)},
+    {.name = "baseline",
+     .kind = P2_OPT_TEXT,
+     .value_name = "FILE",
+     .doc = "The JSON of an earlier run, to compare with.",
+     .offset = offsetof(struct settings, baseline)},
+    {.name = "fail-on-regression",
+     .kind = P2_OPT_TEXT,
+     .value_name = "SHARE",
+     .doc = "Exit code 99 when a figure's median is so much worse than the baseline's (15%).",
+     .offset = offsetof(struct settings, regression)},
     {.name = "threshold",
      .kind = P2_OPT_LIST,
      .value_name = "RULE",
@@ -126,7 +178,64 @@ static bool find(const char *name, char *out, size_t capacity) {
     return false;
 }
 
+static double fastest(const struct scenario *s) {
+    double most = 0;
+    for (uint32_t i = 0; i < s->phase_count; i++) {
+        if (s->phases[i].rate > most) most = s->phases[i].rate;
+        if (s->phases[i].rate_to > most) most = s->phases[i].rate_to;
+    }
+    return most;
+}
+
+static void set_phases(const struct settings *s, struct scenario *to) {
+    double rate = fastest(to);
+    if (!s->ramp_ns && !s->sustain_ns) return;
+    to->phase_count = 0;
+    if (s->ramp_ns) to->phases[to->phase_count++] = (struct arrival_phase){.rate_to = rate, .duration_ns = s->ramp_ns};
+    if (s->sustain_ns)
+        to->phases[to->phase_count++] =
+            (struct arrival_phase){.rate = rate, .rate_to = rate, .duration_ns = s->sustain_ns};
+}
+
+static bool set_sizes(const struct settings *s, struct scenario *to, struct p2_strbuf *why) {
+    const struct scenario_task like = to->tasks[0];
+    double weight = 1 << SCENARIO_TASKS_MAX;
+    to->task_count = 0;
+    for (const char *at = s->sizes; *at;) {
+        char text[32];
+        size_t n = strcspn(at, ",");
+        struct scenario_task t = like;
+        snprintf(text, sizeof text, "%.*s", (int)n, at);
+        if (n >= sizeof text || to->task_count == SCENARIO_TASKS_MAX || !quantity_bytes(text, &t.payload_bytes)) {
+            p2_strbuf_printf(why, "--data-size %.64s is not a list of at most %u sizes", s->sizes, SCENARIO_TASKS_MAX);
+            return false;
+        }
+        t.result_bytes = 0;
+        t.weight = weight /= 2;
+        to->tasks[to->task_count++] = t;
+        at += n + (at[n] == ',');
+    }
+    return true;
+}
+
+uint32_t settings_repeats(const struct settings *s) {
+    if (s->repeat > 0) return (uint32_t)s->repeat;
+    return s->baseline ? 3 : 1;
+}
+
+bool settings_regression(const struct settings *s, double *out, struct p2_strbuf *why) {
+    *out = 0;
+    if (!s->regression) return true;
+    if (s->baseline && quantity_share(s->regression, out) && *out > 0) return true;
+    p2_strbuf_printf(why,
+                     s->baseline ? "--fail-on-regression %.20s is not a share like 15%%"
+                                 : "--fail-on-regression %.20s needs a --baseline",
+                     s->regression);
+    return false;
+}
+
 static void apply(const struct settings *s, struct scenario *to) {
+    set_phases(s, to);
     if (s->rate > 0) scenario_set_rate(to, s->rate);
     if (s->duration_ns > 0) scenario_set_duration(to, s->duration_ns);
     if (s->peers >= 0) scenario_set_peers(to, (uint32_t)s->peers);
@@ -153,7 +262,8 @@ bool settings_scenario(const struct settings *s, const char *name, struct scenar
         return false;
     }
     apply(s, &out->scenario);
-    if (scenario_check(&out->scenario, why)) return true;
+    bool ok = !s->sizes || set_sizes(s, &out->scenario, why);
+    if (ok && scenario_check(&out->scenario, why)) return true;
     scenario_file_free(out);
     return false;
 }
@@ -171,6 +281,11 @@ bool settings_thresholds(const struct settings *s, const struct scenario *scenar
     *count = 0;
     for (uint32_t i = 0; i < scenario->threshold_count; i++) {
         if (!add(scenario->thresholds[i], out, count, why)) return false;
+    }
+    if (s->target_ns > 0) {
+        char text[48];
+        snprintf(text, sizeof text, "p99<%lldus", (long long)(s->target_ns / P2_US));
+        if (!add(text, out, count, why)) return false;
     }
     for (const struct p2_conf_item *i = s->thresholds; i; i = i->next) {
         if (!add(i->text, out, count, why)) return false;

@@ -14,9 +14,20 @@ struct settings {
     const char *out; // folder; NULL: no files
     bool json, quiet;
     p2_ns stall_ns, stall_at_ns;
+    p2_ns target_ns, ramp_ns, sustain_ns;
+    const char *sizes;
+    bool knee;
+    int64_t repeat; // 0: once, or three times with a baseline
+    const char *baseline, *regression;
 };
 
 extern const struct p2_program loadtest_program;
+
+#define KNEE_TARGET (100 * P2_MS) // unless --target-latency says otherwise
+
+uint32_t settings_repeats(const struct settings *s);
+// The share of --fail-on-regression; 0: none. False: it is not one; a sentence in why.
+bool settings_regression(const struct settings *s, double *out, struct p2_strbuf *why);
 
 // The scenario of that name or path, with what the settings say instead, and all its thresholds. False: a sentence in
 // why.

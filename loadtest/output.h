@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "loadtest/campaign.h"
 #include "loadtest/core/threshold.h"
 #include "loadtest/run.h"
 #include "loadtest/scenario_file.h"
@@ -14,6 +15,9 @@ struct output {
     const struct run_facts *facts;
     const struct threshold *thresholds;
     uint32_t threshold_count;
+    const struct figures *figures;   // of all runs, of which this report is one
+    const struct baseline *baseline; // NULL: none
+    double regression_max;           // share that a figure may be worse than it; 0: any
     struct machine machine;
     bool own_coordinator, interrupted;
 };
@@ -23,6 +27,6 @@ void output_text(FILE *f, const struct output *o);
 char *output_json(const struct output *o); // gives text (free); NULL: memory is short
 bool output_html(const char *path, const struct output *o);
 bool output_hgrm(const char *path, const struct output *o);
-bool output_broken(const struct output *o); // is a threshold missed?
+bool output_broken(const struct output *o); // is a threshold missed, or a figure too much worse than the baseline?
 
 #endif

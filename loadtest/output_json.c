@@ -84,6 +84,18 @@ static json_t *configuration_of(const struct output *o) {
                      o->facts->url, "own_coordinator", (int)o->own_coordinator);
 }
 
+static json_t *figures_of(const struct output *o) {
+    json_t *all = json_object();
+    for (enum figure i = 0; i < FIGURES; i++) {
+        json_t *runs = json_array();
+        for (uint32_t k = 0; k < o->figures->count; k++) json_array_append_new(runs, json_real(o->figures->runs[k][i]));
+        json_t *one = json_pack("{s:f, s:o}", "median", figures_median(o->figures, i), "runs", runs);
+        if (o->baseline) json_object_set_new(one, "baseline", json_real(o->baseline->figures[i]));
+        json_object_set_new(all, figure_name(i), one);
+    }
+    return all;
+}
+
 static json_t *costs_of(const struct report *r) {
     return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "wire_bytes", (json_int_t)r->wire_bytes, "payload_bytes",
                      (json_int_t)r->payload_bytes, "overhead", report_overhead(r), "busy", r->busy, "load_cores",
@@ -99,13 +111,14 @@ char *output_json(const struct output *o) {
     const struct machine *m = &o->machine;
     json_t *machine = json_pack("{s:s, s:s, s:i, s:I}", "cpu", m->cpu, "kernel", m->kernel, "cores", (int)m->cores,
                                 "memory_bytes", (json_int_t)m->memory_bytes);
-    json_t *root = json_pack(
-        "{s:s, s:s, s:o, s:o, s:b, s:s, s:b, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o}", "program", "p2c2r-loadtest",
-        "revision", REVISION, "machine", machine, "configuration", configuration_of(o), "certified", (int)certified,
-        "not_certified_because", why, "interrupted", (int)o->interrupted, "seconds",
-        (double)(o->report->end_ns - o->report->begin_ns) / 1e9, "success", report_success(o->report),
-        "done_per_second", report_rate(o->report), "counts", counts_of(o->report), "stages", stages_of(o->report),
-        "costs", costs_of(o->report), "thresholds", thresholds_of(o), "rows", seconds_of(o->report));
+    json_t *root =
+        json_pack("{s:s, s:s, s:o, s:o, s:b, s:s, s:b, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "program",
+                  "p2c2r-loadtest", "revision", REVISION, "machine", machine, "configuration", configuration_of(o),
+                  "certified", (int)certified, "not_certified_because", why, "interrupted", (int)o->interrupted,
+                  "seconds", (double)(o->report->end_ns - o->report->begin_ns) / 1e9, "success",
+                  report_success(o->report), "done_per_second", report_rate(o->report), "counts", counts_of(o->report),
+                  "stages", stages_of(o->report), "costs", costs_of(o->report), "figures", figures_of(o), "thresholds",
+                  thresholds_of(o), "rows", seconds_of(o->report));
     char *out = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(root);
     return out;

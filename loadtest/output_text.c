@@ -82,7 +82,36 @@ static void print_costs(FILE *f, const struct output *o) {
     fputc('\n', f);
 }
 
+// By what share a figure is worse than the baseline's.
+static double worse(const struct output *o, enum figure i) {
+    return o->baseline ? figure_worse(i, o->baseline->figures[i], figures_median(o->figures, i)) : 0;
+}
+
+static bool regressed(const struct output *o, enum figure i) {
+    return o->regression_max > 0 && worse(o, i) > o->regression_max;
+}
+
+static void print_figures(FILE *f, const struct output *o) {
+    if (o->figures->count < 2 && !o->baseline) return;
+    fprintf(f, "%-24s %12s %12s %12s", "", "median", "least", "most");
+    if (o->baseline) fprintf(f, " %12s", "baseline");
+    fprintf(f, "   of %u runs\n", o->figures->count);
+    for (enum figure i = 0; i < FIGURES; i++) {
+        fprintf(f, "%-24s %12.3f %12.3f %12.3f", figure_name(i), figures_median(o->figures, i),
+                figures_least(o->figures, i), figures_most(o->figures, i));
+        if (o->baseline) fprintf(f, " %12.3f", o->baseline->figures[i]);
+        if (worse(o, i) > 0) fprintf(f, "   %.1f %% worse%s", 100 * worse(o, i), regressed(o, i) ? ": REGRESSED" : "");
+        fputc('\n', f);
+    }
+    if (o->baseline)
+        fprintf(f, "baseline: revision %s%s\n", o->baseline->revision,
+                o->baseline->same_machine ? "" : "; it was measured on ANOTHER MACHINE");
+}
+
 bool output_broken(const struct output *o) {
+    for (enum figure i = 0; i < FIGURES; i++) {
+        if (regressed(o, i)) return true;
+    }
     for (uint32_t i = 0; i < o->threshold_count; i++) {
         if (!threshold_holds(&o->thresholds[i], o->report)) return true;
     }
@@ -112,5 +141,6 @@ void output_text(FILE *f, const struct output *o) {
     print_counts(f, o->report);
     print_stages(f, o->report);
     print_costs(f, o);
+    print_figures(f, o);
     print_verdict(f, o);
 }

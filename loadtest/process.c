@@ -1,5 +1,6 @@
 #include "loadtest/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +25,7 @@
 // ---- what the system says -------------------------------------------------------------------------------------------
 
 static bool read_proc(pid_t pid, const char *name, char *out, size_t capacity) {
-    char path[64];
+    char path[400];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
     int fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0) return false;
@@ -35,14 +36,22 @@ static bool read_proc(pid_t pid, const char *name, char *out, size_t capacity) {
     return true;
 }
 
+// What all its threads have run, to the nanosecond; /proc/PID/stat counts in hundredths of a second.
 p2_ns process_cpu(pid_t pid) {
-    char text[1024];
-    unsigned long long user = 0, system = 0;
-    if (!read_proc(pid, "stat", text, sizeof text)) return 0;
-    const char *after = strrchr(text, ')'); // the name may hold anything
-    if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system) != 2)
-        return 0;
-    return (p2_ns)((double)(user + system) / (double)sysconf(_SC_CLK_TCK) * (double)P2_SEC);
+    char path[64], text[256];
+    unsigned long long ran;
+    p2_ns sum = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *threads = pid > 0 ? opendir(path) : NULL;
+    if (!threads) return 0;
+    for (struct dirent *e; (e = readdir(threads));) {
+        char name[300];
+        snprintf(name, sizeof name, "task/%s/schedstat", e->d_name);
+        if (e->d_name[0] != '.' && read_proc(pid, name, text, sizeof text) && sscanf(text, "%llu", &ran) == 1)
+            sum += (p2_ns)ran;
+    }
+    closedir(threads);
+    return sum;
 }
 
 uint64_t process_resident(pid_t pid) {

@@ -10,7 +10,8 @@
 #include "loadtest/clients.h"
 #include "os/os.h"
 
-#define READY_WAIT (60 * P2_SEC)
+#define READY_WAIT (60 * P2_SEC)     // for all connections, and
+#define READY_WAIT_EACH (10 * P2_MS) // more for each peer
 #define BACKLOG_MAX (1u << 20)
 #define SENDS_AT_ONCE 256u // before the sockets have their turn
 #define SECOND_NS P2_SEC
@@ -261,7 +262,7 @@ static bool ready(const struct run *r) {
 }
 
 static enum run_outcome await_ready(struct run *r, struct p2_strbuf *why) {
-    p2_ns until = p2_clock_now() + READY_WAIT;
+    p2_ns wait = READY_WAIT + scenario_peers(r->s) * READY_WAIT_EACH, until = p2_clock_now() + wait;
     bool alive = true;
     while (!ready(r) && alive && p2_clock_now() < until && !r->interrupted && !r->clients.refused[0]) {
         hub_turn(&r->clients.hub, 50 * P2_MS);
@@ -274,9 +275,8 @@ static enum run_outcome await_ready(struct run *r, struct p2_strbuf *why) {
     else if (!alive)
         p2_strbuf_printf(why, "the synthetic peers ended: is there memory for them, and descriptors (ulimit -n)?");
     else
-        p2_strbuf_printf(why, "after %d s %u of %u clients and %u of %u peers are connected",
-                         (int)(READY_WAIT / P2_SEC), clients_serving(&r->clients), r->clients.count, r->said.ready,
-                         scenario_peers(r->s));
+        p2_strbuf_printf(why, "after %d s %u of %u clients and %u of %u peers are connected", (int)(wait / P2_SEC),
+                         clients_serving(&r->clients), r->clients.count, r->said.ready, scenario_peers(r->s));
     return RUN_UNREACHABLE;
 }
 
