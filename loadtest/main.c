@@ -24,15 +24,13 @@ static int complain(int code, const char *text) {
 }
 
 // Beside us where it is installed, in its own folder of a build tree.
-static bool find_coordinator(char *out, size_t capacity) {
-    static const char *const places[] = {"p2c2r-coordinator", "../coordinator/p2c2r-coordinator"};
+static bool find_program(const char *name, const char *folder, char *out, size_t capacity) {
     char dir[1024];
     if (!p2_program_dir(dir, sizeof dir)) return false;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        snprintf(out, capacity, "%s/%s", dir, places[i]);
-        if (access(out, X_OK) == 0) return true;
-    }
-    return false;
+    snprintf(out, capacity, "%s/%s", dir, name);
+    if (access(out, X_OK) == 0) return true;
+    snprintf(out, capacity, "%s/../%s/%s", dir, folder, name);
+    return access(out, X_OK) == 0;
 }
 
 static int write_files(const char *folder, const struct output *o, const char *json) {
@@ -95,17 +93,22 @@ static enum run_outcome search(const struct run_settings *settings, struct asked
 static int run(struct asked *a) {
     const struct settings *s = &a->s;
     struct live live = {.on = !s->quiet && !s->knee, .terminal = isatty(STDERR_FILENO)};
-    char program[1280], why[512] = "";
+    char program[1280], peer[1280], why[512] = "";
     struct p2_strbuf text;
     struct run_facts facts;
     struct figures figures = {0};
     struct report *report = NULL;
     p2_strbuf_init(&text, why, sizeof why);
-    if (!s->coordinator && !find_coordinator(program, sizeof program))
+    if (!s->coordinator && !find_program("p2c2r-coordinator", "coordinator", program, sizeof program))
         return complain(P2_EXIT_FAILED, "p2c2r-coordinator is not where it should be; name one by --coordinator");
+    if (s->real_peers && !find_program("p2c2r-peer", "peer", peer, sizeof peer))
+        return complain(P2_EXIT_FAILED, "p2c2r-peer is not where it should be");
     const struct run_settings settings = {.scenario = &a->file.scenario,
                                           .url = s->coordinator,
                                           .coordinator = program,
+                                          .real_peers = (uint32_t)s->real_peers,
+                                          .peer = peer,
+                                          .devices = s->devices,
                                           .stall_ns = s->stall_ns,
                                           .stall_at_ns = s->stall_at_ns,
                                           .second = on_second,

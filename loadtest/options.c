@@ -7,6 +7,7 @@
 
 #include "loadtest/core/figures.h"
 #include "loadtest/core/quantity.h"
+#include "loadtest/process.h"
 #include "os/os.h"
 
 static const struct p2_option options[] = {
@@ -39,6 +40,21 @@ static const struct p2_option options[] = {
      .value_name = "N",
      .doc = "Synthetic peers, shared out among the scenario's groups; 0: whoever is there does the work.",
      .offset = offsetof(struct settings, peers)},
+    {.name = "real-peers",
+     .kind = P2_OPT_INT,
+     .min = 0,
+     .max = PROCESS_REAL_PEERS_MAX,
+     .value_name = "N",
+     .doc =
+         "Peers with real kernels (p2c2r-peer), started on this machine for the run; with --peers 0, in place of the "
+         "synthetic ones.",
+     .offset = offsetof(struct settings, real_peers)},
+    {.name = "devices",
+     .kind = P2_OPT_TEXT,
+     .fallback = "all",
+     .value_name = "all|N,...|fake",
+     .doc = "What each of them may use.",
+     .offset = offsetof(struct settings, devices)},
     {.name = "clients",
      .kind = P2_OPT_INT,
      .min = 0,

@@ -17,6 +17,8 @@ struct settings {
     p2_ns target_ns, ramp_ns, sustain_ns;
     const char *sizes;
     bool knee;
+    int64_t real_peers;
+    const char *devices;
     int64_t repeat; // 0: once, or three times with a baseline
     const char *baseline, *regression;
 };

@@ -138,12 +138,10 @@ static bool await_line(int fd, char *url_out, size_t capacity) {
     return false;
 }
 
-bool process_coordinator(struct process *p, const char *program, const struct scenario *s, char *url_out,
-                         size_t capacity, struct p2_strbuf *why) {
-    struct arguments a = {0};
+// Its standard output is p->words.
+static bool spawn(struct process *p, const char *const *arguments) {
     int ends[2];
     *p = (struct process){.words = -1};
-    arguments_of(s, program, &a);
     if (pipe2(ends, O_CLOEXEC) != 0) return false;
     pid_t parent = getpid();
     p->pid = fork();
@@ -151,15 +149,30 @@ bool process_coordinator(struct process *p, const char *program, const struct sc
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent || dup2(ends[1], STDOUT_FILENO) < 0) _exit(127);
         setpgid(0, 0); // Ctrl-C is for us first
-        execv(program, (char *const *)(uintptr_t)a.all);
+        execv(arguments[0], (char *const *)(uintptr_t)arguments);
         _exit(127);
     }
     close(ends[1]);
     p->words = ends[0];
-    if (p->pid > 0 && await_line(p->words, url_out, capacity)) return true;
+    if (p->pid > 0) return true;
+    process_end(p);
+    return false;
+}
+
+bool process_coordinator(struct process *p, const char *program, const struct scenario *s, char *url_out,
+                         size_t capacity, struct p2_strbuf *why) {
+    struct arguments a = {0};
+    arguments_of(s, program, &a);
+    if (spawn(p, a.all) && await_line(p->words, url_out, capacity)) return true;
     p2_strbuf_printf(why, "%s did not start", program);
     process_end(p);
     return false;
+}
+
+bool process_real_peer(struct process *p, const char *program, const char *devices, const char *url) {
+    const char *const arguments[] = {program, "--coordinator", url,     "--device", devices, "--blob-budget",
+                                     "0",     "--log-level",   "error", NULL};
+    return spawn(p, arguments);
 }
 
 bool process_peers(struct process *p, const struct scenario *s, const char *url) {
@@ -213,6 +226,6 @@ void process_end(struct process *p) {
             waitpid(p->pid, NULL, 0);
         }
     }
-    if (p->pid != 0 && p->words >= 0) close(p->words);
+    if (p->pid < 0 && p->words >= 0) close(p->words);
     *p = (struct process){.words = -1};
 }

@@ -12,6 +12,7 @@
 #include "loadtest/peers.h"
 
 #define PROCESS_ARGUMENTS_MAX 48u
+#define PROCESS_REAL_PEERS_MAX 16u
 
 struct process {
     pid_t pid; // 0: none
@@ -25,6 +26,8 @@ uint64_t process_resident(pid_t pid); // bytes; 0 when it is gone
 // in why. Must be called before this process has threads.
 bool process_coordinator(struct process *p, const char *program, const struct scenario *s, char *url_out,
                          size_t capacity, struct p2_strbuf *why);
+// Starts a real peer on `devices` ("all", "0,2", "fake"); it is ready when the coordinator says so.
+bool process_real_peer(struct process *p, const char *program, const char *devices, const char *url);
 bool process_peers(struct process *p, const struct scenario *s, const char *url); // likewise
 // The last that the peers said since the last call, into *out; *alive false when they have ended.
 void process_hear_peers(struct process *p, struct peers_said *out, bool *alive);

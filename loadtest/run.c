@@ -12,6 +12,7 @@
 
 #define READY_WAIT (60 * P2_SEC)     // for all connections, and
 #define READY_WAIT_EACH (10 * P2_MS) // more for each peer
+#define ASK_EACH (50 * P2_MS)        // whether real peers are there
 #define BACKLOG_MAX (1u << 20)
 #define SENDS_AT_ONCE 256u // before the sockets have their turn
 #define SECOND_NS P2_SEC
@@ -33,7 +34,7 @@ struct run {
     const struct scenario *s;
     struct report *report;
     struct clients clients;
-    struct process coordinator, peers;
+    struct process coordinator, peers, real[PROCESS_REAL_PEERS_MAX];
     struct peers_said said;
     struct arrival arrival;
     struct backlog backlog;
@@ -258,14 +259,19 @@ static void drive(struct run *r) {
 // ---- getting there --------------------------------------------------------------------------------------------------
 
 static bool ready(const struct run *r) {
-    return clients_serving(&r->clients) == r->clients.count && r->said.ready >= scenario_peers(r->s);
+    if (clients_serving(&r->clients) < r->clients.count || r->said.ready < scenario_peers(r->s)) return false;
+    return r->set.real_peers == 0 || r->clients.said.peers_ready >= scenario_peers(r->s) + r->set.real_peers;
 }
 
 static enum run_outcome await_ready(struct run *r, struct p2_strbuf *why) {
-    p2_ns wait = READY_WAIT + scenario_peers(r->s) * READY_WAIT_EACH, until = p2_clock_now() + wait;
+    p2_ns wait = READY_WAIT + scenario_peers(r->s) * READY_WAIT_EACH, until = p2_clock_now() + wait, ask_ns = 0;
     bool alive = true;
     while (!ready(r) && alive && p2_clock_now() < until && !r->interrupted && !r->clients.refused[0]) {
         hub_turn(&r->clients.hub, 50 * P2_MS);
+        if (r->set.real_peers && p2_clock_now() >= ask_ns) {
+            clients_ask_status(&r->clients);
+            ask_ns = p2_clock_now() + ASK_EACH;
+        }
         if (r->peers.pid > 0) process_hear_peers(&r->peers, &r->said, &alive);
     }
     if (r->interrupted) return RUN_INTERRUPTED;
@@ -275,8 +281,9 @@ static enum run_outcome await_ready(struct run *r, struct p2_strbuf *why) {
     else if (!alive)
         p2_strbuf_printf(why, "the synthetic peers ended: is there memory for them, and descriptors (ulimit -n)?");
     else
-        p2_strbuf_printf(why, "after %d s %u of %u clients and %u of %u peers are connected", (int)(wait / P2_SEC),
-                         clients_serving(&r->clients), r->clients.count, r->said.ready, scenario_peers(r->s));
+        p2_strbuf_printf(why, "after %d s %u of %u clients and %u of %u synthetic peers are connected%s",
+                         (int)(wait / P2_SEC), clients_serving(&r->clients), r->clients.count, r->said.ready,
+                         scenario_peers(r->s), r->set.real_peers ? ", or a real peer offers nothing" : "");
     return RUN_UNREACHABLE;
 }
 
@@ -298,13 +305,16 @@ static enum run_outcome go(struct run *r, struct run_facts *facts, struct p2_str
     } else if (!process_coordinator(&r->coordinator, set->coordinator, r->s, facts->url, sizeof facts->url, why)) {
         return RUN_FAILED;
     }
-    bool ok = scenario_peers(r->s) == 0 || process_peers(&r->peers, r->s, facts->url);
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < set->real_peers; i++)
+        ok = process_real_peer(&r->real[i], set->peer, set->devices, facts->url);
+    ok = ok && (scenario_peers(r->s) == 0 || process_peers(&r->peers, r->s, facts->url));
     ok = ok && clients_init(&r->clients, r->s, facts->url) && open_loop(r);
     if (!ok) {
         p2_strbuf_printf(why, "the system gave no memory, processes or descriptors to work with");
         return RUN_FAILED;
     }
-    r->clients.verify = scenario_peers(r->s) > 0;
+    r->clients.verify = scenario_peers(r->s) > 0 && set->real_peers == 0;
     enum run_outcome out = await_ready(r, why);
     if (out != RUN_OK) return out;
     drive(r);
@@ -324,6 +334,7 @@ enum run_outcome run_scenario(const struct run_settings *settings, struct report
     r->timer = r->signals = r->coordinator.words = r->peers.words = -1;
     enum run_outcome out = go(r, facts, why);
     process_end(&r->peers);
+    for (uint32_t i = 0; i < PROCESS_REAL_PEERS_MAX; i++) process_end(&r->real[i]);
     clients_deinit(&r->clients); // before the coordinator, which would wait for them
     process_end(&r->coordinator);
     if (r->timer >= 0) close(r->timer);

@@ -10,6 +10,8 @@ struct run_settings {
     const struct scenario *scenario; // borrows
     const char *url;                 // NULL: a coordinator of our own
     const char *coordinator;         // the program, for that
+    uint32_t real_peers;             // started for the run beside the synthetic ones; at most PROCESS_REAL_PEERS_MAX
+    const char *peer, *devices;      // the program, and what it may use, for that
     p2_ns stall_at_ns, stall_ns;     // our coordinator is stopped then, for so long; 0: it is not
     // Called about each second with the last row, and what remains. NULL: not wanted.
     void (*second)(void *context, const struct report *r, const struct report_second *row, p2_ns total_ns);

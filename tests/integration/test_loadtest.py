@@ -48,6 +48,37 @@ class Loadtest(unittest.TestCase):
         self.assertIn({'rule': 'p99<100ms', 'kept': False}, [{k: t[k] for k in ('rule', 'kept')}
                                                             for t in report['thresholds']])
 
+    def test_real_peers_do_the_work(self):
+        result = run('quick', '--peers', '0', '--real-peers', '2', '--devices', 'fake', '--quiet', '--json')
+        self.assertEqual(json.loads(result.stdout)['counts']['done'], 1000)
+
+    def test_peers_that_come_and_go_leave_no_task_unanswered(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'mine.json')
+            with open(path, 'w', encoding='utf-8') as file:
+                json.dump({'name': 'mine', 'clients': 2, 'poisson': True, 'phases': [{'rate': 300, 'duration': '4s'}],
+                           'tasks': [{'type': 'echo', 'payload': '1KiB', 'deadline': '5s', 'service': 'uniform 1ms 5ms'},
+                                     {'type': 'echo', 'payload': '200KiB', 'deadline': '5s', 'class': 'batch',
+                                      'weight': 0.1}],
+                           'peers': [{'count': 20, 'vanish': 6, 'flap': 3, 'away': '500ms', 'rtt': '10ms'},
+                                     {'count': 10, 'silence': 6, 'away': '1s', 'error': '5%', 'stall': '1%'}]}, file)
+            report = json.loads(run(path, '--quiet', '--json').stdout)
+        counts = report['counts']
+        self.assertEqual((counts['unanswered'], counts['wrong'], counts['dropped']), (0, 0, 0))
+        self.assertGreater(report['success'], 0.9)
+        self.assertGreater(counts['retried'], 0)
+
+    def test_what_has_become_worse_is_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'baseline.json')
+            with open(path, 'w', encoding='utf-8') as file:
+                json.dump({'revision': 'x', 'figures': {'p50_us': {'median': 1}, 'success': {'median': 1}}}, file)
+            result = run('quick', '--duration', '500ms', '--quiet', '--baseline', path, '--fail-on-regression', '15%',
+                         expect=99)
+        self.assertRegex(result.stdout, r'p50_us .*REGRESSED')
+        self.assertIn('of 3 runs', result.stdout)
+        self.assertIn('ANOTHER MACHINE', result.stdout)
+
     def test_a_closed_loop_says_so(self):
         result = run('quick', '--concurrency', '8', '--duration', '1s', '--quiet')
         self.assertIn('CLOSED loop, 8 in flight', result.stdout)
