@@ -26,11 +26,14 @@ static int complain(int code, const char *text) {
 // Beside us where it is installed, in its own folder of a build tree.
 static bool find_program(const char *name, const char *folder, char *out, size_t capacity) {
     char dir[1024];
+    struct p2_strbuf path;
     if (!p2_program_dir(dir, sizeof dir)) return false;
-    snprintf(out, capacity, "%s/%s", dir, name);
-    if (access(out, X_OK) == 0) return true;
-    snprintf(out, capacity, "%s/../%s/%s", dir, folder, name);
-    return access(out, X_OK) == 0;
+    p2_strbuf_init(&path, out, capacity);
+    p2_strbuf_printf(&path, "%s/%s", dir, name);
+    if (access(path.text, X_OK) == 0) return true;
+    p2_strbuf_init(&path, out, capacity);
+    p2_strbuf_printf(&path, "%s/../%s/%s", dir, folder, name);
+    return access(path.text, X_OK) == 0;
 }
 
 static int write_files(const char *folder, const struct output *o, const char *json) {

@@ -49,7 +49,7 @@ struct peers {
     struct peers_said said;
     p2_ns gone_busy_ns; // of peers that have ended
     uint64_t gone_done, gone_failed;
-    bool over;
+    bool over, changing; // the run has begun: peers come and go
 };
 
 static struct peer *peer_of(struct hub_node *n) { return P2_CONTAINER_OF(n, struct peer, node); }
@@ -184,7 +184,7 @@ static double changes_a_minute(const struct scenario_group *g) { return g->vanis
 static void plan_change(struct peer *p, p2_ns now) {
     double rate = changes_a_minute(p->group);
     p->change_ns = P2_NEVER;
-    if (rate > 0) p->change_ns = now + (p2_ns)(-log(1 - p2_rng_unit(&p->rng)) / rate * 60e9);
+    if (rate > 0 && p->of->changing) p->change_ns = now + (p2_ns)(-log(1 - p2_rng_unit(&p->rng)) / rate * 60e9);
 }
 
 static struct worker_config config_of(struct peer *p) {
@@ -328,10 +328,22 @@ static void say(struct peers *all, int words) {
     (void)!send(words, &s, sizeof s, MSG_DONTWAIT | MSG_NOSIGNAL); // the next one says all of it again
 }
 
+// The run begins: until now all of them stayed, so that all of them could be waited for.
+static void begin_changes(struct peers *all) {
+    p2_ns now = p2_clock_now();
+    all->changing = true;
+    for (uint32_t i = 0; i < all->started; i++) {
+        plan_change(&all->all[i], now);
+        hub_wake(&all->all[i].node, now);
+    }
+}
+
 static void on_words(void *context, int fd) {
     struct peers *all = context;
     char byte;
-    if (recv(fd, &byte, 1, MSG_DONTWAIT) == 0) all->over = true;
+    ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT);
+    if (n == 1) begin_changes(all);
+    if (n == 0) all->over = true;
 }
 
 static bool create(struct peers *all, const struct scenario *s, const char *url) {

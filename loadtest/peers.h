@@ -12,7 +12,8 @@ struct peers_said { // each 100 ms, one datagram
     uint64_t wire_bytes, payload_bytes; // both ways
 };
 
-// Runs the scenario's peers until the other end of `words`, a SOCK_SEQPACKET socket, is closed. Exit code.
+// Runs the scenario's peers until the other end of `words`, a SOCK_SEQPACKET socket, is closed. A byte from there says
+// that the run has begun: from then on they vanish, flap and fall silent. Exit code.
 int peers_run(const struct scenario *s, const char *url, int words);
 
 #endif

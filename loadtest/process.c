@@ -196,6 +196,8 @@ bool process_peers(struct process *p, const struct scenario *s, const char *url)
     return false;
 }
 
+void process_begin_peers(struct process *p) { (void)!send(p->words, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL); }
+
 void process_hear_peers(struct process *p, struct peers_said *out, bool *alive) {
     struct peers_said said;
     ssize_t n;

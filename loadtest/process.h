@@ -29,6 +29,7 @@ bool process_coordinator(struct process *p, const char *program, const struct sc
 // Starts a real peer on `devices` ("all", "0,2", "fake"); it is ready when the coordinator says so.
 bool process_real_peer(struct process *p, const char *program, const char *devices, const char *url);
 bool process_peers(struct process *p, const struct scenario *s, const char *url); // likewise
+void process_begin_peers(struct process *p);                                      // the run begins
 // The last that the peers said since the last call, into *out; *alive false when they have ended.
 void process_hear_peers(struct process *p, struct peers_said *out, bool *alive);
 void process_end(struct process *p); // asks it to leave, and at most 5 s later makes it; fine with zeroes

@@ -235,6 +235,7 @@ static void turn(struct run *r, bool more) {
 
 static void drive(struct run *r) {
     const bool open = scenario_open(r->s);
+    if (r->peers.pid > 0) process_begin_peers(&r->peers);
     r->start_ns = p2_clock_now();
     r->span_ns = scenario_span(r->s);
     r->second_ns = r->start_ns + SECOND_NS;
