@@ -97,10 +97,11 @@ static json_t *figures_of(const struct output *o) {
 }
 
 static json_t *costs_of(const struct report *r) {
-    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "wire_bytes", (json_int_t)r->wire_bytes, "payload_bytes",
-                     (json_int_t)r->payload_bytes, "overhead", report_overhead(r), "busy", r->busy, "load_cores",
-                     report_cpu(r, PROGRAM_LOAD), "peers_cores", report_cpu(r, PROGRAM_PEERS), "coordinator_cores",
-                     report_cpu(r, PROGRAM_COORDINATOR));
+    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "wire_bytes", (json_int_t)r->wire_bytes,
+                     "payload_bytes", (json_int_t)r->payload_bytes, "overhead", report_overhead(r), "busy", r->busy,
+                     "load_cores", report_cpu(r, PROGRAM_LOAD), "peers_cores", report_cpu(r, PROGRAM_PEERS),
+                     "coordinator_cores", report_cpu(r, PROGRAM_COORDINATOR), "coordinator_growth", report_growth(r),
+                     "connection_bytes", report_connection_bytes(r));
 }
 
 char *output_json(const struct output *o) {

@@ -306,6 +306,8 @@ static enum run_outcome go(struct run *r, struct run_facts *facts, struct p2_str
     } else if (!process_coordinator(&r->coordinator, set->coordinator, r->s, facts->url, sizeof facts->url, why)) {
         return RUN_FAILED;
     }
+    r->report->resident_bare = process_resident(r->coordinator.pid);
+    r->report->connections = r->s->clients + scenario_peers(r->s) + set->real_peers;
     bool ok = true;
     for (uint32_t i = 0; ok && i < set->real_peers; i++)
         ok = process_real_peer(&r->real[i], set->peer, set->devices, facts->url);

@@ -90,6 +90,21 @@ double report_cpu(const struct report *r, enum program p) {
     return span > 0 ? (double)r->cpu_ns[p] / (double)span : 0;
 }
 
+double report_growth(const struct report *r) {
+    uint32_t i = 0;
+    while (i < r->row_count && r->rows[i].at_ns <= r->begin_ns) i++;
+    if (i >= r->row_count) return 0;
+    uint64_t first = r->rows[i].resident[PROGRAM_COORDINATOR];
+    uint64_t last = r->rows[r->row_count - 1].resident[PROGRAM_COORDINATOR];
+    return first > 0 && last > first ? (double)(last - first) / (double)first : 0;
+}
+
+double report_connection_bytes(const struct report *r) {
+    uint64_t last = r->row_count ? r->rows[r->row_count - 1].resident[PROGRAM_COORDINATOR] : 0;
+    if (!r->connections || last <= r->resident_bare) return 0;
+    return (double)(last - r->resident_bare) / r->connections;
+}
+
 const char *stage_name(enum stage s) {
     static const char *const names[STAGES] = {"latency", "late", "queue", "processing", "rest", "added"};
     P2_CHECK(s < STAGES);

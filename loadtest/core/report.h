@@ -49,7 +49,9 @@ struct report {
     p2_ns begin_ns, end_ns;             // of what is counted, since the start
     uint64_t wire_bytes, payload_bytes; // both ways, at clients and peers, in what is counted
     p2_ns cpu_ns[PROGRAMS];
-    double busy; // mean share of the peers' slots
+    double busy;            // mean share of the peers' slots
+    uint64_t resident_bare; // bytes of our coordinator before anybody was connected; 0: not ours
+    uint32_t connections;   // of clients and synthetic peers
     struct report_second *rows;
     uint32_t row_count, row_capacity;
 };
@@ -74,6 +76,9 @@ double report_success(const struct report *r);             // share of those due
 double report_rate(const struct report *r);                // done a second
 double report_overhead(const struct report *r);            // share of the bytes on the wire that are not payload
 double report_cpu(const struct report *r, enum program p); // cores
+// By what share our coordinator's memory has grown from the first second that is counted to the last; 0: it has not.
+double report_growth(const struct report *r);
+double report_connection_bytes(const struct report *r); // of our coordinator's memory, for each connection, at the end
 const char *stage_name(enum stage s);
 const char *ending_name(enum ending e);
 

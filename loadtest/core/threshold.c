@@ -12,10 +12,11 @@ struct whole {
 };
 
 static const struct whole wholes[] = {
-    {"success", WHAT_SUCCESS, UNIT_SHARE},   {"rate", WHAT_RATE, UNIT_NUMBER},
-    {"overhead", WHAT_OVERHEAD, UNIT_SHARE}, {"busy", WHAT_BUSY, UNIT_SHARE},
-    {"wrong", WHAT_WRONG, UNIT_NUMBER},      {"unanswered", WHAT_UNANSWERED, UNIT_NUMBER},
-    {"dropped", WHAT_DROPPED, UNIT_NUMBER},
+    {"success", WHAT_SUCCESS, UNIT_SHARE},         {"rate", WHAT_RATE, UNIT_NUMBER},
+    {"overhead", WHAT_OVERHEAD, UNIT_SHARE},       {"busy", WHAT_BUSY, UNIT_SHARE},
+    {"coordinator", WHAT_COORDINATOR, UNIT_SHARE}, {"growth", WHAT_GROWTH, UNIT_SHARE},
+    {"connection", WHAT_CONNECTION, UNIT_BYTES},   {"wrong", WHAT_WRONG, UNIT_NUMBER},
+    {"unanswered", WHAT_UNANSWERED, UNIT_NUMBER},  {"dropped", WHAT_DROPPED, UNIT_NUMBER},
 };
 
 enum threshold_unit threshold_unit(const struct threshold *t) {
@@ -59,9 +60,14 @@ static bool parse_metric(const char *name, struct threshold *t) {
 
 static bool parse_limit(const char *text, struct threshold *t) {
     p2_ns span;
+    uint64_t bytes;
     switch (threshold_unit(t)) {
     case UNIT_SHARE: return quantity_share(text, &t->limit);
     case UNIT_NUMBER: return quantity_number(text, &t->limit);
+    case UNIT_BYTES:
+        if (!quantity_bytes(text, &bytes)) return false;
+        t->limit = (double)bytes;
+        return true;
     case UNIT_SPAN: break;
     }
     if (!quantity_span(text, &span)) return false;
@@ -89,7 +95,8 @@ bool threshold_parse(const char *text, struct threshold *out, struct p2_strbuf *
         return false;
     }
     if (!parse_limit(text + n + 1 + equal, &t)) {
-        static const char *const forms[] = {"a time like 100ms", "a share like 0.99 or 99%", "a number"};
+        static const char *const forms[] = {"a time like 100ms", "a share like 0.99 or 99%", "a number",
+                                            "a size like 12KiB"};
         p2_strbuf_printf(why, "the limit in \"%s\" is not %s", text, forms[threshold_unit(&t)]);
         return false;
     }
@@ -107,6 +114,9 @@ double threshold_value(const struct threshold *t, const struct report *r) {
     case WHAT_RATE: return report_rate(r);
     case WHAT_OVERHEAD: return report_overhead(r);
     case WHAT_BUSY: return r->busy;
+    case WHAT_COORDINATOR: return report_cpu(r, PROGRAM_COORDINATOR);
+    case WHAT_GROWTH: return report_growth(r);
+    case WHAT_CONNECTION: return report_connection_bytes(r);
     case WHAT_UNANSWERED: return (double)r->unanswered;
     case WHAT_DROPPED: return (double)r->dropped;
     case WHAT_WRONG: return (double)r->wrong;
@@ -131,5 +141,6 @@ void threshold_show(enum threshold_unit unit, double value, struct p2_strbuf *ou
     case UNIT_SPAN: p2_strbuf_printf(out, "%.3f ms", value / (double)P2_MS); break;
     case UNIT_SHARE: p2_strbuf_printf(out, "%.3f %%", 100 * value); break;
     case UNIT_NUMBER: p2_strbuf_printf(out, "%.1f", value); break;
+    case UNIT_BYTES: p2_strbuf_printf(out, "%.2f KiB", value / 1024); break;
     }
 }

@@ -7,7 +7,7 @@
 #include "base/strbuf.h"
 #include "loadtest/core/report.h"
 
-enum threshold_unit { UNIT_SPAN, UNIT_SHARE, UNIT_NUMBER };
+enum threshold_unit { UNIT_SPAN, UNIT_SHARE, UNIT_NUMBER, UNIT_BYTES };
 enum threshold_sign { SIGN_BELOW, SIGN_AT_MOST, SIGN_ABOVE, SIGN_AT_LEAST };
 enum threshold_what {
     WHAT_QUANTILE, // of a stage
@@ -17,6 +17,9 @@ enum threshold_what {
     WHAT_RATE,
     WHAT_OVERHEAD,
     WHAT_BUSY,
+    WHAT_COORDINATOR, // share of a core
+    WHAT_GROWTH,      // of its memory
+    WHAT_CONNECTION,  // bytes of its memory for each
     WHAT_UNANSWERED,
     WHAT_DROPPED,
     WHAT_WRONG,
@@ -28,11 +31,12 @@ struct threshold {
     enum stage stage; // of quantile, mean, max
     double quantile;  // 0..1
     enum threshold_sign sign;
-    double limit; // ns, share or number
+    double limit; // ns, share, number or bytes
 };
 
 // False: a sentence in why. Metrics: p50, p99.9, ..., mean and max, of latency or behind a stage's name and a dot;
-// success, rate, overhead, busy, unanswered, dropped, wrong.
+// success, rate, overhead, busy, unanswered, dropped, wrong; of a coordinator of our own: coordinator, growth,
+// connection.
 bool threshold_parse(const char *text, struct threshold *out, struct p2_strbuf *why);
 double threshold_value(const struct threshold *t, const struct report *r);
 bool threshold_holds(const struct threshold *t, const struct report *r); // of a percentile of nothing: false

@@ -57,7 +57,8 @@ class Loadtest(unittest.TestCase):
             path = os.path.join(folder, 'mine.json')
             with open(path, 'w', encoding='utf-8') as file:
                 json.dump({'name': 'mine', 'clients': 2, 'poisson': True, 'phases': [{'rate': 300, 'duration': '4s'}],
-                           'tasks': [{'type': 'echo', 'payload': '1KiB', 'deadline': '5s', 'service': 'uniform 1ms 5ms'},
+                           'tasks': [{'type': 'echo', 'payload': '1KiB', 'deadline': '5s',
+                                      'service': 'uniform 1ms 5ms'},
                                      {'type': 'echo', 'payload': '200KiB', 'deadline': '5s', 'class': 'batch',
                                       'weight': 0.1}],
                            'peers': [{'count': 20, 'vanish': 6, 'flap': 3, 'away': '500ms', 'rtt': '10ms'},

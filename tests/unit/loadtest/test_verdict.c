@@ -65,6 +65,20 @@ static void thresholds_are_read_and_kept(void **state) {
     assert_true(holds(r, "rate>499"));
     assert_true(holds(r, "unanswered<1"));
     assert_false(holds(r, "wrong<1"));
+    r->cpu_ns[PROGRAM_COORDINATOR] = 300 * P2_MS;
+    r->begin_ns = P2_SEC;
+    r->end_ns = 3 * P2_SEC;
+    r->connections = 100;
+    r->resident_bare = 10 << 20;
+    for (int i = 1; i <= 3; i++) {
+        struct report_second row = {.at_ns = i * P2_SEC, .resident = {0, 0, (uint64_t)(10 + i) << 20}};
+        report_second(r, &row);
+    }
+    assert_true(holds(r, "coordinator<=15%"));
+    assert_false(holds(r, "coordinator<15%"));
+    assert_true(holds(r, "growth<8.4%")); // from 12 to 13 MiB: the first second is warm-up
+    assert_false(holds(r, "growth<8.3%"));
+    assert_true(holds(r, "connection<31KiB") && !holds(r, "connection<30KiB"));
     struct report *none = report_create(16);
     assert_false(holds(none, "p99<100ms")); // of nothing, nothing is known
     report_destroy(&none);
