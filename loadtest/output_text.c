@@ -74,7 +74,7 @@ static void print_costs(FILE *f, const struct output *o) {
             fprintf(f, " (%.1f us a task)",
                     (double)r->cpu_ns[PROGRAM_COORDINATOR] / 1e3 / (double)r->ended[ENDED_DONE]);
         if (last)
-            fprintf(f, ", %.1f MB resident: %.1f KiB a connection, %.1f %% more than when counting began",
+            fprintf(f, "\ncoordinator %.1f MB resident, %.1f KiB a connection, %.1f %% more than when counting began",
                     (double)last->resident[PROGRAM_COORDINATOR] / 1e6, report_connection_bytes(r) / 1024,
                     100 * report_growth(r));
     }

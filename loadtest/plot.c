@@ -6,7 +6,7 @@
 #define WIDTH 860.0
 #define HEIGHT 240.0
 #define LEFT 70.0
-#define RIGHT 15.0
+#define RIGHT 28.0
 #define TOP 34.0
 #define BOTTOM 32.0
 #define Y_TICKS 5
@@ -51,7 +51,7 @@ static void axes(FILE *f, const struct plot *p, double top) {
         if (p->x_names)
             fprintf(f, "%s</text>\n", p->x_names[i]);
         else
-            fprintf(f, "%.4g</text>\n", p->x[i]);
+            fprintf(f, "%.3g</text>\n", p->x[i]);
     }
     fprintf(f, "<text x=\"%.0f\" y=\"%.0f\" class=\"r\">%s</text>\n", WIDTH - RIGHT, HEIGHT - 3, p->x_unit);
 }
