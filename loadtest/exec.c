@@ -96,7 +96,7 @@ static void be_ready(const struct exec *e, struct exec_words *out) {
         const struct p2_task_type *t = e->scenario->tasks[i].type;
         bool said = false;
         for (uint32_t k = 0; k < i; k++) said |= e->scenario->tasks[k].type == t;
-        if (said) continue;
+        if (said || !scenario_offers(e->group, t)) continue;
         w = say(out, WORD_OFFER);
         w->u.offer.version = t->version;
         strncpy(w->u.offer.type, t->name, sizeof w->u.offer.type - 1);

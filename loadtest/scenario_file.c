@@ -252,14 +252,29 @@ static void read_task(const struct place *p, struct scenario_task *t) {
     read_params(p, t);
 }
 
+static uint32_t types_of(const struct place *p) {
+    json_t *list = get(p, "types");
+    uint32_t bits = 0;
+    if (!list) return 0;
+    if (!json_is_array(list) || json_array_size(list) == 0) fail_key(p, "types", "a list of task types");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        const struct p2_task_type *t = name ? p2_task_type_find(p2_str(name)) : NULL;
+        if (!t) fail_key(p, "types", "a list of task types");
+        for (uint32_t k = 0; t && k < p2_task_type_count; k++) bits |= (uint32_t)(p2_task_types[k] == t) << k;
+    }
+    return bits;
+}
+
 static void read_group(const struct place *p, struct scenario_group *g) {
-    static const char *const known[] = {"count", "slots", "queue_depth", "speed", "rtt",     "away",
+    static const char *const known[] = {"count", "slots", "queue_depth", "types", "speed",   "rtt", "away",
                                         "error", "stall", "vanish",      "flap",  "silence", NULL};
     check_keys(p, known);
     *g = (struct scenario_group){
         .count = (uint32_t)whole(p, "count", 1, SCENARIO_PEERS_MAX),
         .slots = (uint32_t)whole(p, "slots", 1, 16),
         .queue_depth = (uint32_t)whole(p, "queue_depth", 2, 3),
+        .types = types_of(p),
         .speed = number(p, "speed", 1, 0.001, 1000),
         .rtt_ns = span(p, "rtt", 0),
         .away_ns = span(p, "away", 5 * P2_SEC),

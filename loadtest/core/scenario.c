@@ -143,6 +143,12 @@ void scenario_set_peers(struct scenario *s, uint32_t count) {
     }
 }
 
+bool scenario_offers(const struct scenario_group *g, const struct p2_task_type *t) {
+    uint32_t i = 0;
+    while (p2_task_types[i] != t) i++;
+    return g->types == 0 || g->types >> i & 1;
+}
+
 uint32_t scenario_pick(const struct scenario *s, struct p2_rng *r) {
     double sum = 0;
     for (uint32_t i = 0; i < s->task_count; i++) sum += s->tasks[i].weight;

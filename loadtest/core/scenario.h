@@ -39,6 +39,7 @@ struct scenario_task { // a kind of task, and how often it is asked for
 
 struct scenario_group { // of synthetic peers
     uint32_t count, slots, queue_depth;
+    uint32_t types;               // bit of each of p2_task_types that they offer; 0: all that the scenario asks for
     double speed;                 // service times are divided by it
     p2_ns rtt_ns, away_ns;        // added round trip; how long one is away or silent
     double error, stall;          // shares of jobs that fail, and that never end
@@ -79,6 +80,7 @@ void scenario_set_rate(struct scenario *s, double per_second);  // scales all ph
                                                                 // ends so
 void scenario_set_duration(struct scenario *s, p2_ns duration); // stretches all phases alike
 void scenario_set_peers(struct scenario *s, uint32_t count);    // shares them out among the groups as before; 0: none
+bool scenario_offers(const struct scenario_group *g, const struct p2_task_type *t);
 uint32_t scenario_pick(const struct scenario *s, struct p2_rng *r); // a task, by weight
 
 #endif

@@ -10,9 +10,10 @@ static struct exec exec;
 static struct exec_words words;
 static struct p2_rng rng;
 
+static struct scenario_group group;
+
 static void begin(double error, double stall, p2_ns service, uint32_t slots) {
     const struct word_setup setup = {.cells = 4, .slots = slots, .in_bytes = 1 << 20, .out_bytes = 1 << 20};
-    static struct scenario_group group;
     group = (struct scenario_group){.slots = slots, .speed = 2, .error = error, .stall = stall};
     scenario = (struct scenario){.task_count = 2};
     scenario.tasks[0].type = scenario.tasks[1].type = p2_task_type_find(p2_str("echo"));
@@ -56,6 +57,14 @@ static void it_offers_each_type_once(void **state) {
     assert_int_equal(words.all[0].kind, WORD_DEVICE);
     assert_string_equal(words.all[1].u.offer.type, "echo");
     assert_int_equal(words.all[2].kind, WORD_READY);
+    scenario.tasks[1].type = p2_task_type_find(p2_str("upscale"));
+    hear(WORD_SETUP, 0, 0);
+    assert_int_equal(words.count, 4);
+    for (uint32_t i = 0; i < p2_task_type_count; i++)
+        group.types |= (uint32_t)(p2_task_types[i] == scenario.tasks[1].type) << i;
+    hear(WORD_SETUP, 0, 0);
+    assert_int_equal(words.count, 3);
+    assert_string_equal(words.all[1].u.offer.type, "upscale");
 }
 
 static void jobs_take_their_time_and_their_turn(void **state) {

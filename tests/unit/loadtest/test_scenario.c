@@ -73,72 +73,76 @@ static void parameters_are_the_types(void **state) {
     scenario_file_free(&f);
 }
 
+static const struct {
+    const char *text, *says;
+} mistakes[] = {
+    {"{", "line 1"},
+    {"[]", "not an object"},
+    {"{\"name\": \"x\", \"name\": \"y\"}", "duplicate"},
+    {"{\"name\": \"x\", \"speed\": 1}", "no key \"speed\""},
+    {"{\"name\": \"X!\"}", "name is not"},
+    {"{\"name\": \"x\"}", "phases, or closed"},
+    {"{\"name\": \"x\", \"clients\": 0, \"phases\": [{\"rate\": 1, \"duration\": \"1s\"}]}", "clients is 1"},
+    {"{\"name\": \"x\", \"clients\": 99999}", "clients is not"},
+    {"{\"name\": \"x\", \"phases\": [{\"rate\": -1}]}", "phases[0].rate"},
+    {"{\"name\": \"x\", \"phases\": [{\"rate\": 1}]}", "phases[0].duration"},
+    {"{\"name\": \"x\", \"phases\": [{\"rate\": 1, \"duration\": \"25h\"}]}", "at most 24h"},
+    {"{\"name\": \"x\", \"phases\": [{\"rate\": 1, \"duration\": 5}]}", "a time like"},
+    {"{\"name\": \"x\", \"phases\": [{\"duration\": \"1s\"}]}", "no task at all"},
+    {"{\"name\": \"x\", \"phases\": [{\"rate\": 9, \"duration\": \"1s\"}], \"warmup\": \"1s\"}", "warmup"},
+    {"{\"name\": \"x\", \"phases\": [{\"rate\": 9, \"duration\": \"1s\"}], \"closed\": {\"in_flight\": 1}}",
+     "not both"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1}}", "a count or a duration"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}}", "needs tasks"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [7]}", "tasks[0] is not an object"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"fly\"}]}",
+     "tasks[0].type"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", "
+     "\"payload\": 3}]}",
+     "tasks[0].payload"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", \"result\": "
+     "\"1MiB\"}]}",
+     "tasks[0].result"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", "
+     "\"service\": "
+     "\"fast\"}]}",
+     "tasks[0].service"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", \"class\": "
+     "\"first\"}]}",
+     "tasks[0].class"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", \"params\": "
+     "{\"wings\": 2}}]}",
+     "takes no \"wings\""},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"upscale\"}]}",
+     "tasks[0]: "},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
+     "\"peers\": "
+     "[{\"count\": 10001}]}",
+     "peers[0].count"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
+     "\"peers\": "
+     "[{\"count\": 6000}, {\"count\": 6000}]}",
+     "all peers together"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
+     "\"peers\": "
+     "[{\"error\": 0.6, \"stall\": 0.6}]}",
+     "1 at most together"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
+     "\"peers\": "
+     "[{\"types\": [\"fly\"]}]}",
+     "peers[0].types"},
+    {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
+     "\"thresholds\": [5]}",
+     "thresholds[0]"},
+};
+
 static void mistakes_get_sentences(void **state) {
     (void)state;
-    static const struct {
-        const char *text, *says;
-    } all[] = {
-        {"{", "line 1"},
-        {"[]", "not an object"},
-        {"{\"name\": \"x\", \"name\": \"y\"}", "duplicate"},
-        {"{\"name\": \"x\", \"speed\": 1}", "no key \"speed\""},
-        {"{\"name\": \"X!\"}", "name is not"},
-        {"{\"name\": \"x\"}", "phases, or closed"},
-        {"{\"name\": \"x\", \"clients\": 0, \"phases\": [{\"rate\": 1, \"duration\": \"1s\"}]}", "clients is 1"},
-        {"{\"name\": \"x\", \"clients\": 99999}", "clients is not"},
-        {"{\"name\": \"x\", \"phases\": [{\"rate\": -1}]}", "phases[0].rate"},
-        {"{\"name\": \"x\", \"phases\": [{\"rate\": 1}]}", "phases[0].duration"},
-        {"{\"name\": \"x\", \"phases\": [{\"rate\": 1, \"duration\": \"25h\"}]}", "at most 24h"},
-        {"{\"name\": \"x\", \"phases\": [{\"rate\": 1, \"duration\": 5}]}", "a time like"},
-        {"{\"name\": \"x\", \"phases\": [{\"duration\": \"1s\"}]}", "no task at all"},
-        {"{\"name\": \"x\", \"phases\": [{\"rate\": 9, \"duration\": \"1s\"}], \"warmup\": \"1s\"}", "warmup"},
-        {"{\"name\": \"x\", \"phases\": [{\"rate\": 9, \"duration\": \"1s\"}], \"closed\": {\"in_flight\": 1}}",
-         "not both"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1}}", "a count or a duration"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}}", "needs tasks"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [7]}",
-         "tasks[0] is not an object"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"fly\"}]}",
-         "tasks[0].type"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", "
-         "\"payload\": 3}]}",
-         "tasks[0].payload"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", \"result\": "
-         "\"1MiB\"}]}",
-         "tasks[0].result"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", "
-         "\"service\": "
-         "\"fast\"}]}",
-         "tasks[0].service"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", \"class\": "
-         "\"first\"}]}",
-         "tasks[0].class"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\", \"params\": "
-         "{\"wings\": 2}}]}",
-         "takes no \"wings\""},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"upscale\"}]}",
-         "tasks[0]: "},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
-         "\"peers\": "
-         "[{\"count\": 10001}]}",
-         "peers[0].count"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
-         "\"peers\": "
-         "[{\"count\": 6000}, {\"count\": 6000}]}",
-         "all peers together"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
-         "\"peers\": "
-         "[{\"error\": 0.6, \"stall\": 0.6}]}",
-         "1 at most together"},
-        {"{\"name\": \"x\", \"closed\": {\"in_flight\": 1, \"count\": 1}, \"tasks\": [{\"type\": \"echo\"}], "
-         "\"thresholds\": [5]}",
-         "thresholds[0]"},
-    };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         struct scenario_file f;
         char why[512] = "";
-        if (parse(all[i].text, &f, why)) fail_msg("taken: %s", all[i].text);
-        if (!strstr(why, all[i].says)) fail_msg("%s\nsays: %s\nnot: %s", all[i].text, why, all[i].says);
+        if (parse(mistakes[i].text, &f, why)) fail_msg("taken: %s", mistakes[i].text);
+        if (!strstr(why, mistakes[i].says)) fail_msg("%s\nsays: %s\nnot: %s", mistakes[i].text, why, mistakes[i].says);
         assert_null(f.json);
     }
 }
