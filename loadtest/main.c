@@ -70,6 +70,7 @@ struct asked { // all that a command line asks for
     uint32_t threshold_count;
     double regression_max;
     struct baseline baseline;
+    struct knee knee;
     struct machine machine;
 };
 
@@ -83,13 +84,14 @@ static bool understand(struct asked *a, const char *name, struct p2_strbuf *why)
 
 static enum run_outcome search(const struct run_settings *settings, struct asked *a, struct report **report,
                                struct run_facts *facts, struct p2_strbuf *why) {
-    struct knee k = {.scenario = &a->file.scenario,
-                     .target_ns = a->s.target_ns > 0 ? a->s.target_ns : KNEE_TARGET,
-                     .f = a->s.json ? stderr : stdout};
-    enum run_outcome out = campaign_knee(settings, &k, report, facts, why);
+    struct knee *k = &a->knee;
+    *k = (struct knee){.scenario = &a->file.scenario,
+                       .target_ns = a->s.target_ns > 0 ? a->s.target_ns : KNEE_TARGET,
+                       .f = a->s.json ? stderr : stdout};
+    enum run_outcome out = campaign_knee(settings, k, report, facts, why);
     if (out == RUN_OK)
-        fprintf(k.f, "knee: %.0f/s held, %.0f/s not%s\n", k.best, k.limit,
-                k.by_harness ? "; there the harness was the limit, not the coordinator" : "");
+        fprintf(k->f, "knee: %.0f/s held, %.0f/s not%s\n", k->best, k->limit,
+                k->by_harness ? "; there the harness was the limit, not the coordinator" : "");
     return out;
 }
 
@@ -127,6 +129,7 @@ static int run(struct asked *a) {
                              .thresholds = a->thresholds,
                              .threshold_count = a->threshold_count,
                              .figures = &figures,
+                             .knee = s->knee ? &a->knee : NULL,
                              .baseline = s->baseline ? &a->baseline : NULL,
                              .regression_max = a->regression_max,
                              .machine = a->machine,

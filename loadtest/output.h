@@ -16,6 +16,7 @@ struct output {
     const struct threshold *thresholds;
     uint32_t threshold_count;
     const struct figures *figures;   // of all runs, of which this report is one
+    const struct knee *knee;         // NULL: none was searched
     const struct baseline *baseline; // NULL: none
     double regression_max;           // share that a figure may be worse than it; 0: any
     struct machine machine;

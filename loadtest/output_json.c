@@ -120,6 +120,11 @@ char *output_json(const struct output *o) {
                   report_success(o->report), "done_per_second", report_rate(o->report), "counts", counts_of(o->report),
                   "stages", stages_of(o->report), "costs", costs_of(o->report), "figures", figures_of(o), "thresholds",
                   thresholds_of(o), "rows", seconds_of(o->report));
+    if (root && o->knee)
+        json_object_set_new(root, "knee",
+                            json_pack("{s:f, s:f, s:f, s:b}", "held_per_second", o->knee->best, "not_held_per_second",
+                                      o->knee->limit, "target_us", us(o->knee->target_ns), "limited_by_harness",
+                                      (int)o->knee->by_harness));
     char *out = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(root);
     return out;

@@ -11,6 +11,7 @@
 #include "os/os.h"
 
 #define READY_WAIT (60 * P2_SEC)     // for all connections, and
+#define FIRST_WAIT (10 * P2_SEC)     // for the first of them
 #define READY_WAIT_EACH (10 * P2_MS) // more for each peer
 #define ASK_EACH (50 * P2_MS)        // whether real peers are there
 #define BACKLOG_MAX (1u << 20)
@@ -265,10 +266,13 @@ static bool ready(const struct run *r) {
 }
 
 static enum run_outcome await_ready(struct run *r, struct p2_strbuf *why) {
-    p2_ns wait = READY_WAIT + scenario_peers(r->s) * READY_WAIT_EACH, until = p2_clock_now() + wait, ask_ns = 0;
-    bool alive = true;
+    p2_ns wait = READY_WAIT + scenario_peers(r->s) * READY_WAIT_EACH, began = p2_clock_now(), until = began + wait,
+          ask_ns = 0;
+    bool alive = true, any = false;
     while (!ready(r) && alive && p2_clock_now() < until && !r->interrupted && !r->clients.refused[0]) {
         hub_turn(&r->clients.hub, 50 * P2_MS);
+        any = any || clients_serving(&r->clients) > 0;
+        if (!any && p2_clock_now() > began + FIRST_WAIT) break;
         if (r->set.real_peers && p2_clock_now() >= ask_ns) {
             clients_ask_status(&r->clients);
             ask_ns = p2_clock_now() + ASK_EACH;
@@ -277,7 +281,9 @@ static enum run_outcome await_ready(struct run *r, struct p2_strbuf *why) {
     }
     if (r->interrupted) return RUN_INTERRUPTED;
     if (ready(r)) return RUN_OK;
-    if (r->clients.refused[0])
+    if (!any && !r->clients.refused[0])
+        p2_strbuf_printf(why, "no coordinator answers");
+    else if (r->clients.refused[0])
         p2_strbuf_printf(why, "the coordinator refuses: %s", r->clients.refused);
     else if (!alive)
         p2_strbuf_printf(why, "the synthetic peers ended: is there memory for them, and descriptors (ulimit -n)?");
