@@ -106,6 +106,10 @@ static void perform(struct client *c, struct session_action *a) {
     case SESSION_DO_STATUS: keep_status(c->of, a->u.status); break;
     case SESSION_DO_ESTABLISHED: p2_conn_established(c->of->hub.loop, c->node.conn); break;
     case SESSION_DO_NOTE: note(c->of, a); break;
+    case SESSION_DO_PROBE: // there is one address
+    case SESSION_DO_PROBE_SEND:
+    case SESSION_DO_PROBE_END:
+    case SESSION_DO_ADOPT: P2_UNREACHABLE();
     case SESSION_DO_ANSWERED: // asked by nobody here, as blobs are put by nobody
     case SESSION_DO_SEND_BLOB:
     case SESSION_DO_PUT_ENDED: break;
@@ -243,7 +247,8 @@ uint32_t clients_serving(const struct clients *all) {
 // ---- lifetime -------------------------------------------------------------------------------------------------------
 
 static bool client_open(struct clients *all, uint32_t i) {
-    const struct session_config config = {.tasks_max = all->scenario->window,
+    const struct session_config config = {.addresses = 1,
+                                          .tasks_max = all->scenario->window,
                                           .connect_timeout_ns = CONNECT_TIMEOUT,
                                           .lost_timeout_ns = P2_NEVER,
                                           .seed = p2_rng_next(&all->rng),
