@@ -27,8 +27,8 @@ struct p2_task_cost {
 
 // A picture as bands of rows that are tasks of their own, and together give byte for byte what the whole would.
 struct p2_task_bands {
-    // A cut lies at a multiple of both: in_step rows of the payload and out_step rows of the result cover the same ground.
-    // in_step 0: the payload has no rows, every band has all of it.
+    // A cut lies at a multiple of both: in_step rows of the payload and out_step rows of the result cover the same
+    // ground. in_step 0: the payload has no rows, every band has all of it.
     uint32_t in_step, out_step;
     uint32_t steps;                       // of the picture: it ends at a cut
     uint32_t ghost;                       // steps beyond a cut that rows before it depend on

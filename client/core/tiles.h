@@ -1,8 +1,8 @@
 // A frame cut into bands of equal predicted cost. What rows cost is learned from the tiles of earlier frames: a map of
-// cost over the picture's height is corrected by what each tile took against what the map had said (the multiplicative
-// algebraic reconstruction technique: Gordon, Bender and Herman, 1970), by half each time, so that one slow machine does
-// not move it far. Rows are counted in steps: p2_task_bands of kernels/task_type.h says what a step is, and how many
-// beyond a cut (ghost rows) a tile has to compute besides its own.
+// cost over the picture's height is corrected by what each tile took against what the map had said (multiplicative
+// algebraic reconstruction: Gordon, Bender and Herman, 1970), by half each time, so that one slow machine does not move
+// it far. Rows are counted in steps: p2_task_bands of kernels/task_type.h says what a step is, and how many beyond a
+// cut (ghost rows) a tile has to compute besides its own.
 #ifndef CLIENT_CORE_TILES_H
 #define CLIENT_CORE_TILES_H
 
