@@ -121,7 +121,7 @@ static void frame_move(struct frame *frame, enum frame_state to) {
 
 static struct frame *oldest(struct frames *f, enum frame_state state) {
     struct frame *first = NULL;
-    for (uint32_t i = 0; i < f->config.frames_max; i++) {
+    for (uint32_t i = 0; i <= f->config.frames_max; i++) {
         struct frame *frame = &f->slots[i];
         if (frame->state == state && (!first || frame->number < first->number)) first = frame;
     }
@@ -201,13 +201,13 @@ static void miss(struct frame *frame, struct part *p) {
 // ---- events
 
 static void on_submit(struct frames *f, uint32_t peers) {
+    uint32_t slot = 0;
+    while (f->slots[slot].state != FRAME_FREE) slot++; // one more than may be under way: not the one that is dropped
     if (p2_frames_full(f)) {
         if (f->config.refuse) return;
         drop(f, oldest(f, FRAME_OPEN)); // there is one: the oldest of all is never held
         give_held(f);
     }
-    uint32_t slot = 0;
-    while (f->slots[slot].state != FRAME_FREE) slot++;
     struct frame *frame = &f->slots[slot];
     f->peers = peers;
     f->last_slot = slot;
@@ -230,7 +230,7 @@ static void on_submit(struct frames *f, uint32_t peers) {
 
 // A part under way of which a copy is no more. NULL: it was of no interest.
 static struct part *take_back(struct frames *f, struct frames_part which) {
-    P2_CHECK(which.slot < f->config.frames_max && which.tile <= TILES_MAX && which.copy < FRAMES_COPIES);
+    P2_CHECK(which.slot <= f->config.frames_max && which.tile <= TILES_MAX && which.copy < FRAMES_COPIES);
     struct frame *frame = &f->slots[which.slot];
     struct part *p = &frame->parts[which.tile];
     if (frame->state != FRAME_OPEN || !p->out[which.copy]) return NULL;
@@ -306,7 +306,7 @@ static void on_unsent(struct frames *f, struct frames_part which) {
 }
 
 static void on_time(struct frames *f) {
-    for (uint32_t i = 0; i < f->config.frames_max; i++) {
+    for (uint32_t i = 0; i <= f->config.frames_max; i++) {
         struct frame *frame = &f->slots[i];
         if (frame->state == FRAME_OPEN && frame->deadline_ns <= f->now_ns) finish(f, frame);
         for (uint32_t k = 0; frame->state == FRAME_OPEN && k < frame->tiles; k++) {
@@ -318,7 +318,7 @@ static void on_time(struct frames *f) {
 
 static p2_ns next_of(const struct frames *f) {
     p2_ns next = P2_NEVER;
-    for (uint32_t i = 0; f->live && i < f->config.frames_max; i++) {
+    for (uint32_t i = 0; f->live && i <= f->config.frames_max; i++) {
         const struct frame *frame = &f->slots[i];
         if (frame->state != FRAME_OPEN) continue;
         next = p2_ns_min(next, frame->deadline_ns);
@@ -351,8 +351,10 @@ p2_ns p2_frames_next_ns(const struct frames *f) { return f->next_ns; }
 bool p2_frames_full(const struct frames *f) { return f->live == f->config.frames_max; }
 
 uint64_t p2_frames_number(const struct frames *f, uint32_t slot) {
-    return slot < f->config.frames_max && f->slots[slot].state != FRAME_FREE ? f->slots[slot].number : 0;
+    return slot <= f->config.frames_max && f->slots[slot].state != FRAME_FREE ? f->slots[slot].number : 0;
 }
+
+uint64_t p2_frames_submitted(const struct frames *f) { return f->last; }
 
 uint32_t p2_frames_slot(const struct frames *f) { return f->last_slot; }
 
@@ -367,7 +369,7 @@ struct frames *p2_frames_create(const struct frames_config *config) {
     struct frames *f = p2_calloc(1, sizeof *f);
     if (!f) return NULL;
     // Each part of each frame may be sent twice, stopped twice, taken and filled in one step; and a frame may end.
-    f->capacity = config->frames_max * ((TILES_MAX + 1) * 6 + 1);
+    f->capacity = (config->frames_max + 1) * ((TILES_MAX + 1) * 6 + 1);
     f->items = p2_calloc(f->capacity, sizeof *f->items);
     if (!f->items) {
         p2_free(f);

@@ -57,8 +57,8 @@ enum frames_event_kind {
     FRAMES_TICK,
 };
 
-struct frames_part { // a copy of a tile
-    uint32_t slot, tile, copy;
+struct frames_part {           // a copy of a tile
+    uint32_t slot, tile, copy; // slot: 0 to frames_max; that of a new frame is not one that ends in the same step
 };
 
 struct frames_event {
@@ -128,6 +128,7 @@ p2_ns p2_frames_next_ns(const struct frames *f); // when to step with TICK at th
 
 bool p2_frames_full(const struct frames *f);                      // frames_max are under way
 uint64_t p2_frames_number(const struct frames *f, uint32_t slot); // of the frame there; 0: none
+uint64_t p2_frames_submitted(const struct frames *f);             // so far; the last one's number
 uint32_t p2_frames_slot(const struct frames *f);                  // of the frame submitted last
 struct tile p2_frames_rows(const struct frames *f, struct frames_part part);
 const struct tiles *p2_frames_map(const struct frames *f);

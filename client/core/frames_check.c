@@ -28,7 +28,7 @@ static void check_frame(const struct frames *f, const struct frame *frame) {
 void p2_frames_check(const struct frames *f) {
     uint32_t live = 0;
     uint64_t open = UINT64_MAX, held = UINT64_MAX;
-    for (uint32_t i = 0; i < f->config.frames_max; i++) {
+    for (uint32_t i = 0; i <= f->config.frames_max; i++) {
         const struct frame *frame = &f->slots[i];
         if (frame->state == FRAME_FREE) continue;
         live++;

@@ -36,7 +36,7 @@ struct frames {
     struct tiles map;
     p2_ns samples[FRAMES_SAMPLES], usual_ns, late_ns; // how long tiles took: half, 95 of 100
     uint32_t sample_count, sample_at;
-    struct frame slots[FRAMES_MAX];
+    struct frame slots[FRAMES_MAX + 1];
     struct frames_action *items;
     uint32_t count, capacity;
 };

@@ -36,8 +36,8 @@ double p2_tiles_cost(const struct tiles *t, struct tile tile);
 // ghosts no more than half of a tile's own rows.
 uint32_t p2_tiles_worth(const struct tiles *t, uint32_t peers);
 
-// At most `count` tiles (1 to TILES_MAX) that make up the picture, from its top. Returns how many: fewer when the map
-// has too few bins.
+// At most `count` tiles (1 to TILES_MAX) that make up the picture, from its top. Returns how many: fewer when more
+// would be no faster.
 uint32_t p2_tiles_cut(const struct tiles *t, uint32_t count, struct tile out[TILES_MAX]);
 
 // A tile took so long on its peer's device.

@@ -30,6 +30,20 @@
 enum record_state { RECORD_FREE, RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
 #define RECORD_STATES 4
 
+struct record;
+
+// Of tickets that this library submitted for itself. `ended` is called in place of keeping the record for p2c2r_poll,
+// while a step is under way: nothing may be fed. From then on the record is the owner's, to be freed.
+struct record_owner {
+    void (*ended)(struct record_owner *owner, struct p2c2r_client *c, struct record *r);
+};
+
+// The part of a result that is wanted: bytes first to first + size - 1 of `total`, at `to`.
+struct window {
+    uint8_t *to; // NULL: none, all is
+    uint64_t first, size, total;
+};
+
 // One ticket from submit to release.
 struct record {
     p2c2r_ticket ticket;
@@ -37,12 +51,16 @@ struct record {
     struct p2_list link; // in client->ended while ENDED
     void *user, *out;
     size_t out_capacity;
-    struct p2_blob *blob;     // result memory of ours, NULL when out serves or there is none
-    uint8_t *data;            // the result
-    uint32_t attempt;         // that fills data
-    bool no_memory, broken;   // the result has no place; does not unpack
-    bool incompressible;      // its first bytes did not shrink: the rest is not tried
-    struct session_ended end; // its sentence is in reason
+    struct p2_blob *blob;   // result memory of ours, NULL when out serves or there is none
+    uint8_t *data;          // the result
+    uint32_t attempt;       // that fills data
+    bool no_memory, broken; // the result has no place; does not unpack
+    bool forgotten;         // nothing of it is kept
+    struct window window;
+    struct record_owner *owner; // NULL: the caller
+    uint64_t tag;               // the owner's
+    bool incompressible;        // its first bytes did not shrink: the rest is not tried
+    struct session_ended end;   // its sentence is in reason
     char reason[P2_TEXT_MAX + 1];
 };
 
@@ -59,6 +77,7 @@ struct prepared { // a caller's task, read and found possible
     uint32_t param_count;
     struct p2_task_cost cost;
     struct timeout_kind kind;
+    _Alignas(16) uint8_t block[P2_BLOCK_MAX];
     p2_ns deadline_ns; // 0: the timeout of its kind
 };
 
@@ -88,6 +107,8 @@ struct p2c2r_client {
     struct p2_list ended;
     struct letter *letters;
     struct p2_list mail;
+    struct p2_list streams; // frames.c
+    uint32_t streams_made;
     struct p2_blob_pool payloads, results, wire; // submitted; received; single records
     struct p2_codec codec;
     struct p2_reader reader;
@@ -120,7 +141,7 @@ struct p2c2r_client {
     uint32_t open_task_count;
     void (*log)(void *context, const char *line);
     void *log_context;
-    char error[512], away[P2_TEXT_MAX + 1];
+    char error[512], thread_error[512], away[P2_TEXT_MAX + 1]; // the caller's; of the library's thread
     uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
 };
 
@@ -142,11 +163,27 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
 // The one function that writes a record's state; ENDED ones are in client->ended.
 void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state to);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
+// Its owner wants it no more: it is cancelled, what comes of it goes nowhere, and it is freed when it has ended.
+void p2_record_forget(struct p2c2r_client *c, struct record *r);
 
 struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket); // not freed, or NULL
 
 // ---- submit.c
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
+struct placing { // of a ticket of our own
+    struct record_owner *owner;
+    uint64_t tag;
+    struct window window;
+};
+// As p2c2r_submit, nobody is woken. `placing` NULL: it is the caller's.
+p2c2r_status p2_task_submit(struct p2c2r_client *c, const p2c2r_task *task, const struct placing *placing,
+                            p2c2r_ticket *ticket);
+
+// ---- frames.c
+void p2_streams_turn(struct p2c2r_client *c); // what has ended, what is due
+p2_ns p2_streams_next_ns(const struct p2c2r_client *c);
+bool p2_streams_ended(const struct p2c2r_client *c); // frames wait for p2c2r_stream_poll
+void p2_streams_end(struct p2c2r_client *c);
 
 // ---- mail.c
 bool p2_mail_init(struct p2c2r_client *c, uint32_t records);
@@ -165,6 +202,7 @@ void p2_memory_settle(void); // no allocator can be set any more
 void p2_client_count_bytes(struct p2c2r_client *c); // those of the network so far
 
 // ---- cluster.c
+void p2_status_ask(struct p2c2r_client *c, uint32_t tasks_max); // the answer goes to client->status
 void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m);
 
 // ---- question.c
@@ -181,14 +219,22 @@ p2c2r_status p2_client_leave(struct p2c2r_client *c, p2c2r_status status); // th
 // Around what both threads touch (io.h); may be nested.
 void p2_client_lock(struct p2c2r_client *c);
 void p2_client_unlock(struct p2c2r_client *c);
-void p2_io_wake(struct p2c2r_client *c); // there is mail
+void p2_io_wake(struct p2c2r_client *c);         // there is mail
+void p2_io_tell(struct p2c2r_client *c);         // something has ended: who waits for it looks again. Under the door
+bool p2_io_serves(const struct p2c2r_client *c); // the calling thread is the library's
+// Serves the network, or has the library's thread do so, until then or until something ended. Under the door.
+void p2_io_wait_for_more(struct p2c2r_client *c, p2_ns until);
 
 // ---- client.c
 bool p2_client_is_up(const struct p2c2r_client *c); // for who has the whole client
 p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+char *p2_client_why(struct p2c2r_client *c); // the sentence of the last failure, for whoever calls
 // Copies a caller's struct of `from_size` bytes, as its size field says, into ours of to_size: what an older caller
 // lacks is zero. False when it says less than a size field or more than ours and means it (bytes not zero).
 bool p2_client_take(void *to, size_t to_size, const void *from, size_t from_size);
+// The other way: of ours, what a caller's struct of to_size bytes has room for, with that size; what we do not know is
+// zero.
+void p2_client_give(void *to, size_t to_size, void *from, size_t from_size);
 
 #endif
