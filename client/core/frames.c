@@ -134,21 +134,24 @@ static void stop_all(struct frames *f, struct frame *frame) {
 }
 
 static void give(struct frames *f, struct frame *frame, bool dropped) {
-    enum session_outcome why = frame->outcome ? frame->outcome : SESSION_EXPIRED;
     struct frames_end end = {.slot = slot_of(f, frame),
                              .number = frame->number,
-                             .outcome = dropped       ? SESSION_CANCELLED
-                                        : frame->done ? SESSION_DONE
-                                                      : why,
+                             .outcome = SESSION_DONE,
+                             .missing = SESSION_DONE,
                              .dropped = dropped,
                              .tiles = frame->tiles,
                              .hedged = frame->hedged,
                              .filled = frame->filled,
                              .latency_ns = frame->latency_ns};
-    if (end.outcome == SESSION_CANCELLED)
+    if (dropped) {
+        end.missing = SESSION_CANCELLED;
         end.code = P2_ERR_CANCELLED;
-    else if (end.outcome != SESSION_DONE)
+    } else if (frame->filled) {
+        end.missing = frame->outcome ? frame->outcome : SESSION_EXPIRED;
         end.code = frame->outcome ? frame->code : P2_ERR_DEADLINE_EXCEEDED;
+        end.retryable = frame->retryable;
+    }
+    if (dropped || !frame->done) end.outcome = end.missing;
     if (!dropped) f->given = frame->number;
     frame_move(frame, FRAME_FREE);
     f->live--;
@@ -238,14 +241,27 @@ static struct part *take_back(struct frames *f, struct frames_part which) {
     return p;
 }
 
-static void wait_or_miss(struct frames *f, struct frame *frame, struct part *p, p2_ns again_ns) {
+// Where no coordinator could be reached the time for it has been spent.
+static void wait_or_miss(struct frames *f, struct frame *frame, struct part *p, const struct frames_event *ev) {
+    p2_ns again_ns = p2_ns_add(f->now_ns, p2_ns_max(ev->u.ended.retry_after_ns, FRAMES_RETRY_NS));
+    bool worth_it = ev->u.ended.retryable && ev->u.ended.code != P2_ERR_UNREACHABLE;
     bool possible = p->tries < FRAMES_TRIES_MAX && again_ns < frame->deadline_ns - f->usual_ns;
-    if (!possible) {
+    if (!worth_it || !possible) {
         miss(frame, p);
         return;
     }
     part_move(p, TILE_WAITING);
     p->due_ns = again_ns;
+}
+
+static void take_good(struct frames *f, struct frame *frame, struct part *p, const struct frames_event *ev) {
+    learn_latency(f, f->now_ns - p->sent_ns);
+    if (ev->u.ended.device_ns > 0) p2_tiles_learn(&f->map, p->rows, ev->u.ended.device_ns);
+    stop_copies(f, frame, ev->u.ended.part.tile);
+    part_move(p, TILE_DONE);
+    frame->done++;
+    frame->settled++;
+    act_part(f, FRAMES_DO_TAKE, ev->u.ended.part);
 }
 
 static void on_coarse_ended(struct frames *f, struct frame *frame, struct part *p, bool good) {
@@ -265,23 +281,15 @@ static void on_ended(struct frames *f, const struct frames_event *ev) {
         return;
     }
     if (good) {
-        learn_latency(f, f->now_ns - p->sent_ns);
-        if (ev->u.ended.device_ns > 0) p2_tiles_learn(&f->map, p->rows, ev->u.ended.device_ns);
-        stop_copies(f, frame, which.tile);
-        part_move(p, TILE_DONE);
-        frame->done++;
-        frame->settled++;
-        act_part(f, FRAMES_DO_TAKE, which);
+        take_good(f, frame, p, ev);
     } else {
         if (!frame->outcome) {
             frame->outcome = ev->u.ended.outcome;
             frame->code = ev->u.ended.code;
+            frame->retryable = ev->u.ended.retryable;
         }
         if (p->out[0] || p->out[1]) return; // the other copy may come
-        if (ev->u.ended.retryable)
-            wait_or_miss(f, frame, p, p2_ns_add(f->now_ns, p2_ns_max(ev->u.ended.retry_after_ns, FRAMES_RETRY_NS)));
-        else
-            miss(frame, p);
+        wait_or_miss(f, frame, p, ev);
     }
     finish_when_settled(f, frame);
 }

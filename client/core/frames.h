@@ -92,7 +92,9 @@ struct frames_end {
     uint32_t slot;
     uint64_t number;
     enum session_outcome outcome; // DONE: at least one tile was computed; CANCELLED: dropped; else why none was
-    enum p2_err code;
+    enum session_outcome missing; // DONE: no tile was filled; else how the first that failed ended
+    enum p2_err code;             // of that, or of being dropped
+    bool retryable;               // that
     bool dropped;
     uint32_t tiles, hedged, filled;
     p2_ns latency_ns; // from submission

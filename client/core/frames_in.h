@@ -23,6 +23,7 @@ struct frame {
     uint32_t tiles, settled, done, hedged, filled;
     enum session_outcome outcome; // why the first tile failed; 0: none did
     enum p2_err code;
+    bool retryable;
     p2_ns latency_ns;                 // since HELD
     struct part parts[TILES_MAX + 1]; // the last is the coarse picture
 };

@@ -2,6 +2,7 @@
 // done when is decided by client/core/frames.c.
 #include "p2c2r/frames.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,11 @@ static struct frames_part part_of(uint64_t tag) {
     return (struct frames_part){(uint32_t)(tag >> 16), tag >> 8 & 0xff, tag & 0xff};
 }
 
+static void note_reason(struct stream_slot *slot, struct frames_part part, const char *text) {
+    if (slot->reason[0] || part.tile == FRAMES_COARSE) return;
+    snprintf(slot->reason, sizeof slot->reason, "%.*s", (int)sizeof slot->reason - 1, text);
+}
+
 static void send(struct p2c2r_stream *s, const struct frames_action *a) {
     struct frames_part part = a->u.send.part;
     p2c2r_ticket *ticket = &s->slots[part.slot].tickets[part.tile][part.copy];
@@ -32,6 +38,7 @@ static void send(struct p2c2r_stream *s, const struct frames_action *a) {
     s->sent = true;
     if (status == P2C2R_OK) return;
     *ticket = status == P2C2R_EINVAL ? TICKET_IMPOSSIBLE : TICKET_UNSENT;
+    if (status == P2C2R_EINVAL) note_reason(&s->slots[part.slot], part, p2_client_why(s->client));
     s->unsent++;
 }
 
@@ -53,25 +60,34 @@ static void free_ticket(struct p2c2r_stream *s, p2c2r_ticket *ticket) {
     *ticket = 0;
 }
 
+static p2c2r_frame_done done_of(const struct stream_slot *slot, const struct frames_end *e) {
+    p2c2r_frame_done done = {.size = sizeof done,
+                             .number = e->number,
+                             .user = slot->frame.user,
+                             .out = slot->frame.out,
+                             .outcome = (p2c2r_outcome)e->outcome,
+                             .code = (uint32_t)e->code,
+                             .code_name = p2_err_name(e->code),
+                             .dropped = e->dropped,
+                             .tiles = e->tiles,
+                             .tiles_hedged = e->hedged,
+                             .tiles_filled = e->filled,
+                             .latency_us = e->latency_ns / P2_US,
+                             .kernel_us = slot->kernel_ns / P2_US,
+                             .missing = (p2c2r_outcome)e->missing,
+                             .retryable = e->retryable};
+    const char *why = slot->reason[0] ? slot->reason : "its deadline has passed";
+    if (e->dropped) why = "a newer frame took its place";
+    if (e->missing != SESSION_DONE) snprintf(done.reason, sizeof done.reason, "%s", why);
+    return done;
+}
+
 static void end_frame(struct p2c2r_stream *s, const struct frames_end *e) {
     struct stream_slot *slot = &s->slots[e->slot];
     free_ticket(s, &slot->coarse);
     p2_client_lock(s->client);
     P2_CHECK(s->end_count < STREAM_ENDS_MAX);
-    s->ends[(s->end_first + s->end_count++) % STREAM_ENDS_MAX] =
-        (p2c2r_frame_done){.size = sizeof *s->ends,
-                           .number = e->number,
-                           .user = slot->frame.user,
-                           .out = slot->frame.out,
-                           .outcome = (p2c2r_outcome)e->outcome,
-                           .code = (uint32_t)e->code,
-                           .code_name = p2_err_name(e->code),
-                           .dropped = e->dropped,
-                           .tiles = e->tiles,
-                           .tiles_hedged = e->hedged,
-                           .tiles_filled = e->filled,
-                           .latency_us = e->latency_ns / P2_US,
-                           .kernel_us = slot->kernel_ns / P2_US};
+    s->ends[(s->end_first + s->end_count++) % STREAM_ENDS_MAX] = done_of(slot, e);
     p2_io_tell(s->client);
     p2_client_unlock(s->client);
 }
@@ -154,6 +170,8 @@ static void take_record(struct p2c2r_stream *s, struct record *r) {
         ev.u.ended.device_ns = e->kernel_ns > 0 ? e->kernel_ns : e->processing_ns;
         slot->kernel_ns += e->kernel_ns;
     }
+    if (ev.u.ended.outcome != SESSION_DONE)
+        note_reason(slot, part, e->outcome == SESSION_DONE ? "the result has another size" : r->reason);
     feed(s, &ev, NULL);
     if (slot->tickets[part.tile][part.copy] == ticket) free_ticket(s, &slot->tickets[part.tile][part.copy]);
 }
@@ -223,7 +241,7 @@ static bool read_options(struct p2c2r_client *c, const p2c2r_stream_options *giv
     return false;
 }
 
-// How its frames can be cut, from a task that is one as a whole.
+// How its frames can be cut, from a task that is one as a whole, or as one of the bands there will be at least.
 static bool find_bands(struct p2c2r_stream *s) {
     const p2c2r_stream_options *o = &s->options;
     bool upscale = o->kind == P2C2R_UPSCALE;
@@ -236,6 +254,7 @@ static bool find_bands(struct p2c2r_stream *s) {
     s->bands = whole;
     if (p2_stream_prepare(s, NULL, &p) != P2C2R_OK) return false;
     if (!p.type->bands(p.block, &s->bands)) s->bands = whole;
+    if (!upscale) s->bands.steps = whole.steps;
     return true;
 }
 

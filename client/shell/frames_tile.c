@@ -140,7 +140,10 @@ static void fill_task(const struct p2c2r_stream *s, const struct stream_slot *sl
 p2c2r_status p2_stream_prepare(struct p2c2r_stream *s, const struct stream_slot *slot, struct prepared *out) {
     struct tile_task t;
     p2c2r_task task;
-    fill_task(s, slot, (struct rows){0, s->bands.steps, 0}, &t, &task);
+    const p2c2r_stream_options *o = &s->options;
+    uint32_t steps = s->bands.steps; // a picture may be larger than what one machine would take
+    if (o->kind == P2C2R_RAYTRACE && o->mode == P2C2R_SPATIAL && o->tiles) steps = (steps + o->tiles - 1) / o->tiles;
+    fill_task(s, slot, (struct rows){0, steps, 0}, &t, &task);
     return p2_task_prepare(s->client, &task, out);
 }
 

@@ -29,6 +29,7 @@ struct stream_slot { // a frame under way
     p2c2r_ticket tickets[TILES_MAX + 1][FRAMES_COPIES]; // 0: none
     p2c2r_ticket coarse;                                // of the coarse picture that is there; 0: none
     p2_ns kernel_ns;
+    char reason[P2_TEXT_MAX + 1]; // of the first band that failed
 };
 
 struct p2c2r_stream {
@@ -51,7 +52,7 @@ struct p2c2r_stream {
 // ---- frames_tile.c
 // False: too many, too long.
 bool p2_stream_keep_params(struct kept_params *to, const p2c2r_param *params, uint32_t count);
-// Is such a task possible? `slot` NULL: with the stream's parameters alone. *out as of p2_task_prepare.
+// Are such tasks possible? `slot` NULL: with the stream's parameters alone. *out as of p2_task_prepare.
 p2c2r_status p2_stream_prepare(struct p2c2r_stream *s, const struct stream_slot *slot, struct prepared *out);
 p2c2r_status p2_tile_send(struct p2c2r_stream *s, const struct frames_action *a, p2c2r_ticket *ticket);
 uint64_t p2_tile_bytes(const struct p2c2r_stream *s, struct frames_part part); // of its result

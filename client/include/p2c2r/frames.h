@@ -71,16 +71,19 @@ typedef struct p2c2r_frame_done {
     size_t size;
     uint64_t number; // as p2c2r_stream_submit said
     void *user, *out;
-    // DONE: at least one band was computed there. CANCELLED: it was dropped. Else why none
-    // was. `out` is a whole picture unless it was dropped; bands for which there was no coarse picture either have the
-    // rows that `out` had, or some new ones.
+    // DONE: at least one band was computed there. CANCELLED: it was dropped. Else how the first band that failed ended.
+    // `out` is a whole picture unless it was dropped; bands for which there was no coarse picture either have the rows
+    // that `out` had, or some new ones.
     p2c2r_outcome outcome;
-    uint32_t code;                              // of the first band that failed when none was computed; 0 when DONE
+    uint32_t code;                              // of the first band that failed when some were filled; else 0
     const char *code_name;                      // static
     int32_t dropped;                            // stale: a newer frame took its place
     uint32_t tiles, tiles_hedged, tiles_filled; // bands; those sent twice; those filled
     int64_t latency_us;                         // from its submission to its end
     int64_t kernel_us;                          // on devices, all bands together
+    p2c2r_outcome missing;                      // how that first band ended; DONE: none was filled
+    int32_t retryable;                          // the same frame might be whole if it were submitted again
+    char reason[257];                           // one sentence, "" when none was filled
 } p2c2r_frame_done;
 
 // NULL and p2c2r_last_error when an option is out of range or memory is short. Never blocks. A client may have

@@ -385,7 +385,9 @@ static void on_end(struct world *w, const struct frames_end *e) {
     assert_true(e->number > w->given);
     w->given = e->number;
     assert_int_equal(e->outcome == SESSION_DONE, e->filled < e->tiles);
-    assert_int_equal(e->code == P2_OK, e->outcome == SESSION_DONE);
+    assert_int_equal(e->code == P2_OK, e->filled == 0 && !e->dropped);
+    assert_int_equal(e->code == P2_OK, e->missing == SESSION_DONE);
+    if (e->missing == SESSION_DONE) assert_int_equal(e->outcome, SESSION_DONE);
 }
 
 static void look(struct world *w) {

@@ -129,6 +129,8 @@ static void frames_are_gathered_in_place(void **state) {
             assert_int_equal(done.tiles, TILES);
             assert_int_equal(done.tiles_filled + done.tiles_hedged, 0);
             assert_int_equal(done.dropped, 0);
+            assert_int_equal(done.missing, P2C2R_DONE);
+            assert_string_equal(done.reason, "");
             assert_int_equal(done.kernel_us, TILES); // the fake's
             assert_ptr_equal(done.user, &r);
             assert_ptr_equal(done.out, r.out);
@@ -247,6 +249,9 @@ static void a_frame_is_never_late_for_one_band(void **state) {
     p2c2r_frame_done done = await(&r);
     assert_int_equal(done.outcome, P2C2R_DONE);
     assert_int_equal(done.tiles_filled, 1);
+    assert_int_equal(done.missing, P2C2R_EXPIRED);
+    assert_int_equal(done.code, P2_ERR_DEADLINE_EXCEEDED);
+    assert_string_equal(done.reason, "its deadline has passed");
     assert_true(done.latency_us >= 300000);
     assert_filled(&r, 0, UPPERMOST);
     size_t below = (size_t)OUT_W * 3 * UPPERMOST;
@@ -275,6 +280,8 @@ static void without_anybody_the_frame_is_plain(void **state) {
         assert_int_equal(done.outcome, cases[i].outcome);
         assert_int_equal(done.code, cases[i].code);
         assert_int_equal(done.tiles_filled, TILES);
+        assert_int_equal(done.missing, done.outcome);
+        assert_true(done.reason[0] != 0);
         assert_filled(&r, 0, OUT_H);
         shut(&r);
     }
