@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Frames of a stream, each computed by two peers at once: they are what one would have made of the whole, and end on time
-when a peer is killed or stands still."""
+"""Frames of a stream, each computed by two peers at once: they are what one would have made of the whole, and end on
+time when a peer is killed or stands still."""
 import json
 import os
 import signal
