@@ -57,6 +57,7 @@ static void send_copy(struct frames *f, struct frame *frame, uint32_t tile, uint
     a->u.send.part = part_of(f, frame, tile, copy);
     a->u.send.rows = p->rows;
     a->u.send.deadline_ns = frame->deadline_ns - f->now_ns;
+    a->u.send.weight_percent = tile == FRAMES_COARSE ? 0 : p2_tiles_weight(&f->map, p->rows);
 }
 
 static void send_tile(struct frames *f, struct frame *frame, uint32_t tile) {
@@ -225,10 +226,10 @@ static void on_submit(struct frames *f, uint32_t peers) {
         frame->parts[FRAMES_COARSE].rows = (struct tile){0, f->config.steps};
         send_tile(f, frame, FRAMES_COARSE);
     }
-    for (uint32_t i = 0; i < frame->tiles; i++) {
-        frame->parts[i].rows = cut[i];
-        send_tile(f, frame, i);
-    }
+    for (uint32_t i = 0; i < frame->tiles; i++) frame->parts[i].rows = cut[i];
+    // Another one goes first each time: which machine gets which rows should not follow a habit, or neither this map
+    // nor the coordinator could tell slow machines from costly rows.
+    for (uint32_t i = 0; i < frame->tiles; i++) send_tile(f, frame, (uint32_t)((frame->number - 1 + i) % frame->tiles));
 }
 
 // A part under way of which a copy is no more. NULL: it was of no interest.

@@ -105,8 +105,9 @@ struct frames_action {
     union {
         struct {
             struct frames_part part;
-            struct tile rows;  // of a coarse picture: all
-            p2_ns deadline_ns; // left
+            struct tile rows;        // of a coarse picture: all
+            p2_ns deadline_ns;       // left
+            uint32_t weight_percent; // of its rows; 0: not known
         } send;
         struct frames_part part;
         struct frames_end end;

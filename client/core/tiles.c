@@ -1,6 +1,7 @@
 #include "client/core/tiles.h"
 
 #include "base/check.h"
+#include "msg/limits.h"
 
 #define UNKNOWN_TILES 4u   // while it is not known how many peers there are
 #define SEARCH_ROUNDS 24   // of the largest tile's cost: to 2^-24 of the whole
@@ -38,6 +39,15 @@ double p2_tiles_cost(const struct tiles *t, struct tile tile) {
     struct sums s;
     sum_up(t, &s);
     return cost_of(t, &s, tile.first / t->per_bin, bins_of(t, tile.first + tile.steps));
+}
+
+uint32_t p2_tiles_weight(const struct tiles *t, struct tile tile) {
+    if (!t->known) return 0;
+    uint32_t first = tile.first - min_of(tile.first, t->ghost),
+             end = min_of(tile.first + tile.steps + t->ghost, t->steps);
+    double whole = p2_tiles_cost(t, (struct tile){0, t->steps}) / t->steps;
+    double percent = 100 * p2_tiles_cost(t, tile) / (end - first) / whole + 0.5;
+    return percent < P2_WEIGHT_MIN ? P2_WEIGHT_MIN : percent < P2_WEIGHT_MAX ? (uint32_t)percent : P2_WEIGHT_MAX;
 }
 
 uint32_t p2_tiles_worth(const struct tiles *t, uint32_t peers) {

@@ -32,6 +32,9 @@ void p2_tiles_init(struct tiles *t, uint32_t steps, uint32_t ghost);
 // Predicted cost of one tile with its ghosts.
 double p2_tiles_cost(const struct tiles *t, struct tile tile);
 
+// How much dearer a row of the tile is than one of the whole picture, in per cent, P2_WEIGHT_MIN to _MAX; 0: not known.
+uint32_t p2_tiles_weight(const struct tiles *t, struct tile tile);
+
 // How many tiles are worth it for so many peers (0: it is not known how many): none smaller than TILES_WORTH_NS, and
 // ghosts no more than half of a tile's own rows.
 uint32_t p2_tiles_worth(const struct tiles *t, uint32_t peers);

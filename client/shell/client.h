@@ -173,6 +173,7 @@ p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, str
 struct placing { // of a ticket of our own
     struct record_owner *owner;
     uint64_t tag;
+    uint32_t weight_percent; // of its units; 0: not known
     struct window window;
 };
 // As p2c2r_submit, nobody is woken. `placing` NULL: it is the caller's.

@@ -153,7 +153,9 @@ p2c2r_status p2_tile_send(struct p2c2r_stream *s, const struct frames_action *a,
     struct tile_task t;
     p2c2r_task task;
     fill_task(s, slot, rows_of(s, a->u.send.rows), &t, &task);
-    struct placing placing = {.owner = &s->owner, .tag = part.slot << 16 | part.tile << 8 | part.copy};
+    struct placing placing = {.owner = &s->owner,
+                              .tag = part.slot << 16 | part.tile << 8 | part.copy,
+                              .weight_percent = a->u.send.weight_percent};
     if (part.tile == FRAMES_COARSE) {
         set(&t, "resolution", size_text(t.sizes[2], s->coarse_width, s->coarse_height));
         snprintf(t.sizes[3], sizeof t.sizes[3], "0,0,%u,%u", s->coarse_width, s->coarse_height);

@@ -160,6 +160,7 @@ static p2c2r_status submit_checked(struct p2c2r_client *c, const p2c2r_task *tas
         r->owner = placing->owner;
         r->tag = placing->tag;
         r->window = placing->window;
+        s.weight_percent = placing->weight_percent;
     }
     s.ticket = *ticket_out = r->ticket;
     s.id = p2_id_random();

@@ -94,7 +94,7 @@ P2C2R_API p2c2r_stream *p2c2r_stream_create(p2c2r_client *client, const p2c2r_st
 P2C2R_API void p2c2r_stream_destroy(p2c2r_stream **stream);
 
 // P2C2R_OK and *number (1, 2, ...); P2C2R_EAGAIN: frames_max are under way and `refuse` is set, or 64 frames have
-// ended and were not polled; P2C2R_EINVAL, P2C2R_ENOMEM. Never blocks.
+// ended and were not polled; P2C2R_EINVAL, P2C2R_ENOMEM. Never blocks; its bands leave at once.
 P2C2R_API p2c2r_status p2c2r_stream_submit(p2c2r_stream *stream, const p2c2r_frame *frame, uint64_t *number);
 
 // Frames that have ended, at most `max`. Sends, receives, and waits at most timeout_us for the first (0: not at all).

@@ -95,6 +95,7 @@ static void a_frame_is_cut_sent_and_given(void **state) {
         assert_int_equal(a->u.send.rows.first, at);
         assert_int_equal(a->u.send.deadline_ns, DEADLINE);
         assert_int_equal(a->u.send.part.tile, i);
+        assert_int_equal(a->u.send.weight_percent, 0);
         at += a->u.send.rows.steps;
     }
     assert_int_equal(at, 100);
@@ -112,6 +113,11 @@ static void a_frame_is_cut_sent_and_given(void **state) {
     assert_int_equal(e->filled + e->hedged, 0);
     assert_int_equal(e->latency_ns, 7 * P2_MS);
     assert_int_equal(p2_frames_next_ns(r.f), P2_NEVER);
+    submit(&r); // another tile goes first, and it is known what rows weigh
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(did(&r, FRAMES_DO_SEND, i)->u.send.part.tile, (i + 1) % 4);
+        assert_in_range(did(&r, FRAMES_DO_SEND, i)->u.send.weight_percent, 50, 200);
+    }
     p2_frames_destroy(&r.f);
 }
 

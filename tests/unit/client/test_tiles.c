@@ -15,6 +15,7 @@
 #include "client/core/fill.h"
 #include "client/core/tiles.h"
 #include "kernels/task_type.h"
+#include "msg/limits.h"
 
 // ---- cutting
 
@@ -36,6 +37,26 @@ static double imbalance(const struct tiles *t, const struct tile *cut, uint32_t 
         all += cost;
     }
     return most * n / all;
+}
+
+static void costly_rows_weigh_more(void **state) {
+    (void)state;
+    struct tiles t;
+    p2_tiles_init(&t, 100, 0);
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 50}), 0);
+    p2_tiles_learn(&t, (struct tile){0, 100}, 100 * P2_MS);
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 50}), 100);
+    for (uint32_t i = 0; i < 100; i++) t.cost[i] = i < 25 ? 3 : 1;
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 100}), 100);
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 25}), 200);
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){25, 75}), 67);
+    for (uint32_t i = 0; i < 100; i++) t.cost[i] = i ? 1 : 100000;
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 1}), P2_WEIGHT_MAX);
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){1, 99}), P2_WEIGHT_MIN);
+    p2_tiles_init(&t, 100, 5); // ghosts are rows as well
+    p2_tiles_learn(&t, (struct tile){0, 100}, 100 * P2_MS);
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 10}), 100);
+    assert_int_equal(p2_tiles_weight(&t, (struct tile){40, 10}), 100);
 }
 
 static void any_map_is_covered(void **state) {
@@ -315,6 +336,7 @@ static void a_filled_tile_is_bilinear(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_map_is_covered),
+        cmocka_unit_test(costly_rows_weigh_more),
         cmocka_unit_test(cuts_are_balanced),
         cmocka_unit_test(learning_finds_the_dear_rows),
         cmocka_unit_test(one_measurement_moves_little),
