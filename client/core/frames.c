@@ -257,7 +257,7 @@ static void wait_or_miss(struct frames *f, struct frame *frame, struct part *p, 
 
 static void take_good(struct frames *f, struct frame *frame, struct part *p, const struct frames_event *ev) {
     learn_latency(f, f->now_ns - p->sent_ns);
-    if (ev->u.ended.device_ns > 0) p2_tiles_learn(&f->map, p->rows, ev->u.ended.device_ns);
+    if (ev->u.ended.device_ns > 0) p2_tiles_learn(&f->map, p->rows, ev->u.ended.peer, ev->u.ended.device_ns);
     stop_copies(f, frame, ev->u.ended.part.tile);
     part_move(p, TILE_DONE);
     frame->done++;

@@ -74,6 +74,7 @@ struct frames_event {
             enum p2_err code;
             bool retryable;
             p2_ns retry_after_ns;
+            uint64_t peer;   // whose; 0: not known
             p2_ns device_ns; // how long its device worked; 0: not known
         } ended;
         struct frames_part part;

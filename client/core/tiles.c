@@ -1,11 +1,14 @@
 #include "client/core/tiles.h"
 
+#include <stddef.h>
+
 #include "base/check.h"
 #include "msg/limits.h"
 
 #define UNKNOWN_TILES 4u   // while it is not known how many peers there are
 #define SEARCH_ROUNDS 24   // of the largest tile's cost: to 2^-24 of the whole
-#define LEARN 0.5          // of the difference between what was predicted and what was measured
+#define LEARN 0.5          // of the difference between what was predicted and what was measured, for rows
+#define LEARN_PEER 0.25    // and for peers, which change less
 #define CORRECTION_MAX 4.0 // of one measurement, either way
 
 void p2_tiles_init(struct tiles *t, uint32_t steps, uint32_t ghost) {
@@ -102,16 +105,62 @@ uint32_t p2_tiles_cut(const struct tiles *t, uint32_t count, struct tile out[TIL
     return n;
 }
 
-void p2_tiles_learn(struct tiles *t, struct tile tile, p2_ns took) {
-    double predicted = p2_tiles_cost(t, tile), factor = (double)(took > 0 ? took : 1) / predicted;
+// ---- learning
+
+static uint32_t place_of(const struct tiles *t, uint64_t name) {
+    uint32_t i = 0;
+    while (i < TILES_PEERS && t->peers[i].name != name) i++;
+    return i;
+}
+
+static struct tiles_peer *peer_of(struct tiles *t, uint64_t name) {
+    uint32_t at = place_of(t, name);
+    if (at == TILES_PEERS) {
+        at = 0;
+        for (uint32_t i = 1; i < TILES_PEERS; i++)
+            if (t->peers[i].heard < t->peers[at].heard) at = i;
+        t->peers[at] = (struct tiles_peer){.name = name, .slowness = 1};
+    }
+    t->peers[at].heard = ++t->heard;
+    return &t->peers[at];
+}
+
+// What is learned of peers and of rows has one factor too many: peers are as slow as the average, on average.
+static void settle_peers(struct tiles *t) {
+    double sum = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < TILES_PEERS; i++) {
+        if (!t->peers[i].name) continue;
+        sum += t->peers[i].slowness;
+        n++;
+    }
+    double mean = sum / n;
+    for (uint32_t i = 0; i < TILES_PEERS; i++) t->peers[i].slowness /= mean;
+    for (uint32_t i = 0; i < t->bins; i++) t->cost[i] *= mean;
+}
+
+static double bounded(double ratio) {
+    return ratio > CORRECTION_MAX ? CORRECTION_MAX : ratio < 1 / CORRECTION_MAX ? 1 / CORRECTION_MAX : ratio;
+}
+
+void p2_tiles_learn(struct tiles *t, struct tile tile, uint64_t peer, p2_ns took) {
+    struct tiles_peer *by = peer ? peer_of(t, peer) : NULL;
+    double ratio = (double)(took > 0 ? took : 1) / p2_tiles_cost(t, tile) / (by ? by->slowness : 1);
+    double factor = 1 + LEARN * (bounded(ratio) - 1);
     uint32_t first = tile.first / t->per_bin, end = bins_of(t, tile.first + tile.steps);
     if (!t->known) { // how much a row is, everywhere
+        t->known = true;
         first = 0;
         end = t->bins;
-        t->known = true;
-    } else {
-        factor = factor > CORRECTION_MAX ? CORRECTION_MAX : factor < 1 / CORRECTION_MAX ? 1 / CORRECTION_MAX : factor;
-        factor = 1 + LEARN * (factor - 1);
+        factor = ratio;
+    } else if (by) {
+        by->slowness *= 1 + LEARN_PEER * (bounded(ratio) - 1);
     }
     for (uint32_t i = first; i < end; i++) t->cost[i] *= factor;
+    if (by) settle_peers(t);
+}
+
+double p2_tiles_slowness(const struct tiles *t, uint64_t peer) {
+    uint32_t at = peer ? place_of(t, peer) : TILES_PEERS;
+    return at < TILES_PEERS ? t->peers[at].slowness : 1;
 }

@@ -168,6 +168,7 @@ static void take_record(struct p2c2r_stream *s, struct record *r) {
     }
     if (e->outcome == SESSION_DONE && !e->cached) {
         ev.u.ended.device_ns = e->kernel_ns > 0 ? e->kernel_ns : e->processing_ns;
+        memcpy(&ev.u.ended.peer, e->peer.b, sizeof ev.u.ended.peer);
         slot->kernel_ns += e->kernel_ns;
     }
     if (ev.u.ended.outcome != SESSION_DONE)

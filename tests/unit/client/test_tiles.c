@@ -44,7 +44,7 @@ static void costly_rows_weigh_more(void **state) {
     struct tiles t;
     p2_tiles_init(&t, 100, 0);
     assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 50}), 0);
-    p2_tiles_learn(&t, (struct tile){0, 100}, 100 * P2_MS);
+    p2_tiles_learn(&t, (struct tile){0, 100}, 0, 100 * P2_MS);
     assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 50}), 100);
     for (uint32_t i = 0; i < 100; i++) t.cost[i] = i < 25 ? 3 : 1;
     assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 100}), 100);
@@ -54,7 +54,7 @@ static void costly_rows_weigh_more(void **state) {
     assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 1}), P2_WEIGHT_MAX);
     assert_int_equal(p2_tiles_weight(&t, (struct tile){1, 99}), P2_WEIGHT_MIN);
     p2_tiles_init(&t, 100, 5); // ghosts are rows as well
-    p2_tiles_learn(&t, (struct tile){0, 100}, 100 * P2_MS);
+    p2_tiles_learn(&t, (struct tile){0, 100}, 0, 100 * P2_MS);
     assert_int_equal(p2_tiles_weight(&t, (struct tile){0, 10}), 100);
     assert_int_equal(p2_tiles_weight(&t, (struct tile){40, 10}), 100);
 }
@@ -102,7 +102,7 @@ static void learning_finds_the_dear_rows(void **state) {
     for (int frame = 0; frame < 20; frame++) {
         uint32_t n = p2_tiles_cut(&t, 8, cut);
         if (frame == 0) assert_true(imbalance(&truth, cut, n) > 1.5); // equal rows, not equal cost
-        for (uint32_t i = 0; i < n; i++) p2_tiles_learn(&t, cut[i], (p2_ns)p2_tiles_cost(&truth, cut[i]));
+        for (uint32_t i = 0; i < n; i++) p2_tiles_learn(&t, cut[i], 0, (p2_ns)p2_tiles_cost(&truth, cut[i]));
     }
     uint32_t n = p2_tiles_cut(&t, 8, cut);
     assert_true(imbalance(&truth, cut, n) < 1.1);
@@ -110,15 +110,56 @@ static void learning_finds_the_dear_rows(void **state) {
     assert_true(all > 0.9 && all < 1.1); // and it knows nanoseconds
 }
 
+// Peers of several speeds get tiles by chance, and rows are of several costs: it finds out which is which.
+static void slow_peers_are_not_costly_rows(void **state) {
+    (void)state;
+    static const double slowness[] = {1, 1, 1, 3, 0.5, 1, 1, 1}; // on average 1.19
+    struct p2_rng rng;
+    p2_rng_init(&rng, 4);
+    struct tiles t, truth;
+    p2_tiles_init(&t, 540, 3);
+    p2_tiles_init(&truth, 540, 3);
+    for (uint32_t i = 0; i < truth.bins; i++) truth.cost[i] = (i < 100 ? 9.0 : 1.0) * 50000;
+    struct tile cut[TILES_MAX];
+    for (int frame = 0; frame < 200; frame++) {
+        uint32_t n = p2_tiles_cut(&t, 8, cut);
+        if (frame >= 100) assert_true(imbalance(&truth, cut, n) < 1.15);
+        uint32_t by[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t other = i + (uint32_t)p2_rng_below(&rng, 8 - i), peer = by[other];
+            by[other] = by[i];
+            double took = p2_tiles_cost(&truth, cut[i]) * slowness[peer] * (0.95 + 0.1 * p2_rng_unit(&rng));
+            p2_tiles_learn(&t, cut[i], 100 + peer, (p2_ns)took);
+        }
+    }
+    for (uint32_t i = 0; i < 8; i++)
+        assert_true(fabs(p2_tiles_slowness(&t, 100 + i) * 1.1875 / slowness[i] - 1) < 0.15);
+    double all = p2_tiles_cost(&t, (struct tile){0, 540}) / p2_tiles_cost(&truth, (struct tile){0, 540});
+    assert_true(all > 1.1 && all < 1.3); // on an average one of them
+    assert_true(p2_tiles_slowness(&t, 1) == 1);
+}
+
+static void peers_are_forgotten(void **state) {
+    (void)state;
+    struct tiles t;
+    p2_tiles_init(&t, 100, 0);
+    const struct tile all = {0, 100};
+    for (uint64_t peer = 1; peer <= 2 * TILES_PEERS; peer++) {
+        for (int i = 0; i < 3; i++) p2_tiles_learn(&t, all, peer, peer % 2 ? P2_MS : 2 * P2_MS);
+    }
+    assert_true(p2_tiles_slowness(&t, TILES_PEERS) == 1); // longest ago
+    assert_true(p2_tiles_slowness(&t, 2 * TILES_PEERS) > p2_tiles_slowness(&t, 2 * TILES_PEERS - 1));
+}
+
 static void one_measurement_moves_little(void **state) {
     (void)state;
     struct tiles t;
     p2_tiles_init(&t, 100, 0);
-    p2_tiles_learn(&t, (struct tile){0, 50}, 50 * P2_MS);
+    p2_tiles_learn(&t, (struct tile){0, 50}, 0, 50 * P2_MS);
     assert_true(fabs(p2_tiles_cost(&t, (struct tile){50, 50}) / (50.0 * P2_MS) - 1) < 1e-9); // the same everywhere
-    p2_tiles_learn(&t, (struct tile){0, 50}, 5000 * P2_MS);                                  // a peer that stood still
+    p2_tiles_learn(&t, (struct tile){0, 50}, 0, 5000 * P2_MS);                               // a peer that stood still
     assert_true(p2_tiles_cost(&t, (struct tile){0, 50}) <= 2.6 * 50 * P2_MS);
-    p2_tiles_learn(&t, (struct tile){0, 50}, 0);
+    p2_tiles_learn(&t, (struct tile){0, 50}, 0, 0);
     assert_true(p2_tiles_cost(&t, (struct tile){0, 50}) > 0);
 }
 
@@ -129,7 +170,7 @@ static void as_many_tiles_as_are_worth_it(void **state) {
     assert_int_equal(p2_tiles_worth(&t, 0), 4);
     assert_int_equal(p2_tiles_worth(&t, 8), 8);
     assert_int_equal(p2_tiles_worth(&t, 1000), 45); // ghosts
-    p2_tiles_learn(&t, (struct tile){0, 540}, 3 * P2_MS + P2_MS / 2);
+    p2_tiles_learn(&t, (struct tile){0, 540}, 0, 3 * P2_MS + P2_MS / 2);
     assert_int_equal(p2_tiles_worth(&t, 8), 3); // each a millisecond
     p2_tiles_init(&t, 1, 5);
     assert_int_equal(p2_tiles_worth(&t, 8), 1);
@@ -339,6 +380,8 @@ int main(void) {
         cmocka_unit_test(costly_rows_weigh_more),
         cmocka_unit_test(cuts_are_balanced),
         cmocka_unit_test(learning_finds_the_dear_rows),
+        cmocka_unit_test(slow_peers_are_not_costly_rows),
+        cmocka_unit_test(peers_are_forgotten),
         cmocka_unit_test(one_measurement_moves_little),
         cmocka_unit_test(as_many_tiles_as_are_worth_it),
         cmocka_unit_test(upscaled_tiles_are_the_whole),
