@@ -213,14 +213,17 @@ static p2_ns from_now(int64_t timeout_us) {
     return p2_ns_add(p2_clock_now(), timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
 }
 
+// A caller waits for tickets and for frames of streams alike. Under the door.
+static bool has_news(const struct p2c2r_client *c) { return !p2_list_empty(&c->ended) || p2_streams_ended(c); }
+
 uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_t timeout_us) {
     if (!p2_client_free(c)) return 0;
     size_t size = max && results ? result_size(c, results) : sizeof *results;
     if (!size) return 0;
     p2_ns until = from_now(timeout_us);
     p2_client_lock(c);
-    if (!c->io) p2_client_turn(c, p2_list_empty(&c->ended) ? p2_ns_max(until - p2_clock_now(), 0) : 0);
-    while (p2_list_empty(&c->ended) && p2_clock_now() < until) p2_io_wait_for_more(c, until);
+    if (!c->io) p2_client_turn(c, has_news(c) ? 0 : p2_ns_max(until - p2_clock_now(), 0));
+    while (!has_news(c) && p2_clock_now() < until) p2_io_wait_for_more(c, until);
     uint32_t n = 0;
     struct p2_list *first;
     while (results && n < max && (first = p2_list_first(&c->ended)) != NULL) {
