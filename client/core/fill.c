@@ -37,3 +37,16 @@ void p2_fill_rows(const struct fill *f, uint32_t first, uint32_t rows, uint8_t *
     for (uint32_t y = first; y < first + rows; y++, out += (size_t)f->out_w * f->channels)
         fill_row(f, place_of(y, f->in_h, f->out_h), out);
 }
+
+void p2_fill_between(uint8_t *picture, size_t row_bytes, struct fill_gap gap) {
+    P2_CHECK(gap.above != FILL_NONE || gap.below != FILL_NONE);
+    const uint8_t *a = picture + (gap.above == FILL_NONE ? gap.below : gap.above) * row_bytes;
+    const uint8_t *b = picture + (gap.below == FILL_NONE ? gap.above : gap.below) * row_bytes;
+    uint32_t span = a == b ? 1 : gap.below - gap.above;
+    for (uint32_t y = gap.first; y < gap.first + gap.rows; y++) {
+        uint32_t weight = a == b ? 0 : (y - gap.above) * ONE / span;
+        uint8_t *out = picture + y * row_bytes;
+        for (size_t i = 0; i < row_bytes; i++)
+            out[i] = (uint8_t)((a[i] * (ONE - weight) + b[i] * weight + ONE / 2) / ONE);
+    }
+}

@@ -371,6 +371,19 @@ struct tile p2_frames_rows(const struct frames *f, struct frames_part part) {
     return f->slots[part.slot].parts[part.tile].rows;
 }
 
+bool p2_frames_gap(const struct frames *f, struct frames_part part, struct fill_gap *out) {
+    const struct frame *frame = &f->slots[part.slot];
+    const struct tile rows = frame->parts[part.tile].rows;
+    *out = (struct fill_gap){rows.first, rows.steps, FILL_NONE, FILL_NONE};
+    for (uint32_t i = 0; i < frame->tiles; i++) {
+        const struct part *p = &frame->parts[i];
+        if (p->state != TILE_DONE) continue;
+        if (i < part.tile) out->above = p->rows.first + p->rows.steps - 1;
+        if (i > part.tile && out->below == FILL_NONE) out->below = p->rows.first;
+    }
+    return out->above != FILL_NONE || out->below != FILL_NONE;
+}
+
 const struct tiles *p2_frames_map(const struct frames *f) { return &f->map; }
 
 struct frames *p2_frames_create(const struct frames_config *config) {

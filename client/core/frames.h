@@ -25,6 +25,7 @@
 
 #include "base/err.h"
 #include "base/ns.h"
+#include "client/core/fill.h"
 #include "client/core/session.h"
 #include "client/core/tiles.h"
 
@@ -135,6 +136,8 @@ uint64_t p2_frames_number(const struct frames *f, uint32_t slot); // of the fram
 uint64_t p2_frames_submitted(const struct frames *f);             // so far; the last one's number
 uint32_t p2_frames_slot(const struct frames *f);                  // of the frame submitted last
 struct tile p2_frames_rows(const struct frames *f, struct frames_part part);
+// While a step's FILLs are carried out: the rows it may be made from, of tiles that have come. False: none has.
+bool p2_frames_gap(const struct frames *f, struct frames_part part, struct fill_gap *out);
 const struct tiles *p2_frames_map(const struct frames *f);
 
 // Asserts every invariant of the whole state.

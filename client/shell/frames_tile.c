@@ -198,7 +198,9 @@ void p2_tile_fill(struct p2c2r_stream *s, struct frames_part part) {
                      .channels = o->channels};
     if (o->kind == P2C2R_RAYTRACE) {
         const struct record *r = slot->coarse ? p2_record_get(s->client, slot->coarse) : NULL;
-        if (!r) return; // its rows stay as they are
+        struct fill_gap gap;
+        if (!r && p2_frames_gap(s->frames, part, &gap)) p2_fill_between(slot->frame.out, s->bands.out_row_bytes, gap);
+        if (!r) return; // where nothing has come the picture stays as it is
         f.in = r->data;
         f.in_w = s->coarse_width;
         f.in_h = s->coarse_height;

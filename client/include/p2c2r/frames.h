@@ -72,8 +72,8 @@ typedef struct p2c2r_frame_done {
     uint64_t number; // as p2c2r_stream_submit said
     void *user, *out;
     // DONE: at least one band was computed there. CANCELLED: it was dropped. Else how the first band that failed ended.
-    // `out` is a whole picture unless it was dropped; bands for which there was no coarse picture either have the rows
-    // that `out` had, or some new ones.
+    // `out` is a whole picture unless it was dropped; where no coarse picture of a ray traced one came either, bands
+    // are made of the rows next to them, or if none came are as `out` was, or partly new.
     p2c2r_outcome outcome;
     uint32_t code;                              // of the first band that failed when some were filled; else 0
     const char *code_name;                      // static
@@ -99,7 +99,8 @@ P2C2R_API p2c2r_status p2c2r_stream_submit(p2c2r_stream *stream, const p2c2r_fra
 
 // Frames that have ended, at most `max`. Sends, receives, and waits at most timeout_us for the first (0: not at all).
 // Every submitted frame is reported once, and none that was not dropped after a newer one. done[0].size as in
-// p2c2r_poll. Results of the client's own tickets stay for p2c2r_poll, which keeps streams going as well.
+// p2c2r_poll. Results of the client's own tickets stay for p2c2r_poll, which keeps streams going as well and does not
+// wait while one of them has a frame to give.
 P2C2R_API uint32_t p2c2r_stream_poll(p2c2r_stream *stream, p2c2r_frame_done *done, uint32_t max, int64_t timeout_us);
 
 #ifdef __cplusplus

@@ -11,6 +11,7 @@
 #include "base/strbuf.h"
 #include "client/core/fill.h"
 #include "fake_coordinator.h"
+#include "os/os.h"
 #include "p2c2r/frames.h"
 
 #define PATIENCE_US 20000000 // how long the tests wait for what must happen; none wait for it to pass
@@ -141,6 +142,22 @@ static void frames_are_gathered_in_place(void **state) {
     }
 }
 
+static void who_waits_for_tickets_hears_of_frames(void **state) {
+    (void)state;
+    struct rig r;
+    open_with(&r, FAKE_COMPUTE, upscale_options());
+    submit(&r, r.out);
+    p2_ns began = p2_clock_now();
+    p2c2r_result result = {.size = sizeof result};
+    assert_int_equal(p2c2r_poll(r.c, &result, 1, PATIENCE_US), 0);
+    assert_int_equal(p2c2r_poll(r.c, &result, 1, PATIENCE_US), 0); // it is still there
+    assert_true(p2_clock_now() - began < PATIENCE_US * P2_US);
+    p2c2r_frame_done done = {.size = sizeof done};
+    assert_int_equal(p2c2r_stream_poll(r.s, &done, 1, 0), 1);
+    assert_int_equal(done.outcome, P2C2R_DONE);
+    shut(&r);
+}
+
 static void a_rendered_frame_is_the_whole(void **state) {
     (void)state;
     const struct p2_known_answer *scene = &p2_task_type_find(p2_str("raytracing"))->known_answers[0];
@@ -215,6 +232,36 @@ static void rendered_bands_are_filled_from_the_coarse_picture(void **state) {
     assert_int_equal(done.outcome, P2C2R_EXPIRED);
     assert_int_equal(done.tiles_filled, 2);
     assert_memory_equal(out, expected, sizeof out);
+    shut(&r);
+}
+
+// No coarse picture either: the rows next to them.
+static void rendered_bands_are_filled_from_their_neighbours(void **state) {
+    (void)state;
+    const struct p2_known_answer *scene = &p2_task_type_find(p2_str("raytracing"))->known_answers[0];
+    const p2c2r_stream_options o = {.size = sizeof o,
+                                    .kind = P2C2R_RAYTRACE,
+                                    .width = 16,
+                                    .height = 16,
+                                    .tiles = 2,
+                                    .deadline_ms = 400,
+                                    .no_coarse = 1,
+                                    .no_hedge = 1};
+    static uint8_t out[16][16 * 3], whole[16][16 * 3];
+    static const p2c2r_param all[] = {{"resolution", "16x16"}, {NULL, NULL}};
+    reference("raytracing", all, scene->payload, scene->payload_size, whole[0], sizeof whole);
+    struct rig r;
+    open_with(&r, FAKE_COMPUTE, o);
+    while (!p2c2r_connected(r.c)) p2c2r_poll(r.c, NULL, 0, 1000);
+    r.f.silent = 1; // the upper one
+    p2c2r_frame frame = {
+        .size = sizeof frame, .scene_bytes = scene->payload, .scene_size = scene->payload_size, .out = out};
+    uint64_t number;
+    assert_int_equal(p2c2r_stream_submit(r.s, &frame, &number), P2C2R_OK);
+    p2c2r_frame_done done = await(&r);
+    assert_int_equal(done.outcome, P2C2R_DONE);
+    assert_int_equal(done.tiles_filled, 1);
+    for (uint32_t y = 0; y < 16; y++) assert_memory_equal(out[y], whole[y < 8 ? 8 : y], sizeof *out);
     shut(&r);
 }
 
@@ -416,8 +463,10 @@ static void wrong_options_are_sentences(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_gathered_in_place),
+        cmocka_unit_test(who_waits_for_tickets_hears_of_frames),
         cmocka_unit_test(a_rendered_frame_is_the_whole),
         cmocka_unit_test(rendered_bands_are_filled_from_the_coarse_picture),
+        cmocka_unit_test(rendered_bands_are_filled_from_their_neighbours),
         cmocka_unit_test(a_band_that_does_not_come_is_sent_again),
         cmocka_unit_test(a_frame_is_never_late_for_one_band),
         cmocka_unit_test(without_anybody_the_frame_is_plain),

@@ -374,6 +374,18 @@ static void a_filled_tile_is_bilinear(void **state) {
     free(whole);
 }
 
+static void a_gap_is_made_of_the_rows_around_it(void **state) {
+    (void)state;
+    uint8_t picture[6][2] = {{9, 9}, {100, 0}, {1, 1}, {1, 1}, {1, 1}, {140, 80}};
+    p2_fill_between(picture[0], 2, (struct fill_gap){2, 3, 1, 5});
+    static const uint8_t even[6][2] = {{9, 9}, {100, 0}, {110, 20}, {120, 40}, {130, 60}, {140, 80}};
+    assert_memory_equal(picture, even, sizeof even);
+    p2_fill_between(picture[0], 2, (struct fill_gap){0, 2, FILL_NONE, 2});
+    p2_fill_between(picture[0], 2, (struct fill_gap){4, 2, 3, FILL_NONE});
+    static const uint8_t edges[6][2] = {{110, 20}, {110, 20}, {110, 20}, {120, 40}, {120, 40}, {120, 40}};
+    assert_memory_equal(picture, edges, sizeof edges);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_map_is_covered),
@@ -388,6 +400,7 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_cut_says_so),
         cmocka_unit_test(rendered_tiles_are_the_whole),
         cmocka_unit_test(a_filled_tile_is_bilinear),
+        cmocka_unit_test(a_gap_is_made_of_the_rows_around_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
