@@ -168,6 +168,7 @@ void stream_open(struct client *c) {
                                          .steps = stream.shape->steps,
                                          .ghost = stream.shape->ghost,
                                          .deadline_ns = DEADLINE,
+                                         .whole = sim.plan->stream->whole,
                                          .ordered = true,
                                          .refuse = true,
                                          .hedge = true};

@@ -15,6 +15,7 @@ enum stream_work {
 
 struct stream_wish {
     enum stream_work work;
+    bool whole;                // each frame is one tile
     uint32_t peers, in_flight; // frames at once
 };
 
