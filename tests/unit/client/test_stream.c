@@ -69,10 +69,10 @@ static p2c2r_stream_options upscale_options(void) {
                                   .no_hedge = 1};
 }
 
-static void open_with(struct rig *r, enum fake_mood mood, p2c2r_stream_options o) {
+static void open_threaded(struct rig *r, enum fake_mood mood, p2c2r_stream_options o, int32_t thread) {
     memset(r, 0, sizeof *r);
     fake_start(&r->f, mood, 100);
-    r->c = p2c2r_create(&(p2c2r_options){.size = sizeof(p2c2r_options), .coordinator = r->f.url});
+    r->c = p2c2r_create(&(p2c2r_options){.size = sizeof(p2c2r_options), .coordinator = r->f.url, .io_thread = thread});
     assert_non_null(r->c);
     r->s = p2c2r_stream_create(r->c, &o);
     if (!r->s) fail_msg("%s", p2c2r_last_error(r->c));
@@ -81,6 +81,8 @@ static void open_with(struct rig *r, enum fake_mood mood, p2c2r_stream_options o
         {"input_res", "24x40"}, {"output_res", "36x60"}, {"quality", "balanced"}, {NULL, NULL}};
     reference("upscale", params, r->pixels, IN_BYTES, r->whole, OUT_BYTES);
 }
+
+static void open_with(struct rig *r, enum fake_mood mood, p2c2r_stream_options o) { open_threaded(r, mood, o, 0); }
 
 static void shut(struct rig *r) {
     while (!p2c2r_connected(r->c)) p2c2r_poll(r->c, NULL, 0, 1000); // as in test_client.c
@@ -140,6 +142,41 @@ static void frames_are_gathered_in_place(void **state) {
         assert_int_equal(r.f.submits, 6 * TILES);
         shut(&r);
     }
+}
+
+// The same where the library has a thread of its own; the caller submits tasks beside it.
+static void a_thread_gathers_them_as_well(void **state) {
+    (void)state;
+    struct rig r;
+    p2c2r_stream_options o = upscale_options();
+    o.ordered = 1;
+    o.no_hedge = 0;
+    open_threaded(&r, FAKE_COMPUTE, o, 1);
+    uint8_t *out = calloc(3, OUT_BYTES);
+    assert_non_null(out);
+    uint32_t echoes = 0;
+    for (uint64_t n = 1; n <= 30; n += 3) {
+        for (uint32_t i = 0; i < 3; i++) submit(&r, out + (size_t)i * OUT_BYTES);
+        p2c2r_task task = {
+            .size = sizeof task, .type = "echo", .payload = "x", .payload_size = 1, .deadline_ms = 15000};
+        p2c2r_ticket ticket;
+        assert_int_equal(p2c2r_submit(r.c, &task, &ticket), P2C2R_OK);
+        for (uint32_t i = 0; i < 3; i++) {
+            p2c2r_frame_done done = await(&r);
+            assert_int_equal(done.number, n + i);
+            assert_int_equal(done.outcome, P2C2R_DONE);
+            assert_memory_equal(done.out, r.whole, OUT_BYTES);
+        }
+        p2c2r_result result = {.size = sizeof result};
+        if (p2c2r_poll(r.c, &result, 1, PATIENCE_US) != 1) continue;
+        echoes++;
+        p2c2r_release(r.c, &result);
+    }
+    assert_int_equal(echoes, 10);
+    r.f.mood = FAKE_SILENT;
+    submit(&r, out); // under way when it is destroyed
+    shut(&r);
+    free(out);
 }
 
 static void who_waits_for_tickets_hears_of_frames(void **state) {
@@ -463,6 +500,7 @@ static void wrong_options_are_sentences(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_gathered_in_place),
+        cmocka_unit_test(a_thread_gathers_them_as_well),
         cmocka_unit_test(who_waits_for_tickets_hears_of_frames),
         cmocka_unit_test(a_rendered_frame_is_the_whole),
         cmocka_unit_test(rendered_bands_are_filled_from_the_coarse_picture),
