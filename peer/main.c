@@ -4,9 +4,9 @@
 #include <sys/resource.h>
 
 #include "base/strbuf.h"
+#include "os/child.h"
 #include "os/log.h"
 #include "peer/options.h"
-#include "peer/shell/child.h"
 #include "peer/shell/devices.h"
 #include "peer/shell/serve.h"
 
@@ -17,7 +17,7 @@
 
 struct run {
     struct options options;
-    char executor[CHILD_PATH_MAX];
+    char executor[P2_CHILD_PATH_MAX];
     char list[LIST_MAX]; // as the executor gave it
     struct seats listed;
 };
@@ -57,7 +57,7 @@ static int selftest(struct run *r, const char *device) {
         arguments[n++] = "--cache";
         arguments[n++] = r->options.cache;
     }
-    return child_run(r->executor, arguments, NULL, SELFTEST_LIMIT) == 0 ? P2_EXIT_OK : P2_EXIT_FAILED;
+    return p2_child_run(r->executor, arguments, NULL, SELFTEST_LIMIT) == 0 ? P2_EXIT_OK : P2_EXIT_FAILED;
 }
 
 // The seats that --device asks for. An exit code; what is wrong has been said.
@@ -119,7 +119,7 @@ int main(int argc, char **argv) {
     p2_log_level_parse(r.options.log_level, &level);
     p2_log_setup("peer", strcmp(r.options.log_format, "json") == 0 ? P2_LOG_JSON : P2_LOG_LOGFMT, level);
     int code = P2_EXIT_USAGE;
-    if (!child_find(r.options.executor, r.executor)) {
+    if (!p2_child_find(r.options.executor, r.executor)) {
         fprintf(stderr, "p2c2r-peer: there is no program to run at %s; say where with --executor\n", r.executor);
         code = P2_EXIT_FAILED;
     } else if (operand_count == 0) {

@@ -45,6 +45,7 @@ static const struct p2_option options[] = {
      .doc = "Of lines that name none: realtime, interactive, batch or background.",
      .offset = AT(priority)},
     NO_CACHE_OPTION(AT(no_cache)),
+    LOCAL_OPTIONS(AT(common)),
     COMMON_OPTIONS(AT(common)),
     {.name = NULL},
 };

@@ -43,14 +43,29 @@ p2c2r_class cli_class(const char *name) {
 
 int cli_exit_of_conf(enum p2_conf_outcome outcome) { return outcome == P2_CONF_EXIT_OK ? P2_EXIT_OK : P2_EXIT_USAGE; }
 
+bool cli_find_executor(const struct common_settings *s, char out[static P2_CHILD_PATH_MAX]) {
+    if (p2_child_find(s->local_executor, out)) return true;
+    cli_complain("%s cannot be run: say with --local-executor where p2c2r-executor is", out);
+    return false;
+}
+
 p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, int *exit_code) {
     p2c2r_options options = {.size = sizeof options,
                              .coordinator = s->coordinator,
                              .tasks_max = tasks_max,
                              .connect_timeout_ms = s->connect_timeout_ns / P2_MS};
+    char executor[P2_CHILD_PATH_MAX];
+    if (s->local) {
+        if (!cli_find_executor(s, executor)) {
+            *exit_code = P2_EXIT_USAGE;
+            return NULL;
+        }
+        options.local_executor = executor;
+        options.local_device = s->local_device;
+    }
     p2c2r_client *client = p2c2r_create(&options);
     if (!client) {
-        cli_complain("%s is not of the form ws://HOST:PORT", s->coordinator);
+        cli_complain("%s is not of the form ws://HOST:PORT, nor a list of up to 8", s->coordinator);
         *exit_code = P2_EXIT_USAGE;
     }
     return client;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/ns.h"
+#include "os/child.h"
 #include "os/conf.h"
 #include "p2c2r/inspect.h"
 #include "p2c2r/p2c2r.h"
@@ -16,6 +17,8 @@ struct common_settings {
     const char *coordinator;
     p2_ns connect_timeout_ns;
     bool json, quiet;
+    bool local; // of those that hand in tasks
+    const char *local_executor, *local_device;
 };
 
 #define CLI_SHARED_GROUP "Every command that asks a coordinator"
@@ -25,8 +28,8 @@ struct common_settings {
     {.name = "coordinator",                                                                                            \
      .kind = P2_OPT_TEXT,                                                                                              \
      .fallback = "ws://127.0.0.1:8765",                                                                                \
-     .value_name = "URL",                                                                                              \
-     .doc = "Coordinator to ask.",                                                                                     \
+     .value_name = "URLS",                                                                                             \
+     .doc = "Coordinator to ask, or up to 8, separated by commas: the nearest that answers.",                          \
      .group = CLI_SHARED_GROUP,                                                                                        \
      .offset = (at) + offsetof(struct common_settings, coordinator)},                                                  \
         {.name = "quiet",                                                                                              \
@@ -63,6 +66,23 @@ struct common_settings {
         .doc = "Have it computed even when the coordinator remembers the answer.", .offset = at                        \
     }
 
+// Of those too; `at` is the offset of its common_settings. Before COMMON_OPTIONS.
+#define LOCAL_OPTIONS(at)                                                                                              \
+    {.name = "local",                                                                                                  \
+     .kind = P2_OPT_BOOL,                                                                                              \
+     .doc = "Compute on this machine what the cluster does not take, or not in time.",                                 \
+     .offset = (at) + offsetof(struct common_settings, local)},                                                        \
+        {.name = "local-executor",                                                                                     \
+         .kind = P2_OPT_TEXT,                                                                                          \
+         .value_name = "PATH",                                                                                         \
+         .doc = "The p2c2r-executor that does so; by default the one installed with this program.",                    \
+         .offset = (at) + offsetof(struct common_settings, local_executor)},                                           \
+    {                                                                                                                  \
+        .name = "local-device", .kind = P2_OPT_TEXT, .fallback = "0", .value_name = "N|fake",                          \
+        .doc = "The device it does so on, as p2c2r-executor --list counts; \"fake\" computes slowly in plain C.",      \
+        .offset = (at) + offsetof(struct common_settings, local_device)                                                \
+    }
+
 // A word of p2c2r.
 struct cli_command {
     const struct p2_program *program;
@@ -70,7 +90,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cli_upscale, cli_path, cli_physics, cli_raytrace, cli_status, cli_echo, cli_can_meet,
-    cli_blob, cli_types, cli_submit, cli_batch, cli_info, cli_tasks;
+    cli_blob, cli_types, cli_submit, cli_batch, cli_info, cli_tasks, cli_play;
 
 // One sentence on stderr, "p2c2r: ...".
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -91,6 +111,9 @@ bool cli_parse_size(const char *text, uint32_t *width, uint32_t *height);
 extern const char *const cli_classes[]; // priorities, by p2c2r_class
 const char *cli_type_word(size_t i);    // names of task types; NULL after the last
 p2c2r_class cli_class(const char *name);
+
+// Of --local. False, and said: there is none.
+bool cli_find_executor(const struct common_settings *s, char out[static P2_CHILD_PATH_MAX]);
 
 // NULL, with *exit_code set and the reason said, when the settings make no client.
 p2c2r_client *cli_connect(const struct common_settings *s, uint32_t tasks_max, int *exit_code);

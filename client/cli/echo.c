@@ -54,6 +54,7 @@ static const struct p2_option options[] = {
      .value_name = "TIME",
      .doc = "How long each may take.",
      .offset = offsetof(struct settings, deadline_ns)},
+    LOCAL_OPTIONS(offsetof(struct settings, common)),
     COMMON_OPTIONS(offsetof(struct settings, common)),
     {.name = NULL},
 };
@@ -66,7 +67,7 @@ struct run {
     p2c2r_client *client;
     uint8_t *payload;
     struct p2_hist hist;
-    int64_t submitted, ended, ok;
+    int64_t submitted, ended, ok, local;
     p2_ns began_ns;
     int exit_code;
     bool stop;
@@ -93,6 +94,7 @@ static bool submit(struct run *r) {
 // The first that goes wrong is told; one that nobody can change ends the run.
 static void take(struct run *r, const p2c2r_result *result) {
     r->ended++;
+    r->local += result->origin == P2C2R_ORIGIN_LOCAL;
     bool same = result->outcome == P2C2R_DONE && result->data_size == r->s->size &&
                 (r->s->size == 0 || memcmp(result->data, r->payload, result->data_size) == 0);
     if (same) {
@@ -116,10 +118,11 @@ static void report(const struct run *r) {
     double min = (double)r->hist.min_us / 1e3, p50 = (double)p2_hist_quantile(&r->hist, 0.5) / 1e6;
     double p99 = (double)p2_hist_quantile(&r->hist, 0.99) / 1e6, rate = (double)r->ok / seconds;
     if (r->s->common.json) {
-        json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "count", (json_int_t)r->ended, "ok",
-                              (json_int_t)r->ok, "failed", (json_int_t)(r->ended - r->ok), "bytes",
-                              (json_int_t)r->s->size, "in_flight", (json_int_t)r->s->in_flight, "min_ms", min, "p50_ms",
-                              p50, "p99_ms", p99, "tasks_per_s", rate);
+        json_t *o =
+            json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f}", "count", (json_int_t)r->ended, "ok",
+                      (json_int_t)r->ok, "failed", (json_int_t)(r->ended - r->ok), "local", (json_int_t)r->local,
+                      "bytes", (json_int_t)r->s->size, "in_flight", (json_int_t)r->s->in_flight, "min_ms", min,
+                      "p50_ms", p50, "p99_ms", p99, "tasks_per_s", rate);
         json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
         putchar('\n');
         json_decref(o);
@@ -128,6 +131,7 @@ static void report(const struct run *r) {
     printf("%" PRId64 " round trips of %" PRIu64 " bytes, %" PRId64 " in flight: ", r->ok, r->s->size, r->s->in_flight);
     printf("min %.3f ms, p50 %.3f ms, p99 %.3f ms, %.0f tasks/s", min, p50, p99, rate);
     if (r->ended > r->ok) printf(", %" PRId64 " failed", r->ended - r->ok);
+    if (r->local) printf(", %" PRId64 " on this machine", r->local);
     putchar('\n');
 }
 

@@ -105,7 +105,7 @@ static json_t *types_json(const struct served *types, uint32_t count) {
 
 static void print_text(const struct settings *s, const p2c2r_cluster *c, const p2c2r_terms *terms) {
     printf("library      version %s\n", p2c2r_version());
-    printf("coordinator  %s, version %s, protocol %" PRIu32 "\n", s->common.coordinator, c->version, terms->protocol);
+    printf("coordinator  %s, version %s, protocol %" PRIu32 "\n", terms->coordinator, c->version, terms->protocol);
     printf("limits       %" PRIu32 " tasks at once, %" PRIu64 " bytes of one payload", terms->tasks_in_flight_max,
            terms->payload_bytes_max);
     if (terms->bytes_in_flight_max) printf(", %" PRIu64 " of all", terms->bytes_in_flight_max);
@@ -148,11 +148,11 @@ static int show(const struct settings *s, p2c2r_client *client, struct served *t
         print_types(types, count);
         return P2_EXIT_OK;
     }
-    json_t *o =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "library_version", p2c2r_version(), "coordinator_version",
-                  cluster.version, "protocol", (json_int_t)terms.protocol, "tasks_in_flight_max",
-                  (json_int_t)terms.tasks_in_flight_max, "payload_bytes_max", (json_int_t)terms.payload_bytes_max,
-                  "bytes_in_flight_max", (json_int_t)terms.bytes_in_flight_max, "keep_us", (json_int_t)terms.keep_us);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "library_version", p2c2r_version(), "coordinator",
+                          terms.coordinator, "coordinator_version", cluster.version, "protocol",
+                          (json_int_t)terms.protocol, "tasks_in_flight_max", (json_int_t)terms.tasks_in_flight_max,
+                          "payload_bytes_max", (json_int_t)terms.payload_bytes_max, "bytes_in_flight_max",
+                          (json_int_t)terms.bytes_in_flight_max, "keep_us", (json_int_t)terms.keep_us);
     if (s->features) {
         json_object_set_new(o, "features", features_json(&terms));
         json_object_set_new(o, "types", types_json(types, count));

@@ -163,6 +163,7 @@ json_t *cli_result_json(const struct cli_job *job, const p2c2r_result *r) {
                   "transfer_ms", (double)r->transfer_us / 1e3, "processing_ms", (double)r->processing_us / 1e3,
                   "kernel_ms", (double)r->kernel_us / 1e3, "total_ms", total_us / 1e3);
     json_object_update_missing(o, more);
+    json_object_set_new(o, "origin", json_string(p2c2r_origin_name(r->origin)));
     if (r->peer[0]) json_object_set_new(o, "peer", json_string(r->peer));
     json_object_update_missing(o, times);
     json_decref(more);

@@ -5,7 +5,7 @@
 
 static const struct cli_command *const commands[] = {
     &cli_upscale, &cli_path,   &cli_physics, &cli_raytrace, &cli_submit,   &cli_batch, &cli_echo,
-    &cli_blob,    &cli_status, &cli_tasks,   &cli_info,     &cli_can_meet, &cli_types,
+    &cli_blob,    &cli_status, &cli_tasks,   &cli_info,     &cli_can_meet, &cli_types, &cli_play,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -79,6 +79,7 @@ static const struct p2_option options[] = {
      .offset = AT(in_flight)},
     DEADLINE_OPTION(AT(deadline_ns), "60s", "each task"),
     NO_CACHE_OPTION(AT(no_cache)),
+    LOCAL_OPTIONS(AT(common)),
     COMMON_OPTIONS(AT(common)),
     {.name = NULL},
 };
@@ -216,7 +217,8 @@ static void count_answer(struct run *r, const struct p2_grid_query *q, const str
 
 static void take_paths(struct run *r, const struct batch *b, const p2c2r_result *result) {
     static struct p2_grid_answer answers[BATCH_MAX];
-    const struct path_origin from = {result->peer, (double)result->processing_us / 1e3, (double)result->total_us / 1e3};
+    const struct path_origin from = {result->peer, result->origin, (double)result->processing_us / 1e3,
+                                     (double)result->total_us / 1e3};
     if (!p2_grid_read_answers(result->data, result->data_size, b->count, answers)) {
         fail(r, P2_EXIT_FAILED, "the answer is not what was asked for");
         return;
@@ -291,7 +293,7 @@ static bool make_batches(struct run *r) {
 // With several tasks; where the coordinator takes no blob the map travels with each.
 static void bring_map(struct run *r) {
     const struct p2_grid *g = &r->set.grid;
-    if (r->batch_count < 2) return;
+    if (r->batch_count < 2 || r->s->common.local) return; // a task that refers to blobs does not run here
     r->as_blob = p2c2r_blob_put_wait(r->client, g->cells, (uint64_t)g->w * g->h, &r->digest,
                                      r->s->common.connect_timeout_ns / P2_US) == P2C2R_OK;
 }

@@ -30,6 +30,7 @@ void path_free(struct path_query_set *q);
 // Where an answer came from.
 struct path_origin {
     const char *peer;
+    uint32_t origin;
     double processing_ms, total_ms;
 };
 

@@ -37,6 +37,7 @@ static void print_json(const struct p2_grid_query *q, const struct p2_grid_answe
         json_object_set_new(o, "path", path);
     }
     json_object_set_new(o, "algorithm_used", json_string(a->algorithm));
+    json_object_set_new(o, "origin", json_string(p2c2r_origin_name(from->origin)));
     json_object_set_new(o, "peer", json_string(from->peer));
     json_object_set_new(o, "processing_ms", json_real(from->processing_ms));
     json_object_set_new(o, "total_ms", json_real(from->total_ms));
@@ -59,7 +60,8 @@ void path_print(const struct path_settings *s, const struct p2_grid_query *q, co
     else
         printf("length %.8f (%u straight, %u diagonal)", a->length, a->straight, a->diagonal);
     if (differs) printf(", published %.*f", (int)q->decimals, q->length);
-    printf(" by %s; peer %s, processing %.1f ms, total %.1f ms\n", a->algorithm, from->peer, from->processing_ms,
+    printf(" by %s; %s%s, processing %.1f ms, total %.1f ms\n", a->algorithm,
+           from->origin == P2C2R_ORIGIN_LOCAL ? "this machine" : "peer ", from->peer, from->processing_ms,
            from->total_ms);
 }
 

@@ -56,6 +56,7 @@ static const struct p2_option options[] = {
      .doc = "Send the whole world with every task, to any peer.",
      .offset = AT(no_keep)},
     DEADLINE_OPTION(AT(deadline_ns), "60s", "each task"),
+    LOCAL_OPTIONS(AT(common)),
     COMMON_OPTIONS(AT(common)),
     {.name = NULL},
 };
@@ -130,18 +131,18 @@ static void print_line(const struct run *r, const p2c2r_result *result) {
     uint64_t step = (uint64_t)h.step_high << 32 | h.step_low;
     double total_ms = (double)result->total_us / 1e3, processing_ms = (double)result->processing_us / 1e3;
     if (r->s->common.json) {
-        json_t *o = json_pack("{s:I, s:i, s:i, s:f, s:f, s:f, s:s, s:f, s:f}", "step", (json_int_t)step, "awake",
+        json_t *o = json_pack("{s:I, s:i, s:i, s:f, s:f, s:f, s:s, s:s, s:f, s:f}", "step", (json_int_t)step, "awake",
                               (int)h.awake, "touching", (int)h.touching, "kinetic", h.kinetic, "potential", h.potential,
-                              "overlap_mean", (double)h.overlap_mean, "peer", result->peer, "total_ms", total_ms,
-                              "processing_ms", processing_ms);
+                              "overlap_mean", (double)h.overlap_mean, "origin", p2c2r_origin_name(result->origin),
+                              "peer", result->peer, "total_ms", total_ms, "processing_ms", processing_ms);
         json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
         json_decref(o);
         return;
     }
-    printf("step %llu: %u awake, %u touching, energy %.6g J, peer %s, total %.1f ms, processing %.1f ms\n",
-           (unsigned long long)step, h.awake, h.touching, h.kinetic + h.potential, result->peer, total_ms,
-           processing_ms);
+    printf("step %llu: %u awake, %u touching, energy %.6g J, %s%s, total %.1f ms, processing %.1f ms\n",
+           (unsigned long long)step, h.awake, h.touching, h.kinetic + h.potential,
+           result->origin == P2C2R_ORIGIN_LOCAL ? "this machine" : "peer ", result->peer, total_ms, processing_ms);
 }
 
 static bool remember(struct run *r, const p2c2r_result *result) {

@@ -53,6 +53,7 @@ static const struct p2_option options[] = {
     DEADLINE_OPTION(AT(deadline_ns), "10m", "it"),
     PRIORITY_OPTION(AT(priority)),
     NO_CACHE_OPTION(AT(no_cache)),
+    LOCAL_OPTIONS(AT(common)),
     COMMON_OPTIONS(AT(common)),
     {.name = NULL},
 };

@@ -80,7 +80,7 @@ static void render(struct frame *f) {
 
 // Large scenes are brought as a blob; where the coordinator keeps none they travel with every task.
 static void bring(struct frame *f) {
-    if (f->scene->size < BLOB_FROM) return;
+    if (f->scene->size < BLOB_FROM || f->s->common.local) return; // a task that refers to blobs does not run here
     p2c2r_cluster cluster = {.size = sizeof cluster};
     if (p2c2r_cluster_wait(f->client, &cluster, f->s->common.connect_timeout_ns / P2_US) != P2C2R_OK) {
         cli_complain("%s", p2c2r_last_error(f->client));

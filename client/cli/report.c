@@ -46,6 +46,7 @@ static void print_json(const struct picture *pic, const struct job *j) {
         json_object_set_new(o, "code", json_string(j->code_name));
         json_object_set_new(o, "reason", json_string(j->reason));
     }
+    json_object_set_new(o, "origin", json_string(p2c2r_origin_name(j->origin)));
     if (j->peer[0]) json_object_set_new(o, "peer", json_string(j->peer));
     if (ok) json_object_set_new(o, "output", json_string(pic->out_path));
     json_object_set_new(o, "resubmitted", json_integer(j->again));
@@ -73,8 +74,12 @@ static void print_times(const struct job *j) {
                j->kernel_ms, j->total_ms);
         return;
     }
-    printf("peer %.8s  queue %.1f + transfer %.1f + processing %.1f (kernel %.1f) = ", j->peer, j->queue_ms,
-           j->transfer_ms, j->processing_ms, j->kernel_ms);
+    if (j->origin == P2C2R_ORIGIN_LOCAL)
+        printf("this machine  ");
+    else
+        printf("peer %.8s  ", j->peer);
+    printf("queue %.1f + transfer %.1f + processing %.1f (kernel %.1f) = ", j->queue_ms, j->transfer_ms,
+           j->processing_ms, j->kernel_ms);
     // what the last try took, which is the sum, and what came before it
     if (j->again) printf("%.1f ms, try %u, ", j->queue_ms + j->transfer_ms + j->processing_ms, j->again + 1);
     printf("%.1f ms", j->total_ms);

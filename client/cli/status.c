@@ -92,9 +92,11 @@ static void print_unmet(const p2c2r_unmet *u) {
            u->last_us / 1000000);
 }
 
-void status_print_text(const struct common_settings *s, const p2c2r_cluster *c) {
-    printf("coordinator  %s, version %s, up %" PRId64 " s, round trip %.3f ms\n", s->coordinator, c->version,
-           c->uptime_us / 1000000, (double)c->rtt_us / 1e3);
+void status_print_text(p2c2r_client *client, const p2c2r_cluster *c) {
+    p2c2r_terms terms = {.size = sizeof terms};
+    bool there = p2c2r_connection_terms(client, &terms) == P2C2R_OK;
+    printf("coordinator  %s, version %s, up %" PRId64 " s, round trip %.3f ms\n", there ? terms.coordinator : "lost",
+           c->version, c->uptime_us / 1000000, (double)c->rtt_us / 1e3);
     printf("peers        %" PRIu32 ", %" PRIu32 " ready, %" PRIu32 " held back; %" PRIu32 " of %" PRIu32
            " slots busy\n",
            c->peers, c->peers_ready, c->peers_held_back, c->slots_busy, c->slots);
@@ -118,7 +120,7 @@ static int ask(const struct common_settings *s, p2c2r_client *client) {
     if (status == P2C2R_OK && s->json)
         status_print_json(&cluster);
     else if (status == P2C2R_OK)
-        status_print_text(s, &cluster);
+        status_print_text(client, &cluster);
     else
         cli_complain("%s", p2c2r_last_error(client));
     return status_exit_of(status);

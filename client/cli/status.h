@@ -11,7 +11,7 @@ struct status_settings {
 };
 
 void status_print_json(const p2c2r_cluster *c);
-void status_print_text(const struct common_settings *s, const p2c2r_cluster *c);
+void status_print_text(p2c2r_client *client, const p2c2r_cluster *c);
 int status_exit_of(p2c2r_status status);
 
 // ---- watch.c

@@ -94,6 +94,7 @@ static const struct p2_option options[] = {
      .kind = P2_OPT_BOOL,
      .doc = "Compare each result with plain bilinear scaling of the same picture.",
      .offset = AT(psnr)},
+    LOCAL_OPTIONS(AT(common)),
     COMMON_OPTIONS(AT(common)),
     {.name = NULL},
 };
@@ -206,6 +207,7 @@ static void note(struct job *j, const p2c2r_result *result) {
     memcpy(j->peer, result->peer, sizeof j->peer);
     j->attempts = result->attempts;
     j->cached = result->cached != 0;
+    j->origin = result->origin;
     j->queue_ms = (double)result->queue_us / 1e3;
     j->transfer_ms = (double)result->transfer_us / 1e3;
     j->processing_ms = (double)result->processing_us / 1e3;

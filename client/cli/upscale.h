@@ -85,6 +85,7 @@ struct job {
     uint32_t attempts;
     bool cached;
     uint32_t tiles, hedged; // bands it came in, of them sent twice; 0: it was one task
+    uint32_t origin;
     double queue_ms, transfer_ms, processing_ms, kernel_ms, total_ms, psnr_db; // psnr_db: negative when not measured
 };
 

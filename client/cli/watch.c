@@ -50,7 +50,7 @@ static void print(const struct watch *w) {
         status_print_json(&w->now);
     } else if (w->screen) {
         fputs("\033[H\033[J", stdout);
-        status_print_text(&w->s->common, &w->now);
+        status_print_text(w->client, &w->now);
         printf("now          %.1f accepted/s, %.1f completed/s, %.1f failed/s, %.1f refused/s\n\nevery %g s; Ctrl-C "
                "ends\n",
                per_second(w, w->now.tasks_accepted, w->before.tasks_accepted),

@@ -57,6 +57,7 @@ void p2_ticket_resume(struct session *s, struct ticket *t) {
 
 p2_ns p2_ticket_waits_until(const struct session *s, const struct ticket *t) {
     if (s->link == LINK_UP) return t->deadline_ns;
-    p2_ns span = p2_ns_min(s->grace_ns, s->config.lost_timeout_ns);
+    p2_ns elsewhere = p2_link_several(s) ? s->config.connect_timeout_ns : 0; // it may be sent anew there
+    p2_ns span = p2_ns_min(p2_ns_max(s->grace_ns, elsewhere), s->config.lost_timeout_ns);
     return p2_ns_min(t->deadline_ns, p2_ns_add(s->down_since_ns, span));
 }

@@ -65,6 +65,8 @@ void p2_session_check(const struct session *s) {
     p2_questions_check(s);
     p2_put_check(s);
     p2_timeouts_check(&s->timeouts);
+    p2_route_check(&s->route);
+    P2_CHECK((s->route.places[s->address].state == ROUTE_TAKEN) == (s->link != LINK_DOWN));
     P2_CHECK(s->link != LINK_UP || s->hello_seen);
     P2_CHECK(s->link != LINK_DIALING || !s->hello_seen);
     P2_CHECK(s->link != LINK_CLOSING || s->link_due_ns == P2_NEVER);

@@ -4,18 +4,13 @@
 #include <stddef.h>
 
 static void on_hello(struct session *s, const struct p2_msg_hello *m) {
-    if (s->hello_seen)
-        p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
-    else if (m->magic != P2_PROTOCOL_MAGIC)
-        p2_link_fault(s, P2_ERR_BAD_MAGIC);
-    else if (m->version_min != P2_PROTOCOL_VERSION || m->version_max != P2_PROTOCOL_VERSION)
-        p2_link_fault(s, P2_ERR_UNSUPPORTED_VERSION);
-    else if (m->role != P2_ROLE_COORDINATOR)
-        p2_link_fault(s, P2_ERR_WRONG_ROLE);
-    else {
-        s->hello_seen = true;
-        s->features = m->features & s->config.features;
+    enum p2_err e = s->hello_seen ? P2_ERR_UNEXPECTED_MESSAGE : p2_hello_check(m);
+    if (e != P2_OK) {
+        p2_link_fault(s, e);
+        return;
     }
+    s->hello_seen = true;
+    s->features = m->features & s->config.features;
 }
 
 static void on_registered(struct session *s, const struct p2_msg_gamer_registered *m) {
@@ -47,6 +42,11 @@ static void on_ended(struct session *s, struct ticket *t, const struct p2_msg_ta
         return;
     }
     if (t->again && t->state == TICKET_SENT && m->code == P2_ERR_UNKNOWN_TASK) {
+        p2_ticket_unknown(s, t);
+        return;
+    }
+    if (m->code == P2_ERR_DRAINING && t->state == TICKET_SENT && p2_link_several(s)) {
+        s->draining = true; // it crossed the word of it
         p2_ticket_unknown(s, t);
         return;
     }

@@ -82,7 +82,7 @@ static void offer(struct session *s) {
 // After what tasks have to send: a blob is seldom urgent. A part that does not fit its window as a whole waits.
 void p2_put_pump(struct session *s) {
     struct put *p = &s->put;
-    if (p->state == PUT_WAITING) offer(s);
+    if (p->state == PUT_WAITING && !p2_link_leaving(s)) offer(s);
     for (uint32_t sent = 0; p->state == PUT_SENDING && !s->more; sent++) {
         uint64_t left = p->out.size - p->out.sent;
         uint32_t n = left < P2_RECORD_PAYLOAD_MAX ? (uint32_t)left : P2_RECORD_PAYLOAD_MAX;

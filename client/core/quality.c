@@ -59,7 +59,8 @@ uint32_t p2_quality_frame(struct quality *q, uint32_t level, int64_t took_us) {
     keep(q, took_us);
     struct sum sum = add_up(q);
     bool whole = q->count == QUALITY_WINDOW;
-    if (sum.us > q->slow_us * QUALITY_WINDOW && q->level > 0) {
+    bool doubted = q->went_up && !whole && q->count >= QUALITY_DOUBT && sum.us > q->slow_us * q->count;
+    if ((doubted || sum.us > q->slow_us * QUALITY_WINDOW) && q->level > 0) {
         change(q, false);
         return q->level;
     }

@@ -12,6 +12,9 @@
 // - the wait ends after QUALITY_WAIT_MIN frames already when the average has fallen to half of what it was after going
 //   down: things have changed.
 //
+// - a better level that was just tried is left again when its first QUALITY_DOUBT frames are too slow on average: the
+//   level before was well, and a try must not cost a second window.
+//
 // A frame that never came counts as the window's worst, and as twice 33 ms at least; with one in the window there is no
 // going up. Going down does not wait for ten frames when those that are there suffice for the ten to be too slow.
 //
@@ -23,6 +26,7 @@
 #include <stdint.h>
 
 #define QUALITY_WINDOW 10u
+#define QUALITY_DOUBT 3u // frames
 #define QUALITY_LEVELS_MAX 16u
 #define QUALITY_LEVELS_DEFAULT 3u
 #define QUALITY_SLOW_US 33000

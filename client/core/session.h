@@ -6,16 +6,19 @@
 //
 //            back-off over                             submit
 //     DOWN ---------------> DIALING                      |
-//      ^ ^                     |  OPENED               QUEUED --(record sent)--> SENT --> ACCEPTED --> ARRIVING
-//      | | CLOSED              v                         |                        |          |           |
+//      ^ ^ \_ best of several  |  OPENED               QUEUED --(record sent)--> SENT --> ACCEPTED --> ARRIVING
+//      | | CLOSED          \_  v                         |                        |          |           |
 //      | +---------------- GREETING                      +------- ended ---------<+---------<+----------<+
 //      | CLOSED                |  HELLO, REGISTERED
 //     CLOSING <---- UP <-------+                       SENT may skip ACCEPTED; a higher attempt begins ARRIVING anew.
 //       fault, bad news, silence
 //
-// Sessions. When a link that was UP is lost and the coordinator keeps our tasks (PROTOCOL.md, "Come back"), what was
-// sent is QUEUED once more, to be resumed under its id on the next connection, or sent anew when the session is
-// another.
+// Of several addresses route.h takes one: while DOWN each has a probe, a connection of its own on which HELLOs are
+// exchanged; the probe of the best is adopted as the link.
+//
+// Sessions. When a link that was UP is lost and the coordinator keeps our tasks (PROTOCOL.md, "Come back"), or there
+// are others, what was sent is QUEUED once more, to be resumed under its id on the next connection, or sent anew under
+// it when the session is another. Each coordinator is shown the session that it gave, and no other's.
 #ifndef CLIENT_CORE_SESSION_H
 #define CLIENT_CORE_SESSION_H
 
@@ -26,15 +29,18 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/ns.h"
+#include "client/core/action.h"
+#include "client/core/route.h"
 #include "client/core/timeout.h"
 #include "msg/msg.h"
 
 #define SESSION_PING_NS (5 * P2_SEC)             // between our PINGs
-#define SESSION_SILENCE_NS (2 * SESSION_PING_NS) // UP without a word: the link is lost. With sessions only
-#define SESSION_GREETING_NS (5 * P2_SEC)         // dial to REGISTERED, before the attempt is given up
-#define SESSION_GRACE_NS (250 * P2_MS)           // beside two round trips, what a coordinator may be late with bad news
-#define SESSION_BACKOFF_MIN_NS (50 * P2_MS)
-#define SESSION_BACKOFF_MAX_NS (10 * P2_SEC)
+#define SESSION_SILENCE_NS (2 * SESSION_PING_NS) // UP without a word: the link is lost. With sessions or others only
+#define SESSION_PING_LIST_NS (1 * P2_SEC)        // both where there are others to go to
+#define SESSION_SILENCE_LIST_NS (3 * P2_SEC)
+#define SESSION_GREETING_NS (5 * P2_SEC) // dial to REGISTERED, before the attempt is given up
+#define SESSION_AWAY_NS (1 * P2_SEC)     // a coordinator that drains is let alone, where there are others
+#define SESSION_GRACE_NS (250 * P2_MS)   // beside two round trips, what a coordinator may be late with bad news
 #define SESSION_RESULT_WINDOW (1u << 20) // bytes of a result granted ahead of what has arrived
 #define SESSION_BROKEN_RESULT "The result's compressed bytes are not what they claim to be."
 #define SESSION_QUESTIONS_MAX 16u      // on their way at once
@@ -44,10 +50,8 @@
 
 struct session;
 
-// A ticket's name, chosen by the shell: the low 32 bits are below tasks_max and no other open ticket's; never 0.
-typedef uint64_t session_ticket;
-
 struct session_config {
+    uint32_t addresses; // of coordinators, to ROUTE_MAX; 0: 1
     uint32_t tasks_max;
     p2_ns connect_timeout_ns; // a ticket not sent is LOST after so long without a coordinator
     p2_ns lost_timeout_ns;    // one that was sent likewise, or when the coordinator's own grace is over
@@ -58,16 +62,6 @@ struct session_config {
 };
 
 enum session_link { LINK_DOWN, LINK_DIALING, LINK_GREETING, LINK_UP, LINK_CLOSING };
-
-// How a ticket ends. The numbers are p2c2r.h's.
-enum session_outcome {
-    SESSION_DONE = 1,
-    SESSION_REFUSED = 2,
-    SESSION_FAILED = 3,
-    SESSION_EXPIRED = 4,
-    SESSION_CANCELLED = 5,
-    SESSION_LOST = 6,
-};
 
 struct session_submit {
     session_ticket ticket;
@@ -90,10 +84,13 @@ struct session_submit {
 };
 
 enum session_event_kind {
-    SESSION_OPENED = 1, // the dialled connection stands
-    SESSION_MSG,        // u.msg: borrowed for the call
-    SESSION_WRITABLE,   // answers WANT_ROOM
-    SESSION_CLOSED,     // u.why; also a dial that failed
+    SESSION_PROBE_OPENED = 1, // of `address`
+    SESSION_PROBE_MSG,        // u.msg
+    SESSION_PROBE_CLOSED,     // u.why; also a dial that failed, and what cannot be read
+    SESSION_OPENED,           // the dialled connection stands
+    SESSION_MSG,              // u.msg: borrowed for the call
+    SESSION_WRITABLE,         // answers WANT_ROOM
+    SESSION_CLOSED,           // u.why; also a dial that failed
     SESSION_TICK,
     SESSION_FAULT,  // u.why: what arrived cannot be read; the connection is to end
     SESSION_SUBMIT, // u.submit
@@ -107,8 +104,9 @@ enum session_event_kind {
 
 struct session_event {
     enum session_event_kind kind;
-    p2_ns now_ns;  // never goes back
-    uint64_t room; // bytes the connection takes now; 0 while there is none
+    uint32_t address; // of a probe
+    p2_ns now_ns;     // never goes back
+    uint64_t room;    // bytes the connection takes now; 0 while there is none
     union {
         const struct p2_msg *msg;
         enum p2_err why;
@@ -126,96 +124,6 @@ struct session_event {
     } u;
 };
 
-enum session_action_kind {
-    SESSION_DO_DIAL = 1,
-    SESSION_DO_SEND,         // u.send
-    SESSION_DO_CLOSE,        // u.why
-    SESSION_DO_BEGIN_RESULT, // u.begin: make room; what a lower attempt stored is void
-    SESSION_DO_STORE,        // u.store: contiguous bytes of the result last begun
-    SESSION_DO_ENDED,        // u.ended: the one end of a ticket
-    SESSION_DO_WANT_ROOM,    // give WRITABLE when the connection takes more
-    SESSION_DO_SEND_BLOB,    // u.part: a CHUNK of these bytes of the blob that is being put
-    SESSION_DO_PUT_ENDED,    // u.put_ended
-    SESSION_DO_STATUS,       // u.status: borrowed from the event
-    SESSION_DO_ANSWERED,     // u.answer: the one answer to a question; codes of ours too (Unreachable, Again, ...)
-    SESSION_DO_ESTABLISHED,  // the coordinator has answered: link is UP
-    SESSION_DO_NOTE,         // u.note: for the log
-};
-
-enum session_note_kind {
-    NOTE_DIALING = 1,
-    NOTE_UP,
-    NOTE_DOWN,        // code: why
-    NOTE_DRAINING,    // the coordinator will leave
-    NOTE_FAULT,       // the coordinator broke the protocol; code: how
-    NOTE_TURNED_AWAY, // it ended the connection with an ERROR; code and sentence are its own
-    NOTE_RESEND,      // it asks for a payload again
-    NOTE_RESTART,     // a result starts anew from another attempt
-};
-
-struct session_ended {
-    session_ticket ticket;
-    enum session_outcome outcome;
-    enum p2_err code; // P2_OK when DONE
-    bool retryable;
-    p2_ns retry_after_ns;
-    struct p2_str sentence; // empty when DONE
-    uint32_t attempts;
-    bool cached;
-    struct p2_id peer;
-    uint64_t result_size;
-    p2_ns total_ns, queue_ns, processing_ns, kernel_ns;
-};
-
-// What an action points to is lent until the next step.
-struct session_action {
-    enum session_action_kind kind;
-    union {
-        struct {
-            unsigned lane;
-            session_ticket ticket; // whose payload it carries; 0: none
-            struct p2_msg msg;     // payloads unpacked; the shell may compress
-        } send;
-        enum p2_err why;
-        struct {
-            session_ticket ticket;
-            uint32_t attempt;
-            uint64_t size;
-        } begin;
-        struct {
-            session_ticket ticket;
-            uint32_t attempt;
-            uint64_t offset;
-            struct p2_slice slice; // borrowed from the event
-            uint32_t raw_size;
-            bool zstd;
-        } store;
-        struct session_ended ended;
-        struct {
-            uint32_t stream, size;
-            uint64_t offset;
-        } part;
-        struct {
-            enum p2_err code; // P2_OK: the coordinator has it
-            bool retryable;
-            struct p2_str sentence; // empty when P2_OK
-        } put_ended;
-        const struct p2_msg_status *status;
-        struct p2_msg_can_meet_answer answer; // its sentence is borrowed from the event
-        struct {
-            enum session_note_kind kind;
-            enum p2_err code;
-            session_ticket ticket; // 0: of the link
-            struct p2_str sentence;
-        } note;
-    } u;
-};
-
-struct session_actions {
-    struct session_action *items;
-    uint32_t count, capacity;
-};
-
 // Room for what one step of such a session may ask. False when memory is short.
 bool p2_session_actions_init(struct session_actions *a, uint32_t tasks_max);
 void p2_session_actions_deinit(struct session_actions *a);
@@ -231,7 +139,10 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
 p2_ns p2_session_next_ns(const struct session *s);
 
 enum session_link p2_session_link(const struct session *s);
+uint32_t p2_session_address(const struct session *s);                                  // of the link, or of the last
 p2_ns p2_session_timeout_ns(const struct session *s, const struct timeout_kind *kind); // what deadline_ns 0 means now
+// p2_timeout_usual of this session's tasks.
+bool p2_session_usual(const struct session *s, const struct timeout_kind *kind, p2_ns *usual_ns, p2_ns *worst_ns);
 p2_ns p2_session_rtt_ns(const struct session *s);                                // smoothed; 0 before the first PONG
 uint64_t p2_session_features(const struct session *s);                           // agreed on this connection
 const struct p2_msg_gamer_registered *p2_session_terms(const struct session *s); // of the last that was UP; lends

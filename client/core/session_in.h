@@ -1,4 +1,4 @@
-// What session.c, ticket.c, again.c, put.c, on_msg.c and check.c share. Nothing else includes it but their tests.
+// What session.c, seek.c, ticket.c, again.c, put.c, on_msg.c and check.c share. Only they and their tests include it.
 #ifndef CLIENT_CORE_SESSION_IN_H
 #define CLIENT_CORE_SESSION_IN_H
 
@@ -54,11 +54,13 @@ struct session {
     p2_ns now_ns;
     uint64_t room;          // left in this step
     enum session_link link; // written by link_move alone
-    p2_ns link_due_ns;      // DOWN: dial; DIALING, GREETING: give up; UP: PING
+    p2_ns link_due_ns;      // DOWN: seek; DIALING, GREETING: give up; UP: PING
     p2_ns down_since_ns;    // not UP since then
     p2_ns up_since_ns;      // UP: since then
-    uint32_t failures;      // dials in a row that did not reach UP
-    p2_ns retry_after_ns;   // the coordinator's own wish for the next dial
+    struct route route;
+    uint32_t address;     // of the link, or of the last
+    uint32_t silences;    // by which it was lost since it last brought a result
+    p2_ns retry_after_ns; // not to be dialled for so long: the coordinator's own wish, or our caution
     bool hello_seen, draining, status_wanted, room_wanted, more;
     uint64_t features;
     uint64_t ping_token; // of the PING on its way; 0 none
@@ -85,7 +87,9 @@ struct session {
     struct p2_list again; // QUEUED, to be resumed before anything else is sent
     struct put put;
     struct timeouts timeouts;
-    struct p2_id id;           // this session's, from the coordinator; presented on reconnect
+    // By address: features agreed while it is probed; the session it gave, which is shown to it alone on reconnect.
+    uint64_t probe_features[ROUTE_MAX];
+    struct p2_id ids[ROUTE_MAX];
     char why[P2_TEXT_MAX + 1]; // sentence for endings of this step
 };
 
@@ -150,11 +154,24 @@ bool p2_put_msg(struct session *s, const struct p2_msg *m); // false: not about 
 void p2_put_pump(struct session *s);                        // offers it, sends of it what there is room for
 void p2_put_check(const struct session *s);
 
+// ---- seek.c
+void p2_seek(struct session *s); // DOWN, and it is time
+void p2_probe_opened(struct session *s, uint32_t address);
+void p2_probe_msg(struct session *s, uint32_t address, const struct p2_msg *m);
+void p2_probe_closed(struct session *s, uint32_t address, enum p2_err why);
+void p2_hello_make(const struct session *s, struct p2_msg_hello *out);
+enum p2_err p2_hello_check(const struct p2_msg_hello *m); // P2_OK: a coordinator we can talk to
+bool p2_link_several(const struct session *s);            // there are others to go to
+bool p2_link_leaving(const struct session *s);            // it drains, and there are others: nothing new is begun
+bool p2_link_returns(const struct session *s, const struct p2_msg_error *m); // it keeps what it has of us, says this
+
 // ---- session.c
 void p2_link_move(struct session *s, enum session_link to);
 void p2_link_up(struct session *s, const struct p2_msg_gamer_registered *m);
 void p2_link_fault(struct session *s, enum p2_err code); // the coordinator broke the protocol
 void p2_link_turned_away(struct session *s, const struct p2_msg_error *m);
+void p2_link_begin(struct session *s, uint32_t address, enum session_link as); // DIALING, or GREETING when adopted
+void p2_why_say(struct session *s, const struct p2_msg_error *m);              // its words, in s->why
 
 // ---- on_msg.c
 void p2_session_on_msg(struct session *s, const struct p2_msg *m);

@@ -108,6 +108,7 @@ void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how
     e->attempts = t->attempts;
     e->result_size = how->outcome == SESSION_DONE ? t->in.size : 0;
     tell_times(s, t, e);
+    if (how->outcome == SESSION_DONE) s->silences = 0;
     learn(s, t, how);
     if (P2_CANARY(ticket_twice) && how->outcome == SESSION_REFUSED) p2_session_act(s, SESSION_DO_ENDED)->u.ended = *e;
     if (t->stream) {
@@ -325,7 +326,7 @@ static struct ticket *next_to_send(struct session *s) {
     for (unsigned i = 0; i < P2_CLASSES; i++) {
         struct p2_list *n = p2_list_first(&s->flowing[i]);
         if (n) return P2_CONTAINER_OF(n, struct ticket, link);
-        n = p2_list_first(&s->queued[i]);
+        n = p2_link_leaving(s) ? NULL : p2_list_first(&s->queued[i]);
         if (n && may_submit(s, P2_CONTAINER_OF(n, struct ticket, link))) return P2_CONTAINER_OF(n, struct ticket, link);
     }
     return NULL;

@@ -38,6 +38,14 @@ p2_ns p2_timeout_ns(const struct timeouts *t, const struct timeout_kind *kind) {
     return p2_ns_min(p2_ns_max(span, TIMEOUT_FLOOR_NS), ceiling);
 }
 
+bool p2_timeout_usual(const struct timeouts *t, const struct timeout_kind *kind, p2_ns *usual_ns, p2_ns *worst_ns) {
+    const struct timeout *known = find(t, kind);
+    if (!known || known->samples < TIMEOUT_USUAL_SAMPLES) return false;
+    *usual_ns = known->srtt_ns;
+    *worst_ns = known->srtt_ns + DEVIATIONS * known->rttvar_ns;
+    return true;
+}
+
 void p2_timeout_took(struct timeouts *t, const struct timeout_kind *kind, p2_ns span_ns) {
     struct timeout *known = find(t, kind);
     if (!known) return;

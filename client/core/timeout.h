@@ -27,6 +27,7 @@
 #include "base/ns.h"
 
 #define TIMEOUT_FLOOR_NS (40 * P2_MS)       // unless four times the prior is less
+#define TIMEOUT_USUAL_SAMPLES 8u            // from which p2_timeout_usual tells something
 #define TIMEOUT_MAX_NS (24 * 3600 * P2_SEC) // of four times a prior
 
 struct timeout_kind { // of task
@@ -49,6 +50,8 @@ bool p2_timeouts_init(struct timeouts *t, uint32_t types); // false: memory is s
 void p2_timeouts_deinit(struct timeouts *t);
 
 p2_ns p2_timeout_ns(const struct timeouts *t, const struct timeout_kind *kind); // above 0
+// How long such tasks take: smoothed, and at most as far as is known. False: too few are known.
+bool p2_timeout_usual(const struct timeouts *t, const struct timeout_kind *kind, p2_ns *usual_ns, p2_ns *worst_ns);
 // A sample: it was done after this span. What is above four times its prior counts as that.
 void p2_timeout_took(struct timeouts *t, const struct timeout_kind *kind, p2_ns span_ns);
 // It was given this span, and that was too short.

@@ -37,19 +37,6 @@ void p2_client_give(void *to, size_t to_size, void *from, size_t from_size) {
     memcpy(to, from, n);
 }
 
-// "ws://host:port", as p2_dial takes it; longer than our copy is refused too.
-static bool is_url(const char *url, size_t capacity) {
-    size_t n = strnlen(url, capacity);
-    if (n >= capacity || strncmp(url, "ws://", 5) != 0) return false;
-    const char *host = url + 5, *colon = strrchr(host, ':');
-    if (!colon || colon == host) return false;
-    unsigned long port = 0;
-    const char *digit = colon + 1;
-    for (; *digit >= '0' && *digit <= '9' && port <= 65535; digit++) port = port * 10 + (unsigned long)(*digit - '0');
-    if (*digit == '/') digit++;
-    return *digit == 0 && port >= 1 && port <= 65535;
-}
-
 static bool read_options(const p2c2r_options *given, p2c2r_options *o) {
     *o = (p2c2r_options){0};
     if (given) {
@@ -60,17 +47,17 @@ static bool read_options(const p2c2r_options *given, p2c2r_options *o) {
     if (!o->coordinator) o->coordinator = "ws://127.0.0.1:8765";
     if (!o->tasks_max) o->tasks_max = CLIENT_TASKS_DEFAULT;
     if (!o->payload_bytes_max) o->payload_bytes_max = CLIENT_PAYLOAD_DEFAULT;
-    return is_url(o->coordinator, sizeof((struct p2c2r_client *)0)->url) && o->tasks_max <= CLIENT_TASKS_LIMIT &&
-           o->connect_timeout_ms >= 0 && o->connect_timeout_ms <= CLIENT_SPAN_MAX_MS && o->fake_lag_ms >= 0 &&
-           o->fake_lag_ms <= CLIENT_SPAN_MAX_MS && o->fake_loss >= 0 && o->fake_loss <= 1 &&
-           (o->io_thread == 0 || o->io_thread == 1);
+    return o->tasks_max <= CLIENT_TASKS_LIMIT && o->connect_timeout_ms >= 0 &&
+           o->connect_timeout_ms <= CLIENT_SPAN_MAX_MS && o->fake_lag_ms >= 0 && o->fake_lag_ms <= CLIENT_SPAN_MAX_MS &&
+           o->fake_loss >= 0 && o->fake_loss <= 1 && (o->io_thread == 0 || o->io_thread == 1) &&
+           o->local_tasks_max <= CLIENT_LOCAL_TASKS_LIMIT;
 }
 
 // The transport below ignores SIGPIPE for its whole process when it starts, though it never needs to: its writes ask
 // for no signal. The game's own setting is put back.
 static struct p2_loop *create_loop(struct p2c2r_client *c) {
     struct p2_net_limits limits = p2_net_limits_default();
-    limits.connections_max = 4; // one, and those before it that are not quite gone
+    limits.connections_max = 4 * c->line_count; // one each, and those before it that are not quite gone
     struct p2_net_handlers handlers = p2_client_handlers;
     handlers.context = c;
     struct sigaction before;
@@ -88,7 +75,8 @@ static bool create_parts(struct p2c2r_client *c, const p2c2r_options *o) {
     uint64_t seed;
     p2_entropy(&seed, sizeof seed);
     p2_rng_init(&c->rng, seed);
-    struct session_config config = {.tasks_max = o->tasks_max,
+    struct session_config config = {.addresses = c->line_count,
+                                    .tasks_max = o->tasks_max,
                                     .connect_timeout_ns = connect_timeout(o),
                                     .lost_timeout_ns = o->connect_timeout_ms ? connect_timeout(o) : P2_NEVER,
                                     .seed = p2_rng_next(&c->rng),
@@ -101,11 +89,11 @@ static bool create_parts(struct p2c2r_client *c, const p2c2r_options *o) {
     if (!p2_slab_init(&c->records, sizeof(struct record), o->tasks_max) || !p2_mail_init(c, o->tasks_max)) return false;
     if (!p2_session_actions_init(&c->actions, o->tasks_max)) return false;
     if (!p2_codec_init(&c->codec, &c->wire)) return false;
-    p2_reader_init(&c->reader, &c->codec);
+    for (uint32_t i = 0; i < c->line_count; i++) p2_reader_init(&c->lines[i].reader, &c->codec);
     c->session = p2_session_create(&config);
     if (!c->session) return false;
     c->loop = create_loop(c);
-    return c->loop != NULL;
+    return c->loop && p2_here_open(c, o);
 }
 
 p2c2r_client *p2c2r_create(const p2c2r_options *options) {
@@ -114,7 +102,6 @@ p2c2r_client *p2c2r_create(const p2c2r_options *options) {
     if (!read_options(options, &o)) return NULL;
     struct p2c2r_client *c = p2_calloc(1, sizeof *c);
     if (!c) return NULL;
-    memcpy(c->url, o.coordinator, strlen(o.coordinator) + 1);
     p2_list_init(&c->ended);
     p2_stats_init(&c->stats, p2_clock_now());
     p2_list_init(&c->streams);
@@ -123,7 +110,7 @@ p2c2r_client *p2c2r_create(const p2c2r_options *options) {
     c->fake_loss = o.fake_loss;
     c->log = o.log;
     c->log_context = o.log_context;
-    if (!create_parts(c, &o)) {
+    if (!p2_client_addresses(c, o.coordinator) || !create_parts(c, &o)) {
         p2c2r_destroy(&c);
         return NULL;
     }
@@ -146,6 +133,7 @@ void p2c2r_destroy(p2c2r_client **client) {
     p2_io_stop(c);
     p2_streams_end(c);
     leave(c);
+    p2_here_close(c);
     p2_loop_destroy(&c->loop); // first: what it has queued refers to blobs
     p2_session_destroy(&c->session);
     p2_client_drop_held(c);
@@ -154,7 +142,7 @@ void p2c2r_destroy(p2c2r_client **client) {
         struct record *r = p2_slab_at(&c->records, i, &handle);
         if (r) p2_record_free(c, r);
     }
-    p2_reader_deinit(&c->reader);
+    p2_lines_deinit(c);
     p2_codec_deinit(&c->codec);
     p2_session_actions_deinit(&c->actions);
     p2_slab_deinit(&c->records);
@@ -220,6 +208,11 @@ const char *p2c2r_status_text(p2c2r_status status) {
 const char *p2c2r_outcome_name(p2c2r_outcome outcome) {
     static const char *const names[] = {"unknown", "done", "refused", "failed", "expired", "cancelled", "lost"};
     return outcome <= P2C2R_LOST ? names[outcome] : names[0];
+}
+
+const char *p2c2r_origin_name(uint32_t origin) {
+    static const char *const names[] = {"none", "peer", "cache", "local"};
+    return origin <= P2C2R_ORIGIN_LOCAL ? names[origin] : names[0];
 }
 
 const char *p2c2r_version(void) { return P2_VERSION; }

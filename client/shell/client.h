@@ -12,6 +12,7 @@
 #include "base/slab.h"
 #include "client/core/session.h"
 #include "client/core/stats.h"
+#include "client/shell/placing.h"
 #include "kernels/task_type.h"
 #include "net/net.h"
 #include "p2c2r/inspect.h"
@@ -23,26 +24,15 @@
 #define CLIENT_PAYLOAD_DEFAULT (256ull << 20)
 #define CLIENT_CONNECT_DEFAULT_MS 10000
 #define CLIENT_SPAN_MAX_MS (24ll * 3600 * 1000) // of any span in options and tasks
-#define CLIENT_WIRE_BYTES_MAX (64ull << 20)     // records on their way in or compressed on their way out
-#define CLIENT_HELD_BYTES_MAX (64ull << 20)     // held back by fake lag before the socket is left unread
+#define CLIENT_LOCAL_TASKS_DEFAULT 2u
+#define CLIENT_LOCAL_TASKS_LIMIT 16u
+#define CLIENT_WIRE_BYTES_MAX (64ull << 20) // records on their way in or compressed on their way out
+#define CLIENT_HELD_BYTES_MAX (64ull << 20) // held back by fake lag before the socket is left unread
+#define CLIENT_URL_BYTES 256u               // of one coordinator, with its end
 
 //   FREE --> OPEN --> ENDED --> LENT      any --> freed, by release or with the client
 enum record_state { RECORD_FREE, RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
 #define RECORD_STATES 4
-
-struct record;
-
-// Of tickets that this library submitted for itself. `ended` is called in place of keeping the record for p2c2r_poll,
-// while a step is under way: nothing may be fed. From then on the record is the owner's, to be freed.
-struct record_owner {
-    void (*ended)(struct record_owner *owner, struct p2c2r_client *c, struct record *r);
-};
-
-// The part of a result that is wanted: bytes first to first + size - 1 of `total`, at `to`.
-struct window {
-    uint8_t *to; // NULL: none, all is
-    uint64_t first, size, total;
-};
 
 // One ticket from submit to release.
 struct record {
@@ -60,6 +50,9 @@ struct record {
     struct record_owner *owner; // NULL: the caller
     uint64_t tag;               // the owner's
     bool incompressible;        // its first bytes did not shrink: the rest is not tried
+    struct p2_blob *job;        // of local.c; NULL: it does not run on this machine
+    bool held;                  // the cluster has ended it, as `end` says; this machine has it still
+    uint32_t origin;            // P2C2R_ORIGIN_LOCAL, or not said yet
     struct session_ended end;   // its sentence is in reason
     char reason[P2_TEXT_MAX + 1];
 };
@@ -84,6 +77,7 @@ struct prepared { // a caller's task, read and found possible
 struct asked {
     p2c2r_question number; // 0: free
     bool answered;
+    struct timeout_kind kind;
     p2c2r_forecast answer;
 };
 
@@ -97,10 +91,24 @@ struct held {
     uint8_t bytes[];
 };
 
+// An address of the list, and its connection: a probe, or the link.
+struct line {
+    struct p2c2r_client *client;
+    char url[CLIENT_URL_BYTES];
+    p2_conn conn; // P2_NO_HANDLE: none
+    struct p2_reader reader;
+    bool loopback;
+    bool hearing, renewed;           // bytes are read just now; and are void, for there is another connection
+    bool opened_waits, closed_waits; // of a probe, as those of the client
+    enum p2_err closed_why;
+};
+
 struct p2c2r_client {
     struct io *io; // NULL: the caller's thread does everything; else io.h says who may touch what
     struct p2_loop *loop;
-    p2_conn conn;
+    p2_conn conn;                        // the link's
+    struct line lines[ROUTE_MAX], *line; // the link's
+    uint32_t line_count;
     struct session *session;
     struct session_actions actions;
     struct p2_slab records;
@@ -109,14 +117,13 @@ struct p2c2r_client {
     struct p2_list mail;
     struct p2_list streams; // frames.c
     uint32_t streams_made;
+    struct local_side *local;                    // local.c; NULL: no task runs on this machine
     struct p2_blob_pool payloads, results, wire; // submitted; received; single records
     struct p2_codec codec;
-    struct p2_reader reader;
     struct p2_rng rng;
     struct stats stats;
-    uint32_t links; // connections that reached UP
-    char url[256];
-    bool loopback;
+    uint32_t links;                         // connections that reached UP
+    char url[ROUTE_MAX * CLIENT_URL_BYTES]; // the list, for sentences
 
     // Events that arise while actions are carried out, fed when they are done.
     bool stepping, closed_waits, opened_waits, writable_waits, fault_waits;
@@ -145,12 +152,28 @@ struct p2c2r_client {
     uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
 };
 
+// ---- address.c
+// The list of p2c2r_options.coordinator: fills lines, line_count and url. False: it is none.
+bool p2_client_addresses(struct p2c2r_client *c, const char *list);
+
+// ---- line.c
+extern const struct p2_net_handlers p2_client_handlers; // context is set by the copy's owner
+void p2_line_dial(struct line *l);                      // a connection of its own; closed_waits when there is none
+void p2_line_hear(struct line *l, const uint8_t *bytes, size_t size);
+void p2_line_probe_send(struct line *l, const struct p2_msg *m);
+void p2_line_probe_end(struct line *l, enum p2_err why);
+void p2_line_adopt(struct line *l); // as the link
+void p2_lines_deinit(struct p2c2r_client *c);
+
 // ---- link.c: events in, actions out
-extern const struct p2_net_handlers p2_client_handlers;                // context is set by the copy's owner
 void p2_client_feed(struct p2c2r_client *c, struct session_event *ev); // sets its time and room
 void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns);            // mail, network, timers, held words
 p2_ns p2_client_next_ns(struct p2c2r_client *c);
 void p2_client_drop_held(struct p2c2r_client *c);
+void p2_client_feed_waiting(struct p2c2r_client *c); // what arose meanwhile, unless a step is under way
+// What the link's connection says, or its end.
+void p2_client_heard(struct p2c2r_client *c, const uint8_t *bytes, size_t size);
+void p2_client_lost(struct p2c2r_client *c, enum p2_err why);
 
 // ---- blob.c
 void p2_client_send_blob(struct p2c2r_client *c, const struct session_action *a);
@@ -163,29 +186,14 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
 // The one function that writes a record's state; ENDED ones are in client->ended.
 void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state to);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
-// Its owner wants it no more: it is cancelled, what comes of it goes nowhere, and it is freed when it has ended.
-void p2_record_forget(struct p2c2r_client *c, struct record *r);
+bool p2_record_room(struct p2c2r_client *c, struct record *r, uint64_t size); // for a result; false: memory is short
+void p2_record_say(struct record *r, struct p2_str sentence);
+void p2_record_finish(struct p2c2r_client *c, struct record *r); // OPEN to ENDED, as r->end says
 
 struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket); // not freed, or NULL
 
 // ---- submit.c
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
-struct placing { // of a ticket of our own
-    struct record_owner *owner;
-    uint64_t tag;
-    uint32_t weight_percent; // of its units; 0: not known
-    struct window window;
-};
-// As p2c2r_submit, nobody is woken. `placing` NULL: it is the caller's.
-p2c2r_status p2_task_submit(struct p2c2r_client *c, const p2c2r_task *task, const struct placing *placing,
-                            p2c2r_ticket *ticket);
-
-// ---- frames.c
-void p2_streams_turn(struct p2c2r_client *c); // what has ended, what is due
-p2_ns p2_streams_next_ns(const struct p2c2r_client *c);
-bool p2_streams_ended(const struct p2c2r_client *c); // frames wait for p2c2r_stream_poll
-void p2_streams_end(struct p2c2r_client *c);
-
 // ---- mail.c
 bool p2_mail_init(struct p2c2r_client *c, uint32_t records);
 void p2_mail_deinit(struct p2c2r_client *c);
@@ -196,10 +204,8 @@ void p2_mail_forget(struct p2c2r_client *c, const struct record *r); // what was
 bool p2_mail_waits(struct p2c2r_client *c);
 void p2_mail_take(struct p2c2r_client *c); // all, to the session
 
-// ---- memory.c
-void p2_memory_settle(void); // no allocator can be set any more
-
-// ---- stats.c
+// ---- memory.c, stats.c
+void p2_memory_settle(void);                        // no allocator can be set any more
 void p2_client_count_bytes(struct p2c2r_client *c); // those of the network so far
 
 // ---- cluster.c
@@ -237,5 +243,7 @@ bool p2_client_take(void *to, size_t to_size, const void *from, size_t from_size
 // The other way: of ours, what a caller's struct of to_size bytes has room for, with that size; what we do not know is
 // zero.
 void p2_client_give(void *to, size_t to_size, void *from, size_t from_size);
+
+#include "client/shell/here.h"
 
 #endif

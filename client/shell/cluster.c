@@ -5,6 +5,7 @@
 #include "client/shell/client.h"
 #include "os/os.h"
 
+_Static_assert(sizeof((p2c2r_terms *)0)->coordinator == CLIENT_URL_BYTES, "as long as one may be");
 _Static_assert(sizeof((p2c2r_cluster *)0)->unmet / sizeof(p2c2r_unmet) == P2_UNMET_MAX, "all that may come");
 
 static void copy_text(char *to, size_t capacity, struct p2_str from) {
@@ -152,6 +153,7 @@ static p2c2r_status tell_terms(struct p2c2r_client *c, p2c2r_terms *out) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (p2_session_features(c->session) & names[i].bit) terms.features[terms.feature_count++] = names[i].name;
     }
+    memcpy(terms.coordinator, c->line->url, sizeof terms.coordinator);
     p2_client_give(out, size, &terms, sizeof terms);
     return P2C2R_OK;
 }

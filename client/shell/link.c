@@ -10,10 +10,6 @@
 
 // ---- out
 
-static bool is_loopback(const char *address) {
-    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 || strncmp(address, "::ffff:127.", 11) == 0;
-}
-
 // Where a record says that its payload is compressed; NULL for kinds this side never compresses.
 static bool *zstd_mark(struct p2_msg *m) {
     if (m->kind == P2_MSG_TASK_SUBMIT) return &m->u.submit.payload_zstd;
@@ -27,7 +23,7 @@ static struct p2_blob *compress(struct p2c2r_client *c, struct p2_msg *m, p2c2r_
     struct record *r = ticket ? p2_record_get(c, ticket) : NULL;
     bool *mark = zstd_mark(m);
     bool agreed = p2_session_features(c->session) & P2_FEATURE_ZSTD;
-    if (!agreed || c->loopback || !mark || !payload || !payload->size || !r || r->incompressible) return NULL;
+    if (!agreed || c->line->loopback || !mark || !payload || !payload->size || !r || r->incompressible) return NULL;
     struct p2_blob *packed = p2_body_deflate(&c->codec, p2_slice_data(payload), payload->size);
     if (!packed) {
         r->incompressible = true;
@@ -52,7 +48,7 @@ static void send_record(struct p2c2r_client *c, struct session_action *a) {
 }
 
 static void log_note(struct p2c2r_client *c, const struct session_action *a) {
-    if (a->u.note.kind == NOTE_TURNED_AWAY || a->u.note.kind == NOTE_FAULT) {
+    if (a->u.note.hopeless) {
         c->turned_away = true;
         struct p2_str said = a->u.note.sentence;
         if (!said.n) said = p2_str(p2_err_sentence(a->u.note.code));
@@ -61,10 +57,16 @@ static void log_note(struct p2c2r_client *c, const struct session_action *a) {
     if (a->u.note.kind == NOTE_UP) c->links++;
     if (!c->log) return;
     char line[P2_TEXT_MAX + 512];
-    int n = snprintf(line, sizeof line, "%s coordinator=%s", p2_session_note_name(a->u.note.kind), c->url);
+    int n = snprintf(line, sizeof line, "%s coordinator=%s", p2_session_note_name(a->u.note.kind),
+                     c->lines[a->u.note.address].url);
     size_t used = n > 0 ? (size_t)n : 0;
     if (a->u.note.code != P2_OK && used < sizeof line) {
         n = snprintf(line + used, sizeof line - used, " why=%s", p2_err_name(a->u.note.code));
+        used += n > 0 ? (size_t)n : 0;
+    }
+    if (a->u.note.rtt_ns && used < sizeof line) {
+        n = snprintf(line + used, sizeof line - used, " rtt_us=%llu",
+                     (unsigned long long)p2_ns_to_us(a->u.note.rtt_ns));
         used += n > 0 ? (size_t)n : 0;
     }
     if (a->u.note.ticket && used < sizeof line) {
@@ -79,22 +81,38 @@ static void log_note(struct p2c2r_client *c, const struct session_action *a) {
 
 static void dial(struct p2c2r_client *c) {
     p2_client_drop_held(c);
-    p2_reader_deinit(&c->reader);
-    p2_reader_init(&c->reader, &c->codec);
     c->closed_waits = c->opened_waits = c->writable_waits = c->fault_waits = false;
-    c->loopback = false;
-    c->conn = p2_dial(c->loop, c->url);
-    if (c->conn == P2_NO_HANDLE) {
-        c->closed_waits = true;
-        c->closed_why = P2_ERR_UNREACHABLE;
-    }
+    p2_line_dial(c->line);
+    c->conn = c->line->conn;
+    c->closed_waits = c->line->closed_waits;
+    c->closed_why = c->line->closed_why;
+    c->line->closed_waits = false;
+}
+
+static void adopt(struct p2c2r_client *c, uint32_t address) {
+    p2_client_drop_held(c);
+    c->closed_waits = c->opened_waits = c->writable_waits = c->fault_waits = false;
+    p2_line_adopt(&c->lines[address]);
+}
+
+// One that does not answer would not see its connection out either: it is not waited for.
+static void close_link(struct p2c2r_client *c, enum p2_err why) {
+    p2_conn_close(c->loop, c->conn, why);
+    if (why != P2_ERR_IDLE_TIMEOUT && why != P2_ERR_HANDSHAKE_TIMEOUT) return;
+    p2_client_drop_held(c);
+    c->closed_waits = true;
+    c->closed_why = why;
 }
 
 static void perform(struct p2c2r_client *c, struct session_action *a) {
     switch (a->kind) {
     case SESSION_DO_DIAL: dial(c); break;
+    case SESSION_DO_PROBE: p2_line_dial(&c->lines[a->u.probe.address]); break;
+    case SESSION_DO_PROBE_SEND: p2_line_probe_send(&c->lines[a->u.probe.address], &a->u.probe.msg); break;
+    case SESSION_DO_PROBE_END: p2_line_probe_end(&c->lines[a->u.probe.address], a->u.probe.why); break;
+    case SESSION_DO_ADOPT: adopt(c, a->u.probe.address); break;
     case SESSION_DO_SEND: send_record(c, a); break;
-    case SESSION_DO_CLOSE: p2_conn_close(c->loop, c->conn, a->u.why); break;
+    case SESSION_DO_CLOSE: close_link(c, a->u.why); break;
     case SESSION_DO_BEGIN_RESULT: p2_record_begin(c, a->u.begin.ticket, a->u.begin.attempt, a->u.begin.size); break;
     case SESSION_DO_STORE: p2_record_store(c, a); break;
     case SESSION_DO_ENDED: p2_record_ended(c, &a->u.ended); break;
@@ -114,6 +132,20 @@ static void step(struct p2c2r_client *c, struct session_event *ev) {
     ev->room = c->conn == P2_NO_HANDLE ? 0 : p2_conn_room(c->loop, c->conn);
     p2_session_step(c->session, ev, &c->actions);
     for (uint32_t i = 0; i < c->actions.count; i++) perform(c, &c->actions.items[i]);
+    p2_here_link(c);
+}
+
+static bool take_waiting_probe(struct p2c2r_client *c, struct session_event *ev) {
+    for (uint32_t i = 0; i < c->line_count; i++) {
+        struct line *l = &c->lines[i];
+        if (!l->opened_waits && !l->closed_waits) continue;
+        ev->address = i;
+        ev->kind = l->opened_waits ? SESSION_PROBE_OPENED : SESSION_PROBE_CLOSED;
+        ev->u.why = l->closed_why;
+        *(l->opened_waits ? &l->opened_waits : &l->closed_waits) = false;
+        return true;
+    }
+    return false;
 }
 
 // The next event that arose meanwhile. A ticket to drop first: its bytes may be in what follows.
@@ -138,12 +170,12 @@ static bool take_waiting(struct p2c2r_client *c, struct session_event *ev) {
         ev->kind = SESSION_CLOSED;
         ev->u.why = c->closed_why;
         c->closed_waits = false;
-        c->conn = P2_NO_HANDLE;
+        c->conn = c->line->conn = P2_NO_HANDLE;
     }
-    return ev->kind != 0;
+    return ev->kind != 0 || take_waiting_probe(c, ev);
 }
 
-static void feed_waiting(struct p2c2r_client *c) {
+void p2_client_feed_waiting(struct p2c2r_client *c) {
     if (c->stepping) return;
     c->stepping = true;
     struct session_event ev;
@@ -156,31 +188,15 @@ void p2_client_feed(struct p2c2r_client *c, struct session_event *ev) {
     c->stepping = true;
     step(c, ev);
     c->stepping = false;
-    feed_waiting(c);
+    p2_client_feed_waiting(c);
 }
 
 // ---- in
 
-static enum p2_err on_msg(void *context, struct p2_msg *m) {
-    struct p2c2r_client *c = context;
-    struct session_event ev = {.kind = SESSION_MSG, .u.msg = m};
-    p2_client_feed(c, &ev);
-    return c->conn == P2_NO_HANDLE ? P2_ERR_CLOSED : P2_OK; // the reader may be wanted for the next connection
-}
-
-static void hear(struct p2c2r_client *c, const uint8_t *bytes, size_t size) {
-    if (c->reader.failed != P2_OK) return;
-    enum p2_err e = p2_reader_feed(&c->reader, bytes, size, on_msg, c);
-    if (e == P2_OK || e == P2_ERR_CLOSED) return;
-    c->fault_waits = true;
-    c->fault_why = e;
-    feed_waiting(c);
-}
-
 static void hear_end(struct p2c2r_client *c, enum p2_err why) {
     c->closed_waits = true;
     c->closed_why = why;
-    feed_waiting(c);
+    p2_client_feed_waiting(c);
 }
 
 // False when memory is short.
@@ -219,7 +235,7 @@ static void hear_held(struct p2c2r_client *c) {
         if (h->end)
             hear_end(c, h->why);
         else
-            hear(c, h->bytes, h->size);
+            p2_line_hear(c->line, h->bytes, h->size);
         p2_free(h);
     }
     if (c->paused && c->held_bytes <= CLIENT_HELD_BYTES_MAX / 2) {
@@ -228,46 +244,17 @@ static void hear_held(struct p2c2r_client *c) {
     }
 }
 
-// ---- what the network calls
-
-static void on_opened(void *context, p2_conn conn, const char *remote_address) {
-    struct p2c2r_client *c = context;
-    if (conn != c->conn) return;
-    c->loopback = is_loopback(remote_address);
-    c->opened_waits = true;
-    feed_waiting(c);
-}
-
-static void on_received(void *context, p2_conn conn, const uint8_t *bytes, size_t size) {
-    struct p2c2r_client *c = context;
-    if (conn != c->conn) return;
+void p2_client_heard(struct p2c2r_client *c, const uint8_t *bytes, size_t size) {
     if (!c->fake_lag_ns) {
-        hear(c, bytes, size);
+        p2_line_hear(c->line, bytes, size);
     } else if (!hold(c, bytes, size)) {
         c->fault_waits = true; // a gap in the stream of bytes
         c->fault_why = P2_ERR_NO_MEMORY;
-        feed_waiting(c);
+        p2_client_feed_waiting(c);
     }
 }
 
-static void on_stamp(void *context, p2_conn conn, uint32_t n, uint8_t *head, size_t head_size) {
-    (void)context;
-    (void)conn;
-    P2_CHECK(head_size >= P2_PREFIX_BYTES);
-    p2_prefix_stamp(head, n);
-}
-
-static void on_writable(void *context, p2_conn conn, uint64_t room_bytes) {
-    (void)room_bytes; // asked afresh at the step
-    struct p2c2r_client *c = context;
-    if (conn != c->conn) return;
-    c->writable_waits = true;
-    feed_waiting(c);
-}
-
-static void on_closed(void *context, p2_conn conn, enum p2_err why) {
-    struct p2c2r_client *c = context;
-    if (conn != c->conn) return;
+void p2_client_lost(struct p2c2r_client *c, enum p2_err why) {
     if (c->held_first && hold(c, NULL, 0)) { // its last words come first
         struct held *h = c->held_first;
         while (h->next) h = h->next;
@@ -278,15 +265,13 @@ static void on_closed(void *context, p2_conn conn, enum p2_err why) {
     }
 }
 
-const struct p2_net_handlers p2_client_handlers = {
-    .opened = on_opened, .received = on_received, .stamp = on_stamp, .writable = on_writable, .closed = on_closed};
-
 // ---- time
 
 p2_ns p2_client_next_ns(struct p2c2r_client *c) {
     if (p2_mail_waits(c)) return 0;
     p2_ns next = p2_ns_min(p2_session_next_ns(c->session), p2_loop_next_ns(c->loop));
     next = p2_ns_min(next, p2_streams_next_ns(c));
+    next = p2_ns_min(next, p2_here_due_ns(c));
     return c->held_first ? p2_ns_min(next, c->held_first->due_ns) : next;
 }
 
@@ -301,5 +286,6 @@ void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns) {
         p2_client_feed(c, &ev);
     }
     p2_streams_turn(c);
+    p2_here_turn(c);
     p2_client_count_bytes(c);
 }

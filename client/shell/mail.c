@@ -73,7 +73,9 @@ void p2_mail_take(struct p2c2r_client *c) {
         }
         p2_client_unlock(c);
         if (!l) return;
+        if (submits) p2_here_watch(c, submit.u.submit.ticket);
         if (submits) p2_client_feed(c, &submit);
         if (cancels) p2_client_feed(c, &cancel);
+        if (cancels) p2_here_cancel(c, cancel.u.end.ticket);
     }
 }

@@ -13,6 +13,7 @@ void p2_question_keep(struct p2c2r_client *c, const struct p2_msg_can_meet_answe
     struct asked *q = asked_at(c, m->question);
     if (q->number != m->question) return; // newer ones took its place
     q->answered = true;
+    p2_here_forecast(c, &q->kind, m);
     q->answer = (p2c2r_forecast){.size = sizeof q->answer,
                                  .can = m->can,
                                  .code = (uint32_t)m->code,
@@ -48,7 +49,7 @@ static p2c2r_status ask(struct p2c2r_client *c, const p2c2r_task *given, p2c2r_q
     struct asked *q = asked_at(c, m.question);
     if (q->number && !q->answered)
         return p2_client_fail(c, P2C2R_EAGAIN, "as many questions are on their way as may be");
-    *q = (struct asked){.number = m.question};
+    *q = (struct asked){.number = m.question, .kind = p.kind};
     c->question_last++;
     struct session_event ev = {.kind = SESSION_ASK, .u.question = &m};
     p2_client_feed(c, &ev);

@@ -22,28 +22,37 @@ static void drop(struct p2c2r_client *c, const struct record *r, enum p2_err why
     c->drop_why = why;
 }
 
-void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size) {
-    struct record *r = p2_record_get(c, ticket);
-    if (!r) return;
+static void forget_data(struct record *r) {
     p2_blob_unref(r->blob);
     r->blob = NULL;
     r->data = NULL;
+}
+
+bool p2_record_room(struct p2c2r_client *c, struct record *r, uint64_t size) {
+    forget_data(r);
+    if (size == 0 || r->forgotten) return true;
+    if (r->out && size <= r->out_capacity) {
+        r->data = r->out;
+        return true;
+    }
+    r->blob = p2_blob_new(&c->results, (uint32_t)size);
+    if (r->blob) r->data = r->blob->data;
+    return r->blob != NULL;
+}
+
+void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attempt, uint64_t size) {
+    struct record *r = p2_record_get(c, ticket);
+    if (!r) return;
     r->attempt = attempt;
     r->no_memory = r->broken = false;
-    if (size == 0 || r->forgotten) return;
-    if (r->window.to) {
+    if (r->window.to && size && !r->forgotten) {
+        forget_data(r);
         r->data = r->window.to;
         r->broken = size != r->window.total;
         if (r->broken) drop(c, r, P2_ERR_BAD_PAYLOAD);
         return;
     }
-    if (r->out && size <= r->out_capacity) {
-        r->data = r->out;
-        return;
-    }
-    r->blob = p2_blob_new(&c->results, (uint32_t)size);
-    if (r->blob) r->data = r->blob->data;
-    r->no_memory = !r->blob;
+    r->no_memory = !p2_record_room(c, r, size);
     if (r->no_memory) drop(c, r, P2_ERR_NO_MEMORY);
 }
 
@@ -90,7 +99,7 @@ void p2_record_store(struct p2c2r_client *c, const struct session_action *a) {
     if (r->broken) drop(c, r, P2_ERR_BAD_PAYLOAD);
 }
 
-static void say(struct record *r, struct p2_str sentence) {
+void p2_record_say(struct record *r, struct p2_str sentence) {
     uint32_t n = sentence.n < P2_TEXT_MAX ? sentence.n : P2_TEXT_MAX;
     if (n) memcpy(r->reason, sentence.p, n);
     r->reason[n] = 0;
@@ -100,31 +109,33 @@ static void spoil(struct record *r, enum p2_err code, const char *sentence) {
     r->end.outcome = SESSION_FAILED;
     r->end.code = code;
     r->end.retryable = true;
-    say(r, p2_str(sentence));
+    p2_record_say(r, p2_str(sentence));
 }
 
-static void end(struct p2c2r_client *c, struct record *r, const struct session_ended *e) {
+// Until it ends, a record is its session's, or this machine's: what is written here is seen when it is moved.
+void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
+    struct record *r = p2_record_get(c, e->ticket);
+    if (c->drop_waits == e->ticket) c->drop_waits = 0;
+    if (!r || r->state != RECORD_OPEN || r->origin == P2C2R_ORIGIN_LOCAL) return; // ended here already
     r->end = *e;
-    say(r, e->sentence);
+    p2_record_say(r, e->sentence);
     if (e->outcome == SESSION_DONE && r->no_memory) spoil(r, P2_ERR_NO_MEMORY, p2_err_sentence(P2_ERR_NO_MEMORY));
     if (e->outcome == SESSION_DONE && r->broken) spoil(r, P2_ERR_BAD_PAYLOAD, SESSION_BROKEN_RESULT);
-    if (r->end.outcome != SESSION_DONE) {
-        p2_blob_unref(r->blob);
-        r->blob = NULL;
-        r->data = NULL;
-        r->end.result_size = 0;
-    }
-    p2_stats_ended(&c->stats, p2_clock_now(), &r->end);
-    p2_record_move(c, r, RECORD_ENDED);
-    if (c->drop_waits == e->ticket) c->drop_waits = 0;
-    if (r->owner) r->owner->ended(r->owner, c, r);
+    if (r->end.outcome != SESSION_DONE) forget_data(r);
+    if (!p2_here_holds(c, r)) p2_record_finish(c, r);
 }
 
-void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
+void p2_record_finish(struct p2c2r_client *c, struct record *r) {
+    if (r->end.outcome != SESSION_DONE) {
+        forget_data(r);
+        r->end.result_size = 0;
+    }
     p2_client_lock(c);
-    struct record *r = p2_slab_get(&c->records, e->ticket);
-    if (r && r->state == RECORD_OPEN) end(c, r, e);
+    p2_here_drop_job(r);
+    p2_stats_ended(&c->stats, p2_clock_now(), &r->end);
+    p2_record_move(c, r, RECORD_ENDED);
     p2_io_tell(c);
+    if (r->owner) r->owner->ended(r->owner, c, r);
     p2_client_unlock(c);
 }
 
@@ -140,6 +151,7 @@ void p2_record_free(struct p2c2r_client *c, struct record *r) {
     p2_mail_forget(c, r);
     p2_list_remove(&r->link);
     p2_blob_unref(r->blob);
+    p2_here_drop_job(r);
     p2_slab_free(&c->records, r->ticket);
     p2_client_unlock(c);
 }
@@ -186,7 +198,9 @@ static void lend(struct p2c2r_client *c, struct record *r, p2c2r_result *out) {
         .queue_us = us(e->queue_ns),
         .processing_us = us(e->processing_ns),
         .kernel_us = us(e->kernel_ns),
+        .origin = r->origin,
     };
+    if (e->outcome == SESSION_DONE && !r->origin) out->origin = e->cached ? P2C2R_ORIGIN_CACHE : P2C2R_ORIGIN_PEER;
     // Of the rounded ones, so that they add up.
     const struct session_ended rounded = {
         .total_ns = out->total_us, .queue_ns = out->queue_us, .processing_ns = out->processing_us};

@@ -175,6 +175,7 @@ static p2c2r_status submit_checked(struct p2c2r_client *c, const p2c2r_task *tas
     s.series = task->series;
     s.result_bytes_max = p.cost.result_bytes_max;
     s.withheld = is_fake_lost(c);
+    if (!placing) p2_here_keep(c, r, &p, &s); // a tile that is late is filled
     p2_mail_submit(c, r, &s);
     return P2C2R_OK;
 }

@@ -12,6 +12,7 @@
 #include "base/ns.h"
 
 p2_ns p2_clock_now(void);                // CLOCK_MONOTONIC
+p2_ns p2_clock_thread(void);             // processor time of the calling thread
 void p2_entropy(void *out, size_t size); // from the kernel; aborts when there is none
 struct p2_id p2_id_random(void);
 
@@ -36,7 +37,11 @@ enum p2_err p2_file_write(const char *path, const void *bytes, size_t size);
 // All bytes from or to an offset of an open file, also when interrupted. False: an error, or the file ends before.
 bool p2_file_read_at(int fd, uint8_t *out, size_t size, uint64_t at);
 bool p2_file_write_at(int fd, const uint8_t *bytes, size_t size, uint64_t at);
-enum p2_err p2_dir_make(const char *path); // with parents, mode 0700; fine when it is there
+// Memory to share with another process by its descriptor: zeroes, CLOEXEC, of a size that neither can change any more;
+// read and written by position it can be mapped by the other only. -1 when the world refuses.
+int p2_memory_share(const char *name, uint64_t size);
+void p2_memory_give_back(int fd, uint64_t size); // to the system; it reads as zeroes afterwards
+enum p2_err p2_dir_make(const char *path);       // with parents, mode 0700; fine when it is there
 // The user's cache directory for this product ($XDG_CACHE_HOME/p2c2r, $HOME/.cache/p2c2r, else /var/tmp/p2c2r-UID). The
 // last is made here, and false when it is someone else's; the others are the caller's to make.
 bool p2_cache_dir(char *out, size_t capacity);

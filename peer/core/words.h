@@ -100,6 +100,11 @@ struct word {
     } u;
 };
 
+// Of datagrams that may wait for an executor: a JOB and a CANCEL of every cell, whether or not it listens.
+#define WORDS_UNHEARD_MAX (2 * WORD_CELLS_MAX * (sizeof(struct word) + 896))
+
+static inline uint64_t word_memory_bytes(const struct word_setup *s) { return s->cells * (s->in_bytes + s->out_bytes); }
+
 // Byte offset of a cell's payload and result in the memfd.
 static inline uint64_t word_cell_in(const struct word_setup *s, uint32_t cell) {
     return (uint64_t)cell * (s->in_bytes + s->out_bytes);

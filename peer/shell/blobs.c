@@ -20,7 +20,7 @@ static struct p2_blobstore *open_at(const char *dir, enum p2_err *e) {
 
 // The first folder that no other peer has.
 static bool open_own(struct supervisor *s, enum p2_err *e) {
-    char cache[CHILD_PATH_MAX - 64];
+    char cache[P2_CHILD_PATH_MAX - 64];
     if (!p2_cache_dir(cache, sizeof cache)) return false;
     for (unsigned i = 0; i < PEERS_MAX && !s->blobs; i++) {
         snprintf(s->blob_dir, sizeof s->blob_dir, "%s/peer-%u/blobs", cache, i);

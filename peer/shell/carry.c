@@ -59,17 +59,18 @@ static void store(struct supervisor *s, const struct worker_action *a) {
 
 static void start_exec(struct supervisor *s, uint32_t exec) {
     struct executor *e = &s->executors[exec];
-    const struct child_options o = {.program = s->settings.executor,
-                                    .device = s->settings.seats.all[exec].argument,
-                                    .cache = s->settings.cache,
-                                    .blobs = s->blobs ? s->blob_dir : NULL,
-                                    .nice = s->settings.nice};
+    const struct p2_child_options o = {.program = s->settings.executor,
+                                       .device = s->settings.seats.all[exec].argument,
+                                       .cache = s->settings.cache,
+                                       .blobs = s->blobs ? s->blob_dir : NULL,
+                                       .nice = s->settings.nice,
+                                       .unheard_max = WORDS_UNHEARD_MAX};
     struct worker_event ev = {.kind = WORKER_EXEC_STARTED, .exec = exec};
-    if (child_start(&e->child, &o, e->cells.fd) != P2_OK) {
+    if (p2_child_start(&e->child, &o, e->cells.fd) != P2_OK) {
         ev.kind = WORKER_EXEC_GONE;
         ev.text = "it could not be started";
     } else if (!supervisor_watch(s, exec)) {
-        child_drop(&e->child);
+        p2_child_drop(&e->child);
         ev.kind = WORKER_EXEC_GONE;
         ev.text = "no memory to watch it with";
     }
@@ -77,9 +78,9 @@ static void start_exec(struct supervisor *s, uint32_t exec) {
 }
 
 static void say(struct supervisor *s, uint32_t exec, const struct word *word) {
-    struct child *c = &s->executors[exec].child;
+    struct p2_child *c = &s->executors[exec].child;
     if (c->words < 0) return; // it has ended, and that is about to be heard
-    if (!child_say(c, word)) child_kill(c);
+    if (!p2_child_say(c, word, sizeof *word)) p2_child_kill(c);
 }
 
 static void dial(struct supervisor *s) {
@@ -100,7 +101,7 @@ void supervisor_carry(struct supervisor *s, const struct worker_action *a) {
     case WORKER_ACT_STORE: store(s, a); break;
     case WORKER_ACT_BLOB: supervisor_blob(s, &a->u.work); break;
     case WORKER_ACT_START_EXEC: start_exec(s, a->exec); break;
-    case WORKER_ACT_KILL_EXEC: child_kill(&s->executors[a->exec].child); break;
+    case WORKER_ACT_KILL_EXEC: p2_child_kill(&s->executors[a->exec].child); break;
     case WORKER_ACT_WORD: say(s, a->exec, a->u.word); break;
     case WORKER_ACT_NOTE: supervisor_note(s, &a->u.note); break;
     case WORKER_ACT_LEAVE:

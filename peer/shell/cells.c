@@ -1,25 +1,15 @@
 #include "peer/shell/cells.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "os/os.h"
 
-static uint64_t total(const struct word_setup *s) { return s->cells * (s->in_bytes + s->out_bytes); }
-
 enum p2_err cells_init(struct cells *c, const struct word_setup *setup, struct p2_codec *codec) {
     c->setup = *setup;
     c->codec = codec;
-    c->fd = memfd_create("p2c2r-cells", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (c->fd < 0) return P2_ERR_IO;
-    // the executor can then neither shrink nor grow what we read
-    bool ok = ftruncate(c->fd, (off_t)total(setup)) == 0 &&
-              fcntl(c->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0;
-    if (ok) return P2_OK;
-    cells_deinit(c);
-    return P2_ERR_IO;
+    c->fd = p2_memory_share("p2c2r-cells", word_memory_bytes(setup));
+    return c->fd >= 0 ? P2_OK : P2_ERR_IO;
 }
 
 void cells_deinit(struct cells *c) {
@@ -53,6 +43,4 @@ struct p2_blob *cells_load(struct cells *c, uint32_t cell, uint64_t offset, uint
     return NULL;
 }
 
-void cells_release(struct cells *c) {
-    (void)fallocate(c->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)total(&c->setup));
-}
+void cells_release(struct cells *c) { p2_memory_give_back(c->fd, word_memory_bytes(&c->setup)); }

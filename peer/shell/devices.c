@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/child.h"
 #include "os/os.h"
-#include "peer/shell/child.h"
 
 #define LIST_BYTES_MAX 65536
 #define LIST_LIMIT (60 * P2_SEC) // drivers may take long when their files come from a cold disk
@@ -61,8 +61,8 @@ bool devices_list(const struct devices_source *from, struct seats *out, struct p
     char *text = calloc(1, LIST_BYTES_MAX);
     if (!text) return false;
     const char *const arguments[] = {"--list", from->cache ? "--cache" : NULL, from->cache, NULL};
-    const struct child_capture capture = {text, LIST_BYTES_MAX};
-    int code = child_run(from->program, arguments, &capture, LIST_LIMIT);
+    const struct p2_child_capture capture = {text, LIST_BYTES_MAX};
+    int code = p2_child_run(from->program, arguments, &capture, LIST_LIMIT);
     if (from->raw) snprintf(from->raw, from->raw_capacity, "%s", text);
     bool ok = code == 0;
     if (!ok) p2_strbuf_printf(why, "%s --list failed (exit code %d)", from->program, code);

@@ -102,10 +102,10 @@ static void on_closed(void *context, p2_conn c, enum p2_err why) {
 static bool hear(struct supervisor *s, struct executor *e) {
     for (int i = 0; i < WORDS_AT_ONCE; i++) {
         struct word word;
-        enum child_heard heard = child_hear(&e->child, &word);
-        if (heard == CHILD_SILENT) return true;
-        if (heard == CHILD_CLOSED) return false;
-        if (heard == CHILD_NOISE) memset(&word, 0, sizeof word);
+        enum p2_child_heard heard = p2_child_hear(&e->child, &word, sizeof word);
+        if (heard == P2_CHILD_SILENT) return true;
+        if (heard == P2_CHILD_CLOSED) return false;
+        if (heard == P2_CHILD_NOISE) memset(&word, 0, sizeof word);
         struct worker_event ev = {.kind = WORKER_EXEC_WORD, .exec = e->index, .word = &word};
         supervisor_feed(s, &ev);
     }
@@ -119,20 +119,20 @@ static void on_words(void *context, int fd) {
     p2_loop_unwatch(e->of->loop, fd);
     close(fd);
     e->child.words = -1;
-    child_kill(&e->child);
+    p2_child_kill(&e->child);
 }
 
 static void on_ended(void *context, int fd) {
     struct executor *e = context;
     struct supervisor *s = e->of;
     if (e->child.words >= 0) {
-        while (hear(s, e) && child_waiting(&e->child)) {
+        while (hear(s, e) && p2_child_waiting(&e->child)) {
         }
         p2_loop_unwatch(s->loop, e->child.words);
     }
     p2_loop_unwatch(s->loop, fd);
     char *text = s->gone_text[e->index];
-    bool reaped = child_reap(&e->child, 0, text, sizeof s->gone_text[0]);
+    bool reaped = p2_child_reap(&e->child, 0, text, sizeof s->gone_text[0]);
     P2_CHECK(reaped); // its descriptor said so
     struct worker_event ev = {.kind = WORKER_EXEC_GONE, .exec = e->index, .text = text};
     supervisor_feed(s, &ev);
@@ -205,12 +205,12 @@ static bool supervisor_open(struct supervisor *s) {
 
 static void supervisor_close(struct supervisor *s) {
     char text[64];
-    for (uint32_t i = 0; i < P2_DEVICES_MAX; i++) child_kill(&s->executors[i].child);
+    for (uint32_t i = 0; i < P2_DEVICES_MAX; i++) p2_child_kill(&s->executors[i].child);
     p2_loop_destroy(&s->loop);
     p2_blobstore_close(&s->blobs);
     for (uint32_t i = 0; i < P2_DEVICES_MAX; i++) {
         struct executor *e = &s->executors[i];
-        if (e->child.pidfd >= 0 && !child_reap(&e->child, KILL_WAIT, text, sizeof text)) {
+        if (e->child.pidfd >= 0 && !p2_child_reap(&e->child, KILL_WAIT, text, sizeof text)) {
             p2_log(P2_LOG_WARN, "executor_stuck", "pid=%d", (int)e->child.pid);
         }
         cells_deinit(&e->cells);
@@ -258,7 +258,7 @@ int serve(const struct serve_settings *settings) {
     s->signals = -1;
     s->idle_since = P2_NEVER;
     for (uint32_t i = 0; i < P2_DEVICES_MAX; i++) {
-        child_init(&s->executors[i].child);
+        p2_child_init(&s->executors[i].child);
         s->executors[i].cells.fd = -1;
     }
     p2_blob_pool_init(&s->pool, POOL_LIVE_MAX, POOL_KEPT_MAX);

@@ -4,8 +4,8 @@
 
 #include "net/net.h"
 #include "os/blobstore.h"
+#include "os/child.h"
 #include "peer/shell/cells.h"
-#include "peer/shell/child.h"
 #include "peer/shell/serve.h"
 #include "wire/wire.h"
 
@@ -16,7 +16,7 @@ struct supervisor;
 struct executor {
     struct supervisor *of;
     uint32_t index;
-    struct child child;
+    struct p2_child child;
     struct cells cells;
     bool dull[WORD_CELLS_MAX]; // the first record of this cell's result did not shrink: the others are not tried
 };
@@ -33,7 +33,7 @@ struct supervisor {
     struct worker_actions actions;
     struct executor executors[P2_DEVICES_MAX];
     struct p2_blobstore *blobs; // NULL: none are kept
-    char blob_dir[CHILD_PATH_MAX];
+    char blob_dir[P2_CHILD_PATH_MAX];
     int signals;
     p2_ns now;
 

@@ -188,6 +188,105 @@ def chunks_seeds():
     yield "honest-empty", begin(0, 100, 1) + honest
 
 
+def conversation(*operations, lines=1, piece=0):
+    return bytes([lines - 1 | piece << 1]) + b"".join(operations)
+
+
+def client_words(line=0, resumed=0, grace=30_000_000):
+    """What the game and a coordinator do, as operations of fuzz_client.c on one connection: by name."""
+    def op(code, data=b""):
+        return bytes([code | line << 4]) + data
+
+    def say(kind, header=b"", payload=b"", stream=0, flags=0, payload_len=None):
+        return op(3, struct.pack("<BBBHH", kind, flags, stream, len(header),
+                                 len(payload) if payload_len is None else payload_len) + header + payload)
+
+    def task(slot, generation):
+        return block(1, struct.pack("<II", slot, generation) + bytes(7) + b"\xaa")
+
+    greeting = b"\x0d" + struct.pack("<I", 0x52324332) + number(2, 1) + number(3, 1) + number(4, 5) + number(5, 3)
+    registered = block(1, b"S" * 16) + number(2, 100) + number(3, 1 << 26) + number(5, resumed) + number(6, grace)
+    up = op(0) + say(1, greeting) + op(4, struct.pack("<H", 100)) + say(5, registered)
+    return op, say, task, up
+
+
+def client_seeds():
+    accepted, delivery, ended, timeout, chunk, window, resend = 8, 12, 13, 14, 16, 17, 18
+    pong, drain, error = 21, 24, 25
+    op, say, task, up = client_words()
+    submit, large, lost = op(5, b"\x01"), op(5, b"\x08"), op(1) + op(4, b"\x20\x00")
+
+    def result(size, first, stream=1, slot=1, generation=1, attempt=1):
+        return say(delivery, task(slot, generation) + number(2, attempt) + number(12, size) + number(13, len(first)),
+                   first, stream)
+
+    def part(offset, data, attempt=1, stream=1, raw=None, flags=0):
+        return say(chunk, number(1, offset) + number(2, attempt) + number(3, len(data) if raw is None else raw), data,
+                   stream, flags)
+
+    whole = result(4, b"done")
+    yield "done", conversation(up, submit, say(accepted, task(1, 1), b"", 1), whole)
+    yield "done-in-pieces", conversation(up, submit, whole, piece=3)
+    yield "done-twice", conversation(up, submit, whole, whole)
+    yield "chunks", conversation(up, submit, result(9, b"abc"), part(3, b"def"), part(6, b"ghi"))
+    yield "chunk-gap", conversation(up, submit, result(9, b"abc"), part(4, b"def"))
+    yield "chunk-beyond", conversation(up, submit, result(4, b"abc"), part(3, b"def"))
+    yield "chunk-before-delivery", conversation(up, submit, part(0, b"abc"))
+    yield "chunk-raw-size-differs", conversation(up, submit, result(9, b"abc"), part(3, b"def", raw=2))
+    yield "chunk-zstd", conversation(up, submit, result(109, b"abcdefghi"), part(9, ZSTD_100, raw=100, flags=1))
+    yield "result-longer-than-may-be", conversation(up, op(5, b"\x81"), result(101, b"abc"))
+    yield "result-of-64-mib", conversation(up, submit, result((1 << 26) + 1, b"abc"))
+    yield "result-first-part-over", conversation(up, submit, result(2, b"abc"))
+    yield "result-other-id", conversation(up, submit, result(4, b"done", 1, 2))
+    yield "result-never-asked", conversation(up, submit, result(4, b"done", 2, 1, 2))
+    yield "result-without-task", conversation(up, whole)
+    yield "result-stream-0", conversation(up, submit, result(4, b"done", 0))
+    yield "result-attempt-0", conversation(up, submit, result(4, b"done", attempt=0))
+    yield "result-attempts", conversation(up, submit, result(9, b"abc"), result(9, b"ABC", attempt=2), part(3, b"x"),
+                                          part(3, b"DEFGHI", 2))
+    yield "accepted-twice", conversation(up, submit, say(accepted, task(1, 1), b"", 1) * 2)
+    yield "ended-code-ok", conversation(up, submit, say(ended, task(1, 1), b"", 1))
+    for code in (20, 26, 28, 41, 61, 65):
+        yield f"ended-{code}", conversation(up, submit, say(ended, task(1, 1) + number(3, code), b"", 1))
+    yield "timeout", conversation(up, submit, say(timeout, task(1, 1) + number(2, 1), b"", 1))
+    yield "error-on-stream", conversation(up, submit, say(error, number(1, 61), b"", 1))
+    yield "error", conversation(up, submit, say(error, number(1, 26) + number(2, 1) + block(4, b"Closed.")))
+    yield "error-before-hello", conversation(op(5, b"\x01"), op(0), say(error, number(1, 11) + number(2, 1)))
+    yield "window", conversation(up, large, say(window, number(1, 200000) + number(2, 1), b"", 1))
+    yield "window-beyond", conversation(up, large, say(window, number(1, 1 << 63) + number(2, 1), b"", 1))
+    yield "resend", conversation(up, large, say(resend, task(0, 1) + number(2, 2) + number(3, 200000), b"", 1))
+    yield "resend-beyond", conversation(up, large, say(resend, task(0, 1) + number(2, 2) + number(3, 9) +
+                                                       number(4, 1 << 40), b"", 1))
+    yield "no-room", conversation(up, op(7, b"\0"), large, op(7, b"\1"))
+    yield "pong-of-none", conversation(up, say(pong, b"\x09" + bytes(8)))
+    yield "silence", conversation(up, submit, *[op(4, b"\xff\x04")] * 12)
+    yield "questions", conversation(up, op(8, b"\0") * 18, say(31, number(1, 1) + number(2, 1)), say(31, number(1, 9)))
+    yield "blob", conversation(up, op(8, b"\2"), say(27, block(1, b"\1" + bytes(31)) + number(3, 200000), b"", 1),
+                               say(26, block(1, b"\1" + bytes(31)), b"", 1))
+    yield "status", conversation(up, op(8, b"\1"), say(23))
+    yield "cancel", conversation(up, submit, op(6, b"\1"), say(ended, task(1, 1) + number(3, 41), b"", 1))
+    yield "truncated", conversation(up, submit, whole)[:-9]
+    yield "raw-http", conversation(op(0), op(2, b"\x10\x00HTTP/1.1 200 OK\r"), piece=1)
+    resumed = client_words(resumed=1)[3]
+    yield "resumed", conversation(up, submit, lost, resumed, whole)
+    yield "resumed-unknown", conversation(up, submit, lost, resumed, say(ended, task(1, 1) + number(3, 28), b"", 1),
+                                          result(4, b"done", 2))
+    yield "session-anew", conversation(up, submit, lost, up, whole)
+    yield "session-never-given", conversation(resumed, submit, whole)
+    yield "no-sessions", conversation(client_words(grace=0)[3], submit, lost, up)
+    other_op, _, _, other_up = client_words(1)
+    yield "two", conversation(up, other_op(0), submit, whole, lines=2)
+    yield "two-second-answers", conversation(op(1), op(5, b"\x01"), other_up, other_op(1), op(4, b"\x80\x00"), up,
+                                             whole, lines=2)
+    yield "two-first-lost", conversation(up, submit, op(1), op(4, b"\x20\x00"), op(1), other_up, other_op(4, b"\0\0"),
+                                         lines=2)
+    yield "two-fault", conversation(up, submit, part(0, b"abc"), op(4, b"\x20\x00"), other_up, lines=2)
+    yield "two-drain", conversation(up, submit, say(drain), op(5, b"\x02"), whole, op(4, b"\x20\x00"), other_up,
+                                    lines=2)
+    yield "two-turned-away", conversation(op(5, b"\x01"), op(0), say(error, number(1, 26)), other_op(0),
+                                          bytes([3 | 1 << 4]) + say(error, number(1, 26))[1:], lines=2)
+
+
 def png(width, height, rows, depth=8, colour=2):
     def part(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -311,5 +410,6 @@ if __name__ == "__main__":
                      and len(data) < 4096), b"\x05")
     write("codec", codec_seeds())
     write("chunks", chunks_seeds())
+    write("client", client_seeds())
     write("image", image_seeds())
     write("scene", scene_seeds())

@@ -106,6 +106,12 @@ class Cluster:
             program.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def restart(self):
+        """Another coordinator in the place of one that has ended. It knows nothing of what was."""
+        self.coordinator = self.start('coordinator', os.environ['P2C2R_COORDINATOR_EXE'], '--listen', self.address,
+                                      '--blob-dir', os.path.join(self.folder, 'blobs'), *self.coordinator_options)
+        self.coordinator.line('listening ')
+
     def start(self, name, *command):
         program = Program(f'{name}-{len(self.programs)}', self.folder, *command)
         self.programs.append(program)
@@ -141,11 +147,13 @@ class Proxy:
     """TCP on loopback between a client and `target`, losing connections on purpose.
 
     The first connections end once they have carried as many bytes as `budgets` says, one entry each. With halves=True
-    every other one is lost for the client only: for the coordinator it stays open and says nothing more.
+    every other one is lost for the client only: for the coordinator it stays open and says nothing more. With sources
+    each comes to the target from the next of those addresses. While shut is true connections end at once.
     """
 
-    def __init__(self, target, budgets=(), halves=False):
+    def __init__(self, target, budgets=(), halves=False, sources=(), shut=False):
         self.target, self.budgets, self.halves, self.lost = target, list(budgets), halves, 0
+        self.sources, self.used, self.shut = list(sources), [], shut
         self.open = []
         self.listener = socket.create_server(('127.0.0.1', 0))
         self.url = f'ws://127.0.0.1:{self.listener.getsockname()[1]}'
@@ -163,8 +171,13 @@ class Proxy:
         while True:
             try:
                 near, _ = self.listener.accept()
+                if self.shut:
+                    near.close()
+                    continue
                 host, port = self.target.rsplit(':', 1)
-                far = socket.create_connection((host, int(port)))
+                source = (self.sources.pop(0), 0) if self.sources else None
+                far = socket.create_connection((host, int(port)), source_address=source)
+                self.used.append(far.getsockname()[0])
             except OSError:
                 if self.listener.fileno() < 0:
                     return

@@ -13,7 +13,8 @@ CODE = [  # in C without comments and literals: pattern, where it does not apply
     (r'\btypedef\s+struct\b', r'client/include/', 'struct name, never a typedef of one'),
     (r'\bassert\s*\(', r'tests/', 'P2_CHECK stays on in every build'),
     (r'(?<![\w>.])(malloc|calloc|realloc|free|strdup|strndup)\s*\(',
-     r'common/base/mem\.c|(?!common/(base|msg|wire|net)/|client/(core|shell)/)', 'base/mem.h is the door: p2_malloc'),
+     r'common/base/mem\.c|(?!common/(base|msg|wire|net)/|client/(core|local|shell)/)',
+     'base/mem.h is the door: p2_malloc'),
     (r'\b(printf|puts)\s*\(', r'.*/main\.c|client/cli/|client/examples/|coordinator/|peer/|tests/|loadtest/|'
                               r'kernels/[^/]+/test\.c', 'libraries do not print'),
 ]
@@ -45,7 +46,7 @@ def main():
                 match = re.search(pattern, line)
                 if match and not (exempt and re.match(exempt, path)):
                     problems.append(f'{path}:{number}: {match.group(0).strip()}: {why}')
-        if re.match(r'(coordinator|peer|client)/core/|peer/executor/|client/shell/', path):
+        if re.match(r'(coordinator|peer|client)/core/|peer/executor/|client/(shell|local)/', path):
             problems += states(path, text)
     for path in tracked(*TEXT_ENDINGS):
         if path == 'tests/tidy/bans.py':

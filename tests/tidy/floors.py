@@ -24,17 +24,22 @@ RULES = [
     (r'coordinator/core/', [BASE, MSG, TYPE]),
     (r'peer/core/', [BASE, MSG, TYPE]),
     (r'client/core/', [BASE, MSG, TYPE]),
-    # words.h is the vocabulary between the supervisor and its executors
+    # words.h is the vocabulary between an executor and who started it
     (r'peer/executor/', [BASE, 'common/os', 'common/image', TYPE, MSG, 'peer/core/words.h']),
     (r'coordinator/shell/', [BASE, MSG, 'coordinator/core', *SHELL, TYPE]),
     (r'peer/shell/', [BASE, MSG, 'peer/core', *SHELL, TYPE]),
-    (r'client/shell/', [BASE, MSG, 'client/core', 'client/include', *SHELL, TYPE]),
+    (r'client/local/pipe\.[ch]', [BASE, MSG, TYPE, 'common/os', 'peer/core/words.h']),
+    (r'client/local/', [BASE, MSG, TYPE, 'peer/core/words.h']),
+    (r'client/shell/', [BASE, MSG, 'client/core', 'client/local', 'client/include', *SHELL, TYPE]),
     (r'client/scene/', [BASE, 'common/os', 'common/image', TYPE, 'kernels/raytrace']),
     (r'client/include/', []),
     (r'client/examples/', ['client/include']),
     (r'client/grid/', [BASE]),
     (r'client/world/', [BASE, 'kernels/physics/layout.h']), # the records of its payloads
-    (r'client/cli/', [BASE, 'client/include', 'client/grid', 'client/world', 'kernels/physics/layout.h',
+    (r'client/play/core/', [BASE]),
+    (r'client/play/draw/', [BASE, 'client/play/core', 'client/include']),
+    (r'client/play/', [BASE, 'client/include', 'client/play', 'client/world', 'kernels/physics/layout.h', 'common/os']),
+    (r'client/cli/', [BASE, 'client/include', 'client/play', 'client/grid', 'client/world', 'kernels/physics/layout.h',
                       'client/scene/scene.h', 'common/os', 'common/image', TYPE]),
     (r'coordinator/[^/]+$', [BASE, 'coordinator/shell', 'coordinator/core', 'common/os']),
     (r'peer/[^/]+$', [BASE, 'peer/shell', 'peer/core', 'common/os']),
@@ -49,6 +54,7 @@ DOORS = [
     (r'CL/.*', r'peer/executor/|kernels/[^/]+/exec\.c'),
     (r'jansson\.h', r'common/os/conf[^/]*|coordinator/shell/http_[^/]*|client/(cli|scene|world)/|'
                     r'peer/(main|options)[^/]*|peer/shell/devices\.c|peer/executor/main\.c'),
+    (r'SDL.*\.h', r'client/play/window_sdl\.c'),
     (r'assimp/.*', r'client/scene/import(_files)?\.[ch]'),
     (r'(png|turbojpeg|jpeglib|webp/.*)\.h', r'common/image/'),
 ]

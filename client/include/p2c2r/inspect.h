@@ -1,5 +1,5 @@
-// P2C2R client library, for tools rather than games: what is agreed with a coordinator, and which tasks are open
-// there. Rules as in p2c2r.h.
+// P2C2R client library, for tools rather than games: how the cluster does, what is agreed with its coordinator, and
+// which tasks are open there. Rules as in p2c2r.h.
 #ifndef P2C2R_INSPECT_H
 #define P2C2R_INSPECT_H
 
@@ -8,6 +8,33 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+// What tasks asked for and nobody there could do.
+typedef struct p2c2r_unmet {
+    char type[33];
+    uint32_t version;
+    const char *missing;   // "type", "kind" (of device) or "memory"; static
+    uint64_t memory_bytes; // of "memory": so much on one device, rounded up
+    uint32_t kinds;        // of "kind": bits 1 << 1 CPU, 2 GPU, 3 other, 4 fake; any of them would have done
+    uint64_t count;        // tasks
+    int64_t last_us;       // the last one was that long ago
+} p2c2r_unmet;
+
+typedef struct p2c2r_cluster {
+    size_t size;
+    uint32_t peers, peers_ready, clients, slots, slots_busy, tasks_queued, tasks_running;
+    uint64_t tasks_accepted, tasks_completed, tasks_failed, tasks_expired, tasks_cancelled, tasks_refused, retries;
+    int64_t uptime_us;
+    int64_t rtt_us; // to the coordinator, smoothed
+    char version[32];
+    uint64_t hedges;          // second runs of tasks that took long
+    uint32_t peers_held_back; // get no work for a while, because they join too often
+    uint32_t unmet_count;
+    p2c2r_unmet unmet[32]; // latest first
+} p2c2r_cluster;
+
+// Asks the coordinator how the cluster does. Waits at most timeout_us.
+P2C2R_API p2c2r_status p2c2r_cluster_wait(p2c2r_client *client, p2c2r_cluster *out, int64_t timeout_us);
 
 // What is agreed with the coordinator on the present connection.
 typedef struct p2c2r_terms {
@@ -19,6 +46,7 @@ typedef struct p2c2r_terms {
     int64_t keep_us;              // how long tasks outlive a lost connection; 0: they do not
     uint32_t feature_count;
     const char *features[16]; // "zstd", "sessions"; static
+    char coordinator[256];    // which of the list it is
 } p2c2r_terms;
 
 // Never blocks. P2C2R_EUNREACHABLE: not connected.

@@ -59,7 +59,9 @@ enum { P2C2R_REALTIME = 0, P2C2R_INTERACTIVE = 1, P2C2R_BATCH = 2, P2C2R_BACKGRO
 
 typedef struct p2c2r_options {
     size_t size;
-    const char *coordinator;    // "ws://host:port"; default ws://127.0.0.1:8765. Copied.
+    // "ws://host:port"; default ws://127.0.0.1:8765. Or up to 8, separated by commas or blanks: the one with the
+    // shortest round trip is taken, and another when it is gone; tickets go along (README, "Connections"). Copied.
+    const char *coordinator;
     uint32_t tasks_max;         // tickets open at once; default 4096
     uint64_t payload_bytes_max; // of payloads held for open tickets; default 256 MiB
     // Tickets are LOST when no coordinator answers that long; default 10,000, and for those that were sent before the
@@ -76,6 +78,13 @@ typedef struct p2c2r_options {
     // 1: a thread of the library serves the connection, also between calls. These stay the same, from one thread of
     // yours; submit and poll then touch no socket, the rare ones may wait for what the thread does just then.
     int32_t io_thread;
+    // The path of p2c2r-executor: it is started by p2c2r_create, as a child that ends with this process (and with the
+    // thread that called), started again, at most five times in a row, when it crashed, and runs what the cluster does
+    // not take, or not in time (README, "On the player's own machine"). As of any child, its end is a SIGCHLD here.
+    // Tasks that refer to blobs are not run there. NULL: nothing is started, no task runs on this machine. Copied.
+    const char *local_executor;
+    const char *local_device; // of `p2c2r-executor --list`, "0" by default, or "fake": plain C. Copied
+    uint32_t local_tasks_max; // tasks it runs at once; default 2, at most 16
 } p2c2r_options;
 
 // One named parameter of a task; `value` as on the command line ("960x540", "quality", "0,-9.8,0").
@@ -114,6 +123,14 @@ typedef struct p2c2r_task {
     uint32_t blob_count;       // one the coordinator has not got: REFUSED, BlobMissing
 } p2c2r_task;
 
+// Whose result it is.
+enum {
+    P2C2R_ORIGIN_NONE = 0,  // there is none
+    P2C2R_ORIGIN_PEER = 1,  // a peer of the cluster computed it
+    P2C2R_ORIGIN_CACHE = 2, // the coordinator knew it
+    P2C2R_ORIGIN_LOCAL = 3, // this machine computed it, or (FAILED) tried last
+};
+
 typedef struct p2c2r_result {
     size_t size;
     p2c2r_ticket ticket;
@@ -135,6 +152,7 @@ typedef struct p2c2r_result {
     int64_t transfer_us;   // total less queue and processing
     int64_t processing_us; // on the peer, codecs included
     int64_t kernel_us;     // on its device
+    uint32_t origin;       // P2C2R_ORIGIN_...
 } p2c2r_result;
 
 // Never blocks: connecting goes on inside poll. NULL when an option is out of range or memory is short.
@@ -201,33 +219,6 @@ P2C2R_API p2c2r_status p2c2r_can_meet_wait(p2c2r_client *client, const p2c2r_tas
 P2C2R_API p2c2r_status p2c2r_blob_put_wait(p2c2r_client *client, const void *bytes, uint64_t size, p2c2r_digest *digest,
                                            int64_t timeout_us);
 
-// What tasks asked for and nobody there could do.
-typedef struct p2c2r_unmet {
-    char type[33];
-    uint32_t version;
-    const char *missing;   // "type", "kind" (of device) or "memory"; static
-    uint64_t memory_bytes; // of "memory": so much on one device, rounded up
-    uint32_t kinds;        // of "kind": bits 1 << 1 CPU, 2 GPU, 3 other, 4 fake; any of them would have done
-    uint64_t count;        // tasks
-    int64_t last_us;       // the last one was that long ago
-} p2c2r_unmet;
-
-typedef struct p2c2r_cluster {
-    size_t size;
-    uint32_t peers, peers_ready, clients, slots, slots_busy, tasks_queued, tasks_running;
-    uint64_t tasks_accepted, tasks_completed, tasks_failed, tasks_expired, tasks_cancelled, tasks_refused, retries;
-    int64_t uptime_us;
-    int64_t rtt_us; // to the coordinator, smoothed
-    char version[32];
-    uint64_t hedges;          // second runs of tasks that took long
-    uint32_t peers_held_back; // get no work for a while, because they join too often
-    uint32_t unmet_count;
-    p2c2r_unmet unmet[32]; // latest first
-} p2c2r_cluster;
-
-// Asks the coordinator how the cluster does. Waits at most timeout_us.
-P2C2R_API p2c2r_status p2c2r_cluster_wait(p2c2r_client *client, p2c2r_cluster *out, int64_t timeout_us);
-
 // 1 once the coordinator has answered on the present connection.
 P2C2R_API int32_t p2c2r_connected(const p2c2r_client *client);
 // For an engine that owns the loop: poll when this descriptor is readable, or after that many microseconds (-1: none).
@@ -240,6 +231,7 @@ p2c2r_last_error(const p2c2r_client *client); // sentence for the last call that
 P2C2R_API const char *p2c2r_status_name(p2c2r_status status);
 P2C2R_API const char *p2c2r_status_text(p2c2r_status status);
 P2C2R_API const char *p2c2r_outcome_name(p2c2r_outcome outcome);
+P2C2R_API const char *p2c2r_origin_name(uint32_t origin); // "local"
 P2C2R_API const char *p2c2r_version(void);
 
 #ifdef __cplusplus

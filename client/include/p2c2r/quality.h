@@ -2,9 +2,9 @@
 //
 // Tell it of each frame how long it took and at which level it was asked for; it answers with the level of the next.
 // Ten frames above 33 ms on average: one level down (faster). Ten below 16 ms: one up (better). In between nothing
-// changes. Frames of another level than the present one do not count, so that results still on their way at a change do
-// no harm. Going down begins a wait of 120 frames before the better level is tried again; each try that fails within
-// 960 frames doubles the wait, up to 3840.
+// changes; but three above 33 ms suffice to leave a better level that was just tried. Frames of another level than the
+// present one do not count, so that results still on their way at a change do no harm. Going down begins a wait of 120
+// frames before the better level is tried again; each try that fails within 960 frames doubles the wait, up to 3840.
 //
 // It knows no client, no clock and no network, and takes no memory: everything is in the struct, which may be copied.
 // Calls for one struct belong to one thread at a time; they cost well under a microsecond and never block.

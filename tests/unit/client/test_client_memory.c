@@ -12,7 +12,11 @@
 #define URL "ws://127.0.0.1:9" // nobody there: this is about our own memory
 
 static void create(int32_t io_thread) {
-    const p2c2r_options options = {.size = sizeof options, .coordinator = URL, .tasks_max = 16, .io_thread = io_thread};
+    const p2c2r_options options = {.size = sizeof options,
+                                   .coordinator = URL,
+                                   .tasks_max = 16,
+                                   .io_thread = io_thread,
+                                   .local_executor = "/nonexistent/executor"};
     unsigned refused = 0;
     for (uint64_t n = 1;; n++) {
         t_alloc_fail_at(n);

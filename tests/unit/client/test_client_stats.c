@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "client_rig.h"
+#include "p2c2r/inspect.h"
 #include "p2c2r/stats.h"
 
 static p2c2r_stats stats_of(p2c2r_client *c) {

@@ -93,6 +93,22 @@ static void smoothing_is_the_headers(void **state) {
     p2_timeouts_deinit(&t);
 }
 
+static void what_is_usual_is_told_from_eight_samples(void **state) {
+    (void)state;
+    struct timeouts t = open_some();
+    p2_ns usual = 1, worst = 2;
+    feed(&t, TIMEOUT_USUAL_SAMPLES - 1, 50 * P2_MS);
+    assert_false(p2_timeout_usual(&t, &kind, &usual, &worst));
+    assert_int_equal(usual, 1); // untouched
+    feed(&t, 1, 50 * P2_MS);
+    assert_true(p2_timeout_usual(&t, &kind, &usual, &worst));
+    assert_int_equal(usual, 50 * P2_MS);
+    assert_in_range(worst, usual + 1, 150 * P2_MS); // four times half of the first, wearing off
+    const struct timeout_kind strange = {7, 0, PRIOR};
+    assert_false(p2_timeout_usual(&t, &strange, &usual, &worst));
+    p2_timeouts_deinit(&t);
+}
+
 static void an_expiry_doubles_it_once(void **state) {
     (void)state;
     struct timeouts t = open_some();
@@ -191,6 +207,7 @@ int main(void) {
         cmocka_unit_test(the_prior_holds_until_fifty_samples),
         cmocka_unit_test(it_stays_between_floor_and_four_priors),
         cmocka_unit_test(smoothing_is_the_headers),
+        cmocka_unit_test(what_is_usual_is_told_from_eight_samples),
         cmocka_unit_test(an_expiry_doubles_it_once),
         cmocka_unit_test(it_errs_in_less_than_one_of_200_when_round_trips_double),
     };

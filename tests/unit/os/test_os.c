@@ -22,6 +22,9 @@ static void clock_and_entropy(void **state) {
         assert_true(now >= before);
         before = now;
     }
+    const p2_ns spent = p2_clock_thread();
+    assert_true(spent > 0);
+    assert_true(p2_clock_thread() >= spent);
     uint8_t a[1000] = {0}, b[1000] = {0};
     p2_entropy(a, sizeof a);
     p2_entropy(b, sizeof b);

@@ -14,8 +14,8 @@
 
 #include <cmocka.h> // needs the above
 
+#include "os/child.h"
 #include "peer/shell/cells.h"
-#include "peer/shell/child.h"
 #include "wire/wire.h"
 
 #define PATIENCE (30 * P2_SEC)
@@ -42,40 +42,41 @@ static int close_cells(void **state) {
     return 0;
 }
 
-static void begin(struct child *c, const char *device) {
+static void begin(struct p2_child *c, const char *device) {
     const char *program = getenv("P2C2R_CHILD_FIXTURE");
     assert_non_null(program);
-    const struct child_options o = {.program = program, .device = device, .cache = "/some/cache", .nice = 3};
-    assert_int_equal(child_start(c, &o, cells.fd), P2_OK);
+    const struct p2_child_options o = {
+        .program = program, .device = device, .cache = "/some/cache", .nice = 3, .unheard_max = WORDS_UNHEARD_MAX};
+    assert_int_equal(p2_child_start(c, &o, cells.fd), P2_OK);
 }
 
-static enum child_heard hear(struct child *c, struct word *w) {
+static enum p2_child_heard hear(struct p2_child *c, struct word *w) {
     struct pollfd ready = {.fd = c->words, .events = POLLIN};
     assert_int_equal(poll(&ready, 1, PATIENCE / P2_MS), 1);
-    return child_hear(c, w);
+    return p2_child_hear(c, w, sizeof *w);
 }
 
-static void end(struct child *c, const char *how) {
+static void end(struct p2_child *c, const char *how) {
     char text[64] = "";
-    assert_true(child_reap(c, PATIENCE, text, sizeof text));
+    assert_true(p2_child_reap(c, PATIENCE, text, sizeof text));
     assert_string_equal(text, how);
     assert_int_equal(c->words, -1);
     assert_int_equal(c->pidfd, -1);
 }
 
-static void get_ready(struct child *c) {
+static void get_ready(struct p2_child *c) {
     struct word w;
-    assert_true(child_say(c, &(struct word){.kind = WORD_SETUP, .u.setup = setup}));
-    assert_int_equal(hear(c, &w), CHILD_WORD);
+    assert_true(p2_child_say(c, &(struct word){.kind = WORD_SETUP, .u.setup = setup}, sizeof(struct word)));
+    assert_int_equal(hear(c, &w), P2_CHILD_WORD);
     assert_int_equal(w.kind, WORD_READY);
 }
 
 static void runs_a_job_and_quits(void **state) {
     (void)state;
-    struct child c;
+    struct p2_child c;
     struct word w;
     begin(&c, "work");
-    assert_int_equal(child_hear(&c, &w), CHILD_SILENT);
+    assert_int_equal(p2_child_hear(&c, &w, sizeof w), P2_CHILD_SILENT);
     get_ready(&c);
     struct p2_blob *payload = p2_blob_new(&pool, 1000);
     for (uint32_t i = 0; i < 1000; i++) payload->data[i] = (uint8_t)(i * 7);
@@ -83,15 +84,16 @@ static void runs_a_job_and_quits(void **state) {
         struct cells_piece piece = {.cell = 2, .raw_size = 500, .offset = at, .bytes = {payload, at, 500}};
         assert_int_equal(cells_store(&cells, &piece), P2_OK);
     }
-    assert_true(child_say(&c, &(struct word){.kind = WORD_JOB, .u.job = {.cell = 2, .payload_size = 1000}}));
-    assert_int_equal(hear(&c, &w), CHILD_WORD);
+    assert_true(p2_child_say(&c, &(struct word){.kind = WORD_JOB, .u.job = {.cell = 2, .payload_size = 1000}},
+                             sizeof(struct word)));
+    assert_int_equal(hear(&c, &w), P2_CHILD_WORD);
     assert_int_equal(w.u.done.result_size, 1000);
     struct p2_blob *result = cells_load(&cells, 2, 100, 900, &pool);
     assert_int_equal(result->size, 900);
     for (uint32_t i = 0; i < 900; i++) assert_int_equal(result->data[i], payload->data[899 - i]);
     p2_blob_unref(result);
     p2_blob_unref(payload);
-    assert_true(child_say(&c, &(struct word){.kind = WORD_QUIT}));
+    assert_true(p2_child_say(&c, &(struct word){.kind = WORD_QUIT}, sizeof(struct word)));
     end(&c, "exit code 0");
 }
 
@@ -149,57 +151,57 @@ static void a_pool_over_budget_gives_no_result(void **state) {
 
 static void is_killed_and_started_again(void **state) {
     (void)state;
-    struct child c;
+    struct p2_child c;
     char text[64];
     for (int i = 0; i < 3; i++) {
         begin(&c, "deaf");
-        assert_false(child_reap(&c, 0, text, sizeof text));
-        child_kill(&c);
+        assert_false(p2_child_reap(&c, 0, text, sizeof text));
+        p2_child_kill(&c);
         end(&c, "signal 9 (KILL)");
-        child_kill(&c); // harmless now
+        p2_child_kill(&c); // harmless now
     }
     begin(&c, "work");
     get_ready(&c);
-    child_drop(&c);
+    p2_child_drop(&c);
     assert_int_equal(c.pid, 0);
 }
 
 static void says_how_it_ended(void **state) {
     (void)state;
-    struct child c;
+    struct p2_child c;
     struct word w;
     begin(&c, "die");
-    assert_int_equal(hear(&c, &w), CHILD_CLOSED);
+    assert_int_equal(hear(&c, &w), P2_CHILD_CLOSED);
     end(&c, "exit code 3");
     begin(&c, "crash");
     end(&c, "signal 9 (KILL)");
     begin(&c, "close");
-    assert_int_equal(hear(&c, &w), CHILD_CLOSED);
-    child_kill(&c);
+    assert_int_equal(hear(&c, &w), P2_CHILD_CLOSED);
+    p2_child_kill(&c);
     end(&c, "signal 9 (KILL)");
-    const struct child_options none = {.program = "/nonexistent/program", .device = "0"};
-    assert_int_equal(child_start(&c, &none, cells.fd), P2_OK);
+    const struct p2_child_options none = {.program = "/nonexistent/program", .device = "0"};
+    assert_int_equal(p2_child_start(&c, &none, cells.fd), P2_OK);
     end(&c, "exit code 127");
 }
 
 static void noise_is_no_word(void **state) {
     (void)state;
-    struct child c;
+    struct p2_child c;
     struct word w;
     begin(&c, "noise");
-    assert_int_equal(hear(&c, &w), CHILD_NOISE);
+    assert_int_equal(hear(&c, &w), P2_CHILD_NOISE);
     get_ready(&c); // and the next one is whole again
-    child_drop(&c);
+    p2_child_drop(&c);
 }
 
 static void does_not_wait_for_one_that_does_not_listen(void **state) {
     (void)state;
-    struct child c;
+    struct p2_child c;
     begin(&c, "deaf");
     int said = 0;
-    while (said < 100000 && child_say(&c, &(struct word){.kind = WORD_CANCEL})) said++;
+    while (said < 100000 && p2_child_say(&c, &(struct word){.kind = WORD_CANCEL}, sizeof(struct word))) said++;
     assert_in_range(said, 2 * WORD_CELLS_MAX, 99999); // all that may be under way fits
-    child_drop(&c);
+    p2_child_drop(&c);
 }
 
 static void lives_in_clean_surroundings(void **state) {
@@ -209,18 +211,18 @@ static void lives_in_clean_surroundings(void **state) {
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);
     sigprocmask(SIG_BLOCK, &term, &before);
-    struct child c;
+    struct p2_child c;
     struct word w;
     begin(&c, "describe");
-    assert_int_equal(hear(&c, &w), CHILD_WORD);
+    assert_int_equal(hear(&c, &w), P2_CHILD_WORD);
     char want[64];
     snprintf(want, sizeof want, "0 1 2 3 4 term=0 nice=%d leader=1", nice(0) + 3);
     assert_string_equal(w.text, want);
-    child_drop(&c);
+    p2_child_drop(&c);
     begin(&c, "cache");
-    assert_int_equal(hear(&c, &w), CHILD_WORD);
+    assert_int_equal(hear(&c, &w), P2_CHILD_WORD);
     assert_string_equal(w.text, "/some/cache");
-    child_drop(&c);
+    p2_child_drop(&c);
     sigprocmask(SIG_SETMASK, &before, NULL);
     close(leak);
 }
@@ -234,10 +236,10 @@ static void does_not_outlive_its_parent(void **state) {
         dup2(line[1], STDERR_FILENO);
         close(line[0]);
         close(line[1]);
-        struct child c;
+        struct p2_child c;
         struct word w;
         begin(&c, "describe");
-        if (hear(&c, &w) != CHILD_WORD) _exit(1);
+        if (hear(&c, &w) != P2_CHILD_WORD) _exit(1);
         kill(getpid(), SIGKILL);
     }
     close(line[1]);
@@ -255,25 +257,25 @@ static void runs_a_command_to_its_end(void **state) {
     (void)state;
     const char *program = getenv("P2C2R_CHILD_FIXTURE");
     char text[4096];
-    const struct child_capture capture = {text, sizeof text}, narrow = {text, 11};
-    assert_int_equal(child_run(program, (const char *const[]){"--list", NULL}, &capture, PATIENCE), 0);
+    const struct p2_child_capture capture = {text, sizeof text}, narrow = {text, 11};
+    assert_int_equal(p2_child_run(program, (const char *const[]){"--list", NULL}, &capture, PATIENCE), 0);
     assert_non_null(strstr(text, "compute_units"));
-    assert_int_equal(child_run(program, (const char *const[]){"--list", NULL}, &narrow, PATIENCE), 0);
+    assert_int_equal(p2_child_run(program, (const char *const[]){"--list", NULL}, &narrow, PATIENCE), 0);
     assert_string_equal(text, "{\"index\":0");
-    assert_int_equal(child_run(program, (const char *const[]){"--device", NULL}, &capture, PATIENCE), 2);
+    assert_int_equal(p2_child_run(program, (const char *const[]){"--device", NULL}, &capture, PATIENCE), 2);
     const char *const forever[] = {"--device", "deaf", "--cache", "x", NULL};
-    assert_int_equal(child_run(program, forever, &capture, 1), -1);
-    assert_int_equal(child_run(program, forever, NULL, 1), -1);
-    assert_int_equal(child_run("/nonexistent/program", (const char *const[]){NULL}, &capture, PATIENCE), 127);
+    assert_int_equal(p2_child_run(program, forever, &capture, 1), -1);
+    assert_int_equal(p2_child_run(program, forever, NULL, 1), -1);
+    assert_int_equal(p2_child_run("/nonexistent/program", (const char *const[]){NULL}, &capture, PATIENCE), 127);
 }
 
 static void finds_only_what_can_be_run(void **state) {
     (void)state;
-    char path[CHILD_PATH_MAX];
-    assert_true(child_find(getenv("P2C2R_CHILD_FIXTURE"), path));
-    assert_false(child_find("/nonexistent/program", path));
+    char path[P2_CHILD_PATH_MAX];
+    assert_true(p2_child_find(getenv("P2C2R_CHILD_FIXTURE"), path));
+    assert_false(p2_child_find("/nonexistent/program", path));
     assert_string_equal(path, "/nonexistent/program");
-    assert_false(child_find(NULL, path)); // not beside this test
+    assert_false(p2_child_find(NULL, path)); // not beside this test
     assert_non_null(strstr(path, "p2c2r-executor"));
 }
 
