@@ -25,6 +25,16 @@ struct p2_task_cost {
     p2_ns timeout_prior_ns;    // expected upper end of its latency until there are samples
 };
 
+// A picture as bands of rows that are tasks of their own, and together give byte for byte what the whole would.
+struct p2_task_bands {
+    // A cut lies at a multiple of both: in_step rows of the payload and out_step rows of the result cover the same
+    // ground. in_step 0: the payload has no rows, every band has all of it.
+    uint32_t in_step, out_step;
+    uint32_t steps;                       // of the picture: it ends at a cut
+    uint32_t ghost;                       // steps beyond a cut that rows before it depend on
+    uint64_t in_row_bytes, out_row_bytes; // rows lie without gaps
+};
+
 // A worked example with a known answer: what a peer runs before it offers the type.
 struct p2_known_answer {
     const struct p2_param *params; // static storage
@@ -59,6 +69,9 @@ struct p2_task_type {
 
     // Do two raw results of the same task agree within the type's tolerance?
     bool (*equal)(const void *block, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size);
+
+    // How the task can be cut; false: only as a whole. NULL: tasks of the type never can.
+    bool (*bands)(const void *block, struct p2_task_bands *out);
 
     const struct p2_known_answer *known_answers; // at least one
     uint32_t known_answer_count;

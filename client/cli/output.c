@@ -54,6 +54,7 @@ static int name_outputs(struct pictures *p, const struct upscale_settings *s) {
         }
         bool lossy = pic->out_format == P2_IMAGE_JPEG || pic->out_format == P2_IMAGE_WEBP;
         pic->answer = lossy ? pic->out_format : P2_IMAGE_PNG;
+        if (s->tiles > 1) pic->answer = P2_IMAGE_RAW;
         for (enum p2_image_format f = P2_IMAGE_RAW; s->format && f <= P2_IMAGE_PPM; f++) {
             if (strcmp(s->format, p2_image_format_name(f)) == 0) pic->answer = f;
         }

@@ -45,9 +45,9 @@ static const struct p2_option options[] = {
      .kind = P2_OPT_INT,
      .fallback = "1",
      .min = 1,
-     .max = BANDS_MAX,
+     .max = CLI_BANDS_MAX,
      .value_name = "N",
-     .doc = "Bands of rows, each a task of its own that any peer may take.",
+     .doc = "Bands of rows that different peers compute at once.",
      .offset = AT(tiles)},
     TEXT("pack", pack, "FILE", "Write the scene as peers see it, to be sent again later."),
     DEADLINE_OPTION(AT(deadline_ns), "10m", "it"),
@@ -86,17 +86,17 @@ static bool write_picture(const struct frame *f) {
 static void report(const struct frame *f) {
     const struct scene *s = f->scene;
     if (!f->s->common.json) {
-        printf("%s  %ux%u, %u triangles, %u spheres, scene of %zu bytes %s  %.1f ms, on the peers %.1f, of which "
-               "kernels %.1f\n",
+        printf("%s  %ux%u, %u triangles, %u spheres, scene of %zu bytes %s  %u band%s  %.1f ms, on devices %.1f\n",
                f->s->out, f->width, f->height, s->triangles, s->spheres, s->size,
-               f->by_digest ? "by its digest" : "with the task", f->total_ms, f->processing_ms, f->kernel_ms);
+               f->by_digest ? "by its digest" : "with the task", f->bands, f->bands == 1 ? "" : "s", f->total_ms,
+               f->kernel_ms);
         return;
     }
-    json_t *o = json_pack("{s:s%, s:i, s:i, s:i, s:i, s:i, s:I, s:b, s:i, s:f, s:f, s:f, s:s}", "file", f->s->out,
-                          strlen(f->s->out), "width", (int)f->width, "height", (int)f->height, "tiles",
-                          (int)f->band_count, "triangles", (int)s->triangles, "spheres", (int)s->spheres, "scene_bytes",
-                          (json_int_t)s->size, "by_digest", (int)f->by_digest, "cached", (int)f->cached, "total_ms",
-                          f->total_ms, "processing_ms", f->processing_ms, "kernel_ms", f->kernel_ms, "peer", f->peer);
+    json_t *o = json_pack("{s:s%, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:b, s:f, s:f}", "file", f->s->out,
+                          strlen(f->s->out), "width", (int)f->width, "height", (int)f->height, "tiles", (int)f->bands,
+                          "hedged", (int)f->hedged, "resubmitted", (int)f->again, "triangles", (int)s->triangles,
+                          "spheres", (int)s->spheres, "scene_bytes", (json_int_t)s->size, "by_digest",
+                          (int)f->by_digest, "total_ms", f->total_ms, "kernel_ms", f->kernel_ms);
     json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(o);
@@ -109,11 +109,6 @@ static int render(const struct raytrace_settings *s, const struct scene *scene) 
     if (!good || (uint64_t)f.width * f.height > P2_IMAGE_PIXELS_MAX) {
         cli_complain("the size %s is not WIDTHxHEIGHT with sides of 1 to %u", size, P2_IMAGE_SIDE_MAX);
         return P2_EXIT_USAGE;
-    }
-    f.band_count = f.left = (uint32_t)s->tiles < f.height ? (uint32_t)s->tiles : f.height;
-    for (uint32_t i = 0; i < f.band_count; i++) {
-        f.bands[i].y = (uint32_t)((uint64_t)f.height * i / f.band_count);
-        f.bands[i].height = (uint32_t)((uint64_t)f.height * (i + 1) / f.band_count) - f.bands[i].y;
     }
     f.pixels = malloc((size_t)f.width * f.height * 3);
     int code = P2_EXIT_FAILED;

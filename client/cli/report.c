@@ -49,12 +49,17 @@ static void print_json(const struct picture *pic, const struct job *j) {
     json_object_set_new(o, "origin", json_string(p2c2r_origin_name(j->origin)));
     if (j->peer[0]) json_object_set_new(o, "peer", json_string(j->peer));
     if (ok) json_object_set_new(o, "output", json_string(pic->out_path));
-    json_object_set_new(o, "attempts", json_integer(j->attempts));
     json_object_set_new(o, "resubmitted", json_integer(j->again));
-    json_object_set_new(o, "cached", json_boolean(j->cached));
-    json_object_set_new(o, "queue_ms", json_real(j->queue_ms));
-    json_object_set_new(o, "transfer_ms", json_real(j->transfer_ms));
-    json_object_set_new(o, "processing_ms", json_real(j->processing_ms));
+    if (j->tiles) {
+        json_object_set_new(o, "tiles", json_integer(j->tiles));
+        json_object_set_new(o, "hedged", json_integer(j->hedged));
+    } else {
+        json_object_set_new(o, "attempts", json_integer(j->attempts));
+        json_object_set_new(o, "cached", json_boolean(j->cached));
+        json_object_set_new(o, "queue_ms", json_real(j->queue_ms));
+        json_object_set_new(o, "transfer_ms", json_real(j->transfer_ms));
+        json_object_set_new(o, "processing_ms", json_real(j->processing_ms));
+    }
     json_object_set_new(o, "kernel_ms", json_real(j->kernel_ms));
     json_object_set_new(o, "total_ms", json_real(j->total_ms));
     if (j->psnr_db >= 0) json_object_set_new(o, "psnr_db", json_real(j->psnr_db));
@@ -63,10 +68,10 @@ static void print_json(const struct picture *pic, const struct job *j) {
     json_decref(o);
 }
 
-static void print_text(const struct picture *pic, const struct job *j) {
-    printf("%-24s %ux%u -> %ux%u  ", pic->name, pic->in.width, pic->in.height, pic->out_width, pic->out_height);
-    if (j->outcome != P2C2R_DONE) {
-        printf("%s: %s\n", p2c2r_outcome_name(j->outcome), j->reason);
+static void print_times(const struct job *j) {
+    if (j->tiles) {
+        printf("%u band%s, %u sent twice, kernels %.1f, %.1f ms", j->tiles, j->tiles == 1 ? "" : "s", j->hedged,
+               j->kernel_ms, j->total_ms);
         return;
     }
     if (j->origin == P2C2R_ORIGIN_LOCAL)
@@ -77,7 +82,17 @@ static void print_text(const struct picture *pic, const struct job *j) {
            j->processing_ms, j->kernel_ms);
     // what the last try took, which is the sum, and what came before it
     if (j->again) printf("%.1f ms, try %u, ", j->queue_ms + j->transfer_ms + j->processing_ms, j->again + 1);
-    printf("%.1f ms%s", j->total_ms, j->again ? " in all" : "");
+    printf("%.1f ms", j->total_ms);
+}
+
+static void print_text(const struct picture *pic, const struct job *j) {
+    printf("%-24s %ux%u -> %ux%u  ", pic->name, pic->in.width, pic->in.height, pic->out_width, pic->out_height);
+    if (j->outcome != P2C2R_DONE) {
+        printf("%s: %s\n", p2c2r_outcome_name(j->outcome), j->reason);
+        return;
+    }
+    print_times(j);
+    if (j->again) printf(" in all");
     if (j->psnr_db >= PSNR_EQUAL)
         printf("  PSNR equal to bilinear");
     else if (j->psnr_db >= 0)

@@ -65,6 +65,14 @@ static const struct p2_option options[] = {
      .value_name = "N",
      .doc = "Submit everything N times; files are written once.",
      .offset = AT(repeat)},
+    {.name = "tiles",
+     .kind = P2_OPT_INT,
+     .fallback = "1",
+     .min = 1,
+     .max = CLI_BANDS_MAX,
+     .value_name = "N",
+     .doc = "Bands of each picture that different peers compute at once; then one picture after another.",
+     .offset = AT(tiles)},
     {.name = "in-flight",
      .kind = P2_OPT_INT,
      .fallback = "16",
@@ -161,6 +169,11 @@ static p2c2r_status submit(struct run *r, struct job *j) {
     return status;
 }
 
+static void cannot_submit(struct run *r, p2c2r_status status) {
+    r->exit_code = status == P2C2R_EINVAL ? P2_EXIT_USAGE : P2_EXIT_FAILED;
+    r->stop = true;
+}
+
 // Hands in what may go: those to be repeated when their pause is over, then new ones. False: nothing more now.
 static bool submit_next(struct run *r) {
     if (r->stop || r->in_flight >= (uint32_t)r->s->in_flight) return false;
@@ -170,8 +183,7 @@ static bool submit_next(struct run *r) {
     p2c2r_status status = submit(r, j);
     if (status == P2C2R_EAGAIN) return false;
     if (status != P2C2R_OK) {
-        r->exit_code = status == P2C2R_EINVAL ? P2_EXIT_USAGE : P2_EXIT_FAILED;
-        r->stop = true;
+        cannot_submit(r, status);
         return false;
     }
     if (again) {
@@ -201,7 +213,7 @@ static void note(struct job *j, const p2c2r_result *result) {
     j->processing_ms = (double)result->processing_us / 1e3;
     j->kernel_ms = (double)result->kernel_us / 1e3;
     // From the first time it was handed in: what a person waits for.
-    j->total_ms = j->again ? (double)(p2_clock_now() - j->first_ns) / 1e6 : (double)result->total_us / 1e3;
+    j->total_ms = j->again && !j->tiles ? (double)(p2_clock_now() - j->first_ns) / 1e6 : (double)result->total_us / 1e3;
 }
 
 static void finish(struct run *r, struct job *j) {
@@ -223,9 +235,21 @@ static void fail(struct run *r, const struct picture *pic, const p2c2r_result *r
     if (unreachable) r->stop = true; // what follows would wait as long for the same
 }
 
+static void conclude_one(struct run *r, struct job *j, const p2c2r_result *result) {
+    struct picture *pic = &r->pictures.items[j->picture];
+    note(j, result);
+    if (result->outcome != P2C2R_DONE) {
+        fail(r, pic, result);
+    } else if (!picture_write(pic, result->data, result->data_size)) {
+        j->outcome = P2C2R_FAILED;
+        snprintf(j->reason, sizeof j->reason, "the result cannot be written");
+        if (r->exit_code == P2_EXIT_OK) r->exit_code = P2_EXIT_FAILED;
+    }
+    finish(r, j);
+}
+
 static void take(struct run *r, const p2c2r_result *result) {
     struct job *j = result->user;
-    struct picture *pic = &r->pictures.items[j->picture];
     r->in_flight--;
     p2_ns tried = p2_clock_now() - j->first_ns;
     if (!r->stop && tried < r->s->deadline_ns && cli_again(result, r->report.ok > 0, tried, &r->s->common)) {
@@ -236,15 +260,26 @@ static void take(struct run *r, const p2c2r_result *result) {
         r->again[(r->again_first + r->again_count++) % r->job_count] = (uint32_t)(j - r->jobs);
         return;
     }
-    note(j, result);
-    if (result->outcome != P2C2R_DONE) {
-        fail(r, pic, result);
-    } else if (!picture_write(pic, result->data, result->data_size)) {
-        j->outcome = P2C2R_FAILED;
-        snprintf(j->reason, sizeof j->reason, "the result cannot be written");
-        if (r->exit_code == P2_EXIT_OK) r->exit_code = P2_EXIT_FAILED;
+    conclude_one(r, j, result);
+}
+
+// Hands in one picture after another, the bands of each at once.
+static void serve_in_bands(struct run *r) {
+    for (uint32_t i = 0; i < r->job_count && !r->stop; i++) {
+        struct job *j = &r->jobs[i];
+        struct picture *pic = &r->pictures.items[j->picture];
+        struct in_bands out;
+        report_sent(&r->report, 1);
+        p2c2r_status status = picture_in_bands(&r->pictures, pic, r->s, r->client, &out);
+        j->tiles = out.bands.done.tiles;
+        j->hedged = out.bands.done.tiles_hedged;
+        j->again = out.bands.again;
+        if (status == P2C2R_OK)
+            conclude_one(r, j, &out.result);
+        else
+            cannot_submit(r, status);
+        free(out.pixels.p);
     }
-    finish(r, j);
 }
 
 // Until the next job may go again, at most a second.
@@ -308,11 +343,15 @@ static int run_all(const struct upscale_settings *s, struct run *r) {
         r->jobs[i].repeat = i / r->pictures.count;
         r->jobs[i].psnr_db = -1;
     }
-    r->client = cli_connect(&s->common, (uint32_t)s->in_flight, &r->exit_code);
+    bool whole = s->tiles == 1;
+    r->client = cli_connect(&s->common, whole ? (uint32_t)s->in_flight : CLI_BANDS_TICKETS(s->tiles), &r->exit_code);
     if (!r->client) return r->exit_code;
     if (!s->common.json) pictures_tell_losses(&r->pictures);
     report_begin(&r->report, s, r->job_count);
-    serve(r);
+    if (whole)
+        serve(r);
+    else
+        serve_in_bands(r);
     p2c2r_destroy(&r->client);
     conclude(r);
     return r->exit_code;
@@ -330,6 +369,8 @@ static int start(int argc, char **argv) {
         cli_complain("say where to write with -o FILE or -o FOLDER");
     } else if (s.size && s.scale > 0) {
         cli_complain("--size and --scale both say how large the result is: give one of them");
+    } else if (s.tiles > 1 && s.format) {
+        cli_complain("--tiles are rows of pixels: --format does not go with them");
     } else {
         if (!s.size && s.scale <= 0) s.scale = SCALE_DEFAULT;
         code = pictures_open(&r.pictures, &s, operands, count);

@@ -2,6 +2,7 @@
 #ifndef CLIENT_CLI_UPSCALE_H
 #define CLIENT_CLI_UPSCALE_H
 
+#include "bands.h"
 #include "base/hist.h"
 #include "cli.h"
 #include "image/image.h"
@@ -10,7 +11,7 @@ struct upscale_settings {
     struct common_settings common;
     const char *out, *size, *quality, *filter, *sharpness, *priority, *format;
     double scale;
-    int64_t repeat, in_flight;
+    int64_t repeat, in_flight, tiles;
     p2_ns deadline_ns;
     bool psnr, no_cache;
 };
@@ -48,6 +49,16 @@ struct pixels {
 // Raw ones are copied.
 struct pixels picture_decode(const uint8_t *bytes, size_t size, const struct p2_image_info *want);
 
+// ---- upscale_bands.c
+struct in_bands {
+    struct cli_bands bands;
+    p2c2r_result result;  // its reason lent by bands, its data by pixels
+    struct pixels pixels; // to be freed
+};
+// Has it computed in bands. P2C2R_OK: out->result says how that ended; else it could not be handed in, said why.
+p2c2r_status picture_in_bands(struct pictures *p, struct picture *pic, const struct upscale_settings *s,
+                              p2c2r_client *client, struct in_bands *out);
+
 // ---- output.c
 int outputs_open(struct pictures *p, const struct upscale_settings *s); // an exit code; what is wrong has been said
 
@@ -73,6 +84,7 @@ struct job {
     char code_name[32], reason[257], peer[33];
     uint32_t attempts;
     bool cached;
+    uint32_t tiles, hedged; // bands it came in, of them sent twice; 0: it was one task
     uint32_t origin;
     double queue_ms, transfer_ms, processing_ms, kernel_ms, total_ms, psnr_db; // psnr_db: negative when not measured
 };

@@ -79,6 +79,7 @@ struct session_submit {
     struct p2_blob *blobs;            // takes one reference: digests of blobs it refers to; NULL: none
     bool no_cache, refresh, private_; // p2c2r_cache
     uint32_t series;                  // 0: none
+    uint32_t weight_percent;          // of its units; 0: nothing is known
     bool withheld;                    // fake loss: never sent, so its deadline ends it
 };
 

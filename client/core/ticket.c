@@ -289,6 +289,7 @@ static void send_submit(struct session *s, struct ticket *t) {
                                      .refresh = t->task.refresh,
                                      .private_ = t->task.private_,
                                      .series = t->task.series,
+                                     .weight_percent = t->task.weight_percent,
                                      .params = t->task.params};
     if (t->task.blobs) {
         m->blobs = (const struct p2_digest *)(void *)t->task.blobs->data;

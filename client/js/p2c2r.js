@@ -51,7 +51,7 @@ schema('Reals', '1 values double*');
 schema('Param', '1 name name, 2 int sint?, 3 real double?, 4 text text?, 5 ints Ints?, 6 reals Reals?');
 schema('TaskSubmit', '1 id id, 2 type name, 3 version u32, 4 class class, 5 deadline_us u64, 6 payload_size u64, ' +
     '7 raw_size u32, 8 no_cache bool, 9 params Param*, 10 series u32, 11 refresh bool, 12 private bool, ' +
-    '13 blobs digest*');
+    '13 blobs digest*, 14 weight_percent u32');
 schema('TaskSubmitBatch', '1 tasks TaskSubmit*');
 schema('TaskAccepted', '1 id id, 2 queue_position u32, 3 estimate_us u64');
 schema('ResultDelivery', `1 id id, 2 attempt u32, 3 peer id, 4 cached bool, ${TIMES}, ` +

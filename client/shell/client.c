@@ -9,10 +9,12 @@
 #include "client/shell/io.h"
 #include "os/os.h"
 
+char *p2_client_why(struct p2c2r_client *c) { return p2_io_serves(c) ? c->thread_error : c->error; }
+
 p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(c->error, sizeof c->error, format, args);
+    vsnprintf(p2_client_why(c), sizeof c->error, format, args);
     va_end(args);
     return status;
 }
@@ -26,6 +28,13 @@ bool p2_client_take(void *to, size_t to_size, const void *from, size_t from_size
         if (((const unsigned char *)from)[i]) return false;
     }
     return true;
+}
+
+void p2_client_give(void *to, size_t to_size, void *from, size_t from_size) {
+    size_t n = to_size < from_size ? to_size : from_size;
+    memcpy(from, &to_size, sizeof to_size); // every struct begins with its size
+    if (to_size > n) memset((char *)to + n, 0, to_size - n);
+    memcpy(to, from, n);
 }
 
 static bool read_options(const p2c2r_options *given, p2c2r_options *o) {
@@ -95,6 +104,7 @@ p2c2r_client *p2c2r_create(const p2c2r_options *options) {
     if (!c) return NULL;
     p2_list_init(&c->ended);
     p2_stats_init(&c->stats, p2_clock_now());
+    p2_list_init(&c->streams);
     c->held_last = &c->held_first;
     c->fake_lag_ns = o.fake_lag_ms * P2_MS;
     c->fake_loss = o.fake_loss;
@@ -121,6 +131,7 @@ void p2c2r_destroy(p2c2r_client **client) {
     if (!c) return;
     *client = NULL;
     p2_io_stop(c);
+    p2_streams_end(c);
     leave(c);
     p2_here_close(c);
     p2_loop_destroy(&c->loop); // first: what it has queued refers to blobs
@@ -161,7 +172,7 @@ int64_t p2c2r_next_timeout_us(const p2c2r_client *client) {
     if (!client) return -1;
     struct p2c2r_client *c = (struct p2c2r_client *)(uintptr_t)client;
     p2_client_lock(c);
-    bool ended = !p2_list_empty(&c->ended);
+    bool ended = !p2_list_empty(&c->ended) || p2_streams_ended(c);
     p2_client_unlock(c);
     if (ended) return 0;
     if (c->io) return -1;

@@ -12,6 +12,7 @@
 #include "base/slab.h"
 #include "client/core/session.h"
 #include "client/core/stats.h"
+#include "client/shell/placing.h"
 #include "kernels/task_type.h"
 #include "net/net.h"
 #include "p2c2r/inspect.h"
@@ -40,15 +41,19 @@ struct record {
     struct p2_list link; // in client->ended while ENDED
     void *user, *out;
     size_t out_capacity;
-    struct p2_blob *blob;     // result memory of ours, NULL when out serves or there is none
-    uint8_t *data;            // the result
-    uint32_t attempt;         // that fills data
-    bool no_memory, broken;   // the result has no place; does not unpack
-    bool incompressible;      // its first bytes did not shrink: the rest is not tried
-    struct p2_blob *job;      // of local.c; NULL: it does not run on this machine
-    bool held;                // the cluster has ended it, as `end` says; this machine has it still
-    uint32_t origin;          // P2C2R_ORIGIN_LOCAL, or not said yet
-    struct session_ended end; // its sentence is in reason
+    struct p2_blob *blob;   // result memory of ours, NULL when out serves or there is none
+    uint8_t *data;          // the result
+    uint32_t attempt;       // that fills data
+    bool no_memory, broken; // the result has no place; does not unpack
+    bool forgotten;         // nothing of it is kept
+    struct window window;
+    struct record_owner *owner; // NULL: the caller
+    uint64_t tag;               // the owner's
+    bool incompressible;        // its first bytes did not shrink: the rest is not tried
+    struct p2_blob *job;        // of local.c; NULL: it does not run on this machine
+    bool held;                  // the cluster has ended it, as `end` says; this machine has it still
+    uint32_t origin;            // P2C2R_ORIGIN_LOCAL, or not said yet
+    struct session_ended end;   // its sentence is in reason
     char reason[P2_TEXT_MAX + 1];
 };
 
@@ -110,6 +115,8 @@ struct p2c2r_client {
     struct p2_list ended;
     struct letter *letters;
     struct p2_list mail;
+    struct p2_list streams; // frames.c
+    uint32_t streams_made;
     struct local_side *local;                    // local.c; NULL: no task runs on this machine
     struct p2_blob_pool payloads, results, wire; // submitted; received; single records
     struct p2_codec codec;
@@ -141,7 +148,7 @@ struct p2c2r_client {
     uint32_t open_task_count;
     void (*log)(void *context, const char *line);
     void *log_context;
-    char error[512], away[P2_TEXT_MAX + 1];
+    char error[512], thread_error[512], away[P2_TEXT_MAX + 1]; // the caller's; of the library's thread
     uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
 };
 
@@ -187,7 +194,6 @@ struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket); // no
 
 // ---- submit.c
 p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, struct prepared *out);
-
 // ---- mail.c
 bool p2_mail_init(struct p2c2r_client *c, uint32_t records);
 void p2_mail_deinit(struct p2c2r_client *c);
@@ -198,29 +204,12 @@ void p2_mail_forget(struct p2c2r_client *c, const struct record *r); // what was
 bool p2_mail_waits(struct p2c2r_client *c);
 void p2_mail_take(struct p2c2r_client *c); // all, to the session
 
-// ---- memory.c
-void p2_memory_settle(void); // no allocator can be set any more
-
-// ---- stats.c
+// ---- memory.c, stats.c
+void p2_memory_settle(void);                        // no allocator can be set any more
 void p2_client_count_bytes(struct p2c2r_client *c); // those of the network so far
 
-// ---- local.c: tasks on this machine. All harmless without
-bool p2_here_open(struct p2c2r_client *c, const p2c2r_options *o); // false: memory is short, or a name too long
-void p2_here_close(struct p2c2r_client *c);
-// What a run here would need, in references of its own.
-void p2_here_keep(struct p2c2r_client *c, struct record *r, const struct prepared *p,
-                  const struct session_submit *submit);
-void p2_here_watch(struct p2c2r_client *c, p2c2r_ticket ticket);  // before the session gets it
-void p2_here_cancel(struct p2c2r_client *c, p2c2r_ticket ticket); // after the session was told
-// The session has ended it, as r->end says. True: it is not over; or is, but has been finished there.
-bool p2_here_holds(struct p2c2r_client *c, struct record *r);
-void p2_here_drop_job(struct record *r);
-void p2_here_forecast(struct p2c2r_client *c, const struct timeout_kind *kind, const struct p2_msg_can_meet_answer *m);
-void p2_here_link(struct p2c2r_client *c); // it may have changed
-void p2_here_turn(struct p2c2r_client *c);
-p2_ns p2_here_due_ns(const struct p2c2r_client *c);
-
 // ---- cluster.c
+void p2_status_ask(struct p2c2r_client *c, uint32_t tasks_max); // the answer goes to client->status
 void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m);
 
 // ---- question.c
@@ -237,14 +226,24 @@ p2c2r_status p2_client_leave(struct p2c2r_client *c, p2c2r_status status); // th
 // Around what both threads touch (io.h); may be nested.
 void p2_client_lock(struct p2c2r_client *c);
 void p2_client_unlock(struct p2c2r_client *c);
-void p2_io_wake(struct p2c2r_client *c); // there is mail
+void p2_io_wake(struct p2c2r_client *c);         // there is mail
+void p2_io_tell(struct p2c2r_client *c);         // something has ended: who waits for it looks again. Under the door
+bool p2_io_serves(const struct p2c2r_client *c); // the calling thread is the library's
+// Serves the network, or has the library's thread do so, until then or until something ended. Under the door.
+void p2_io_wait_for_more(struct p2c2r_client *c, p2_ns until);
 
 // ---- client.c
 bool p2_client_is_up(const struct p2c2r_client *c); // for who has the whole client
 p2c2r_status p2_client_fail(struct p2c2r_client *c, p2c2r_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+char *p2_client_why(struct p2c2r_client *c); // the sentence of the last failure, for whoever calls
 // Copies a caller's struct of `from_size` bytes, as its size field says, into ours of to_size: what an older caller
 // lacks is zero. False when it says less than a size field or more than ours and means it (bytes not zero).
 bool p2_client_take(void *to, size_t to_size, const void *from, size_t from_size);
+// The other way: of ours, what a caller's struct of to_size bytes has room for, with that size; what we do not know is
+// zero.
+void p2_client_give(void *to, size_t to_size, void *from, size_t from_size);
+
+#include "client/shell/here.h"
 
 #endif

@@ -73,14 +73,18 @@ void p2_status_keep(struct p2c2r_client *c, const struct p2_msg_status *m) {
     c->status_seen = true;
 }
 
+void p2_status_ask(struct p2c2r_client *c, uint32_t tasks_max) {
+    struct session_event ev = {.kind = SESSION_STATUS, .u.tasks_max = tasks_max};
+    p2_client_feed(c, &ev);
+}
+
 // The answer to a question with as many rows of open tasks. The first round trip is measured beside it: it is worth the
 // same wait.
 static p2c2r_status ask(struct p2c2r_client *c, uint32_t tasks_max, int64_t timeout_us) {
     p2_ns now = p2_clock_now();
     p2_ns until = p2_ns_add(now, timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
     c->status_seen = c->turned_away = false;
-    struct session_event ev = {.kind = SESSION_STATUS, .u.tasks_max = tasks_max};
-    p2_client_feed(c, &ev);
+    p2_status_ask(c, tasks_max);
     while (!c->status_seen || p2_session_rtt_ns(c->session) == 0) {
         now = p2_clock_now();
         if (c->turned_away) return p2_client_fail(c, P2C2R_ECLOSED, "%s", c->away);
@@ -100,10 +104,7 @@ static p2c2r_status ask_cluster(struct p2c2r_client *c, p2c2r_cluster *out, int6
     p2c2r_status status = ask(c, 0, timeout_us);
     if (status != P2C2R_OK) return status;
     c->status.rtt_us = (int64_t)p2_ns_to_us(p2_session_rtt_ns(c->session));
-    c->status.size = size;
-    size_t n = size < sizeof c->status ? size : sizeof c->status;
-    if (size > n) memset((char *)out + n, 0, size - n);
-    memcpy(out, &c->status, n);
+    p2_client_give(out, size, &c->status, sizeof c->status);
     return P2C2R_OK;
 }
 
@@ -121,12 +122,8 @@ static p2c2r_status ask_tasks(struct p2c2r_client *c, p2c2r_open_task *out, uint
         return p2_client_fail(c, P2C2R_EINVAL, "set tasks[0].size to sizeof(p2c2r_open_task)");
     p2c2r_status status = ask(c, max < P2_OPEN_TASKS_MAX ? max : P2_OPEN_TASKS_MAX, timeout_us);
     if (status != P2C2R_OK) return status;
-    size_t n = size < sizeof *out ? size : sizeof *out;
-    for (; *count < max && *count < c->open_task_count; (*count)++) {
-        c->open_tasks[*count].size = size;
-        memset((char *)out + *count * size, 0, size);
-        memcpy((char *)out + *count * size, &c->open_tasks[*count], n);
-    }
+    for (; *count < max && *count < c->open_task_count; (*count)++)
+        p2_client_give((char *)out + *count * size, size, &c->open_tasks[*count], sizeof *c->open_tasks);
     return P2C2R_OK;
 }
 
@@ -157,9 +154,7 @@ static p2c2r_status tell_terms(struct p2c2r_client *c, p2c2r_terms *out) {
         if (p2_session_features(c->session) & names[i].bit) terms.features[terms.feature_count++] = names[i].name;
     }
     memcpy(terms.coordinator, c->line->url, sizeof terms.coordinator);
-    size_t n = size < sizeof terms ? size : sizeof terms;
-    if (size > n) memset((char *)out + n, 0, size - n);
-    memcpy(out, &terms, n);
+    p2_client_give(out, size, &terms, sizeof terms);
     return P2C2R_OK;
 }
 

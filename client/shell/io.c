@@ -31,10 +31,19 @@ void p2_io_wake(struct p2c2r_client *c) {
     if (c->io && !c->io->inside) p2_loop_wake(c->loop);
 }
 
-bool p2_io_wait(struct p2c2r_client *c, p2_ns until) {
-    struct timespec at = span_of(until);
-    return pthread_cond_timedwait(&c->io->ended, &c->io->door, &at) == 0;
+void p2_io_tell(struct p2c2r_client *c) {
+    if (c->io) pthread_cond_signal(&c->io->ended);
 }
+
+void p2_io_wait_for_more(struct p2c2r_client *c, p2_ns until) {
+    struct timespec at = span_of(until);
+    if (c->io)
+        (void)pthread_cond_timedwait(&c->io->ended, &c->io->door, &at);
+    else
+        p2_client_turn(c, p2_ns_max(until - p2_clock_now(), 0));
+}
+
+bool p2_io_serves(const struct p2c2r_client *c) { return served == c; }
 
 // ---- visitors
 

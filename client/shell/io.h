@@ -34,7 +34,4 @@ bool p2_io_start(struct p2c2r_client *c); // false: memory or threads are short
 void p2_io_stop(struct p2c2r_client *c);  // the thread has ended, and the caller has everything
 void p2_io_free(struct p2c2r_client *c);
 
-// Waits under the door, once locked, for a record to end, or until then. False: that was it.
-bool p2_io_wait(struct p2c2r_client *c, p2_ns until);
-
 #endif

@@ -270,6 +270,7 @@ void p2_client_lost(struct p2c2r_client *c, enum p2_err why) {
 p2_ns p2_client_next_ns(struct p2c2r_client *c) {
     if (p2_mail_waits(c)) return 0;
     p2_ns next = p2_ns_min(p2_session_next_ns(c->session), p2_loop_next_ns(c->loop));
+    next = p2_ns_min(next, p2_streams_next_ns(c));
     next = p2_ns_min(next, p2_here_due_ns(c));
     return c->held_first ? p2_ns_min(next, c->held_first->due_ns) : next;
 }
@@ -284,6 +285,7 @@ void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns) {
         struct session_event ev = {.kind = SESSION_TICK};
         p2_client_feed(c, &ev);
     }
+    p2_streams_turn(c);
     p2_here_turn(c);
     p2_client_count_bytes(c);
 }

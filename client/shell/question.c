@@ -72,10 +72,7 @@ static p2c2r_status answer(struct p2c2r_client *c, p2c2r_question question, p2c2
     if (!question || q->number != question)
         return p2_client_fail(c, P2C2R_ENOTFOUND, "that question was never asked, or its answer is no longer kept");
     if (!q->answered) return p2_client_fail(c, P2C2R_EAGAIN, "the answer is not here yet: poll");
-    size_t n = size < sizeof q->answer ? size : sizeof q->answer;
-    q->answer.size = size;
-    if (size > n) memset((char *)out + n, 0, size - n);
-    memcpy(out, &q->answer, n);
+    p2_client_give(out, size, &q->answer, sizeof q->answer);
     *q = (struct asked){.number = 0};
     return P2C2R_OK;
 }

@@ -12,7 +12,7 @@ void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state 
         [RECORD_FREE] = RECORD_OPEN, [RECORD_OPEN] = RECORD_ENDED, [RECORD_ENDED] = RECORD_LENT};
     P2_CHECK(r->state < RECORD_LENT && next[r->state] == to);
     if (to == RECORD_LENT) p2_list_remove(&r->link);
-    if (to == RECORD_ENDED) p2_list_push_back(&c->ended, &r->link);
+    if (to == RECORD_ENDED && !r->owner) p2_list_push_back(&c->ended, &r->link);
     r->state = to;
 }
 
@@ -30,7 +30,7 @@ static void forget_data(struct record *r) {
 
 bool p2_record_room(struct p2c2r_client *c, struct record *r, uint64_t size) {
     forget_data(r);
-    if (size == 0) return true;
+    if (size == 0 || r->forgotten) return true;
     if (r->out && size <= r->out_capacity) {
         r->data = r->out;
         return true;
@@ -44,15 +44,51 @@ void p2_record_begin(struct p2c2r_client *c, p2c2r_ticket ticket, uint32_t attem
     struct record *r = p2_record_get(c, ticket);
     if (!r) return;
     r->attempt = attempt;
-    r->broken = false;
+    r->no_memory = r->broken = false;
+    if (r->window.to && size && !r->forgotten) {
+        forget_data(r);
+        r->data = r->window.to;
+        r->broken = size != r->window.total;
+        if (r->broken) drop(c, r, P2_ERR_BAD_PAYLOAD);
+        return;
+    }
     r->no_memory = !p2_record_room(c, r, size);
     if (r->no_memory) drop(c, r, P2_ERR_NO_MEMORY);
+}
+
+// Bytes from `offset` of a result, as far as its window wants them.
+static void store_seen(struct record *r, uint64_t offset, const uint8_t *bytes, uint64_t size) {
+    const struct window *w = &r->window;
+    uint64_t from = offset > w->first ? offset : w->first;
+    uint64_t end = offset + size < w->first + w->size ? offset + size : w->first + w->size;
+    if (from < end) memcpy(w->to + (from - w->first), bytes + (from - offset), (size_t)(end - from));
+}
+
+static void store_window(struct p2c2r_client *c, struct record *r, const struct session_action *a) {
+    const struct p2_slice *slice = &a->u.store.slice;
+    if (!a->u.store.zstd) {
+        store_seen(r, a->u.store.offset, p2_slice_data(slice), slice->size);
+        return;
+    }
+    struct p2_blob *raw = p2_blob_new(&c->wire, a->u.store.raw_size);
+    r->no_memory = !raw;
+    r->broken =
+        raw && p2_body_inflate(&c->codec, p2_slice_data(slice), slice->size, raw->data, a->u.store.raw_size) != P2_OK;
+    if (!raw || r->broken)
+        drop(c, r, raw ? P2_ERR_BAD_PAYLOAD : P2_ERR_NO_MEMORY);
+    else
+        store_seen(r, a->u.store.offset, raw->data, a->u.store.raw_size);
+    p2_blob_unref(raw);
 }
 
 // What a peer compressed reaches us as it is: that it does not unpack concerns this ticket, not the connection.
 void p2_record_store(struct p2c2r_client *c, const struct session_action *a) {
     struct record *r = p2_record_get(c, a->u.store.ticket);
-    if (!r || !r->data || r->broken || r->attempt != a->u.store.attempt) return;
+    if (!r || !r->data || r->broken || r->no_memory || r->attempt != a->u.store.attempt) return;
+    if (r->window.to) {
+        store_window(c, r, a);
+        return;
+    }
     const struct p2_slice *slice = &a->u.store.slice;
     uint8_t *to = r->data + a->u.store.offset;
     if (!a->u.store.zstd) {
@@ -98,7 +134,8 @@ void p2_record_finish(struct p2c2r_client *c, struct record *r) {
     p2_here_drop_job(r);
     p2_stats_ended(&c->stats, p2_clock_now(), &r->end);
     p2_record_move(c, r, RECORD_ENDED);
-    if (c->io) pthread_cond_signal(&c->io->ended);
+    p2_io_tell(c);
+    if (r->owner) r->owner->ended(r->owner, c, r);
     p2_client_unlock(c);
 }
 
@@ -117,6 +154,25 @@ void p2_record_free(struct p2c2r_client *c, struct record *r) {
     p2_here_drop_job(r);
     p2_slab_free(&c->records, r->ticket);
     p2_client_unlock(c);
+}
+
+static void free_ended(struct record_owner *owner, struct p2c2r_client *c, struct record *r) {
+    (void)owner;
+    p2_record_free(c, r);
+}
+
+void p2_record_forget(struct p2c2r_client *c, struct record *r) {
+    static struct record_owner nobody = {free_ended};
+    if (r->state == RECORD_ENDED) {
+        p2_record_free(c, r);
+        return;
+    }
+    p2_blob_unref(r->blob);
+    r->blob = NULL;
+    r->data = NULL;
+    r->forgotten = true;
+    r->owner = &nobody;
+    p2_mail_cancel(c, r);
 }
 
 static int64_t us(p2_ns span) { return (int64_t)p2_ns_to_us(span); }
@@ -164,23 +220,15 @@ static size_t result_size(struct p2c2r_client *c, const p2c2r_result *result) {
 static void give(struct p2c2r_client *c, struct record *r, p2c2r_result *out, size_t out_size) {
     p2c2r_result whole;
     lend(c, r, &whole);
-    size_t n = out_size < sizeof whole ? out_size : sizeof whole;
-    if (out_size > n) memset((char *)out + n, 0, out_size - n);
-    whole.size = out_size;
-    memcpy(out, &whole, n);
-}
-
-// Serves the network, or has the library's thread do so, until then or until something ended. Under the door.
-static void wait_for_more(struct p2c2r_client *c, p2_ns until) {
-    if (c->io)
-        p2_io_wait(c, until);
-    else
-        p2_client_turn(c, p2_ns_max(until - p2_clock_now(), 0));
+    p2_client_give(out, out_size, &whole, sizeof whole);
 }
 
 static p2_ns from_now(int64_t timeout_us) {
     return p2_ns_add(p2_clock_now(), timeout_us > 0 ? p2_ns_from_us((uint64_t)timeout_us) : 0);
 }
+
+// A caller waits for tickets and for frames of streams alike. Under the door.
+static bool has_news(const struct p2c2r_client *c) { return !p2_list_empty(&c->ended) || p2_streams_ended(c); }
 
 uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_t timeout_us) {
     if (!p2_client_free(c)) return 0;
@@ -188,8 +236,8 @@ uint32_t p2c2r_poll(p2c2r_client *c, p2c2r_result *results, uint32_t max, int64_
     if (!size) return 0;
     p2_ns until = from_now(timeout_us);
     p2_client_lock(c);
-    if (!c->io) p2_client_turn(c, p2_list_empty(&c->ended) ? p2_ns_max(until - p2_clock_now(), 0) : 0);
-    while (p2_list_empty(&c->ended) && p2_clock_now() < until) wait_for_more(c, until);
+    if (!c->io) p2_client_turn(c, has_news(c) ? 0 : p2_ns_max(until - p2_clock_now(), 0));
+    while (!has_news(c) && p2_clock_now() < until) p2_io_wait_for_more(c, until);
     uint32_t n = 0;
     struct p2_list *first;
     while (results && n < max && (first = p2_list_first(&c->ended)) != NULL) {
@@ -206,14 +254,14 @@ static p2c2r_status wait_until(struct p2c2r_client *c, p2c2r_ticket ticket, p2c2
                                p2_ns until) {
     for (bool first = true;; first = false) {
         struct record *r = p2_slab_get(&c->records, ticket);
-        if (!r || r->state == RECORD_LENT) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
+        if (!r || r->owner || r->state == RECORD_LENT) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
         if (r->state == RECORD_ENDED) {
             give(c, r, result, size);
             return P2C2R_OK;
         }
         if (!first && p2_clock_now() >= until)
             return p2_client_fail(c, P2C2R_ETIMEOUT, "the ticket has not ended in that time");
-        wait_for_more(c, until);
+        p2_io_wait_for_more(c, until);
     }
 }
 

@@ -128,44 +128,11 @@ static struct record *new_record(struct p2c2r_client *c, const p2c2r_task *task)
     return r;
 }
 
-static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t size, p2c2r_ticket *ticket_out) {
-    p2c2r_task task;
-    if (!p2_client_take(&task, sizeof task, given, size))
-        return p2_client_fail(c, P2C2R_EINVAL, "set task.size to sizeof(p2c2r_task)");
-    struct prepared p = {0};
-    if (task.payload_size && !task.payload) return p2_client_fail(c, P2C2R_EINVAL, "payload is NULL but has a size");
-    p2c2r_status status = p2_task_prepare(c, &task, &p);
-    if (status != P2C2R_OK) return status;
-    struct record *r = new_record(c, &task);
-    if (!r) return p2_client_fail(c, P2C2R_EAGAIN, "tasks_max tickets are open or not released");
-    struct session_submit s = {.submitted_ns = p2_clock_now()};
-    status = keep(c, &task, &p, &s);
-    if (status != P2C2R_OK) {
-        p2_record_free(c, r);
-        return status;
-    }
-    s.ticket = *ticket_out = r->ticket;
-    s.id = p2_id_random();
-    s.type = p.type->name;
-    s.version = p.type->version;
-    s.class_ = (enum p2_class)task.priority;
-    s.kind = p.kind;
-    s.deadline_ns = p.deadline_ns;
-    s.no_cache = task.cache & P2C2R_CACHE_BYPASS;
-    s.refresh = task.cache & P2C2R_CACHE_REFRESH;
-    s.private_ = task.cache & P2C2R_CACHE_PRIVATE;
-    s.series = task.series;
-    s.result_bytes_max = p.cost.result_bytes_max;
-    s.withheld = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
-    p2_here_keep(c, r, &p, &s);
-    p2_mail_submit(c, r, &s);
-    return P2C2R_OK;
-}
-
-static size_t task_size(const p2c2r_task *task) {
-    size_t size;
-    memcpy(&size, task, sizeof size);
-    return size;
+static bool is_fake_lost(struct p2c2r_client *c) {
+    p2_client_lock(c);
+    bool lost = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
+    p2_client_unlock(c);
+    return lost;
 }
 
 static void count_one(struct p2c2r_client *c, p2c2r_status status) {
@@ -175,11 +142,68 @@ static void count_one(struct p2c2r_client *c, p2c2r_status status) {
     p2_client_unlock(c);
 }
 
+static p2c2r_status submit_checked(struct p2c2r_client *c, const p2c2r_task *task, const struct placing *placing,
+                                   p2c2r_ticket *ticket_out) {
+    struct prepared p = {0};
+    if (task->payload_size && !task->payload) return p2_client_fail(c, P2C2R_EINVAL, "payload is NULL but has a size");
+    p2c2r_status status = p2_task_prepare(c, task, &p);
+    if (status != P2C2R_OK) return status;
+    struct record *r = new_record(c, task);
+    if (!r) return p2_client_fail(c, P2C2R_EAGAIN, "tasks_max tickets are open or not released");
+    struct session_submit s = {.submitted_ns = p2_clock_now()};
+    status = keep(c, task, &p, &s);
+    if (status != P2C2R_OK) {
+        p2_record_free(c, r);
+        return status;
+    }
+    if (placing) {
+        r->owner = placing->owner;
+        r->tag = placing->tag;
+        r->window = placing->window;
+        s.weight_percent = placing->weight_percent;
+    }
+    s.ticket = *ticket_out = r->ticket;
+    s.id = p2_id_random();
+    s.type = p.type->name;
+    s.version = p.type->version;
+    s.class_ = (enum p2_class)task->priority;
+    s.kind = p.kind;
+    s.deadline_ns = p.deadline_ns;
+    s.no_cache = task->cache & P2C2R_CACHE_BYPASS;
+    s.refresh = task->cache & P2C2R_CACHE_REFRESH;
+    s.private_ = task->cache & P2C2R_CACHE_PRIVATE;
+    s.series = task->series;
+    s.result_bytes_max = p.cost.result_bytes_max;
+    s.withheld = is_fake_lost(c);
+    if (!placing) p2_here_keep(c, r, &p, &s); // a tile that is late is filled
+    p2_mail_submit(c, r, &s);
+    return P2C2R_OK;
+}
+
+p2c2r_status p2_task_submit(struct p2c2r_client *c, const p2c2r_task *task, const struct placing *placing,
+                            p2c2r_ticket *ticket) {
+    p2c2r_status status = submit_checked(c, task, placing, ticket);
+    count_one(c, status);
+    return status;
+}
+
+static p2c2r_status submit_one(struct p2c2r_client *c, const void *given, size_t size, p2c2r_ticket *ticket) {
+    p2c2r_task task;
+    if (!p2_client_take(&task, sizeof task, given, size))
+        return p2_client_fail(c, P2C2R_EINVAL, "set task.size to sizeof(p2c2r_task)");
+    return p2_task_submit(c, &task, NULL, ticket);
+}
+
+static size_t task_size(const p2c2r_task *task) {
+    size_t size;
+    memcpy(&size, task, sizeof size);
+    return size;
+}
+
 p2c2r_status p2c2r_submit(p2c2r_client *c, const p2c2r_task *task, p2c2r_ticket *ticket) {
     if (!p2_client_free(c)) return P2C2R_EINVAL;
     if (!task || !ticket) return p2_client_fail(c, P2C2R_EINVAL, "task or ticket is NULL");
     p2c2r_status status = submit_one(c, task, task_size(task), ticket);
-    count_one(c, status);
     if (status == P2C2R_OK) p2_io_wake(c);
     return status;
 }
@@ -194,7 +218,6 @@ p2c2r_status p2c2r_submit_batch(p2c2r_client *c, const p2c2r_task *tasks, uint32
     for (uint32_t i = 0; i < count; i++) {
         tickets[i] = 0;
         p2c2r_status status = submit_one(c, (const char *)tasks + i * size, size, &tickets[i]);
-        count_one(c, status);
         if (statuses) statuses[i] = status;
         if (status != P2C2R_OK) worst = status;
     }
@@ -206,9 +229,10 @@ p2c2r_status p2c2r_cancel(p2c2r_client *c, p2c2r_ticket ticket) {
     if (!p2_client_free(c)) return P2C2R_EINVAL;
     p2_client_lock(c);
     struct record *r = p2_slab_get(&c->records, ticket);
-    if (r && r->state == RECORD_OPEN) p2_mail_cancel(c, r);
+    bool ours = !r || r->owner;
+    if (!ours && r->state == RECORD_OPEN) p2_mail_cancel(c, r);
     p2_client_unlock(c);
-    if (!r) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
+    if (ours) return p2_client_fail(c, P2C2R_ENOTFOUND, "no such ticket");
     p2_io_wake(c);
     return P2C2R_OK;
 }

@@ -99,6 +99,7 @@ static void add_submit(struct p2_strbuf *out, const struct p2_msg_task_submit *s
     if (s->deadline_ns) add_span(out, "deadline", s->deadline_ns);
     add_flag(out, "no_cache", s->no_cache);
     if (s->series) add_number(out, "series", s->series);
+    if (s->weight_percent) add_number(out, "weight", s->weight_percent);
     add_flag(out, "refresh", s->refresh);
     add_flag(out, "private", s->private_);
     if (s->blob_count) add_digests(out, "blobs", s->blobs, s->blob_count);

@@ -12,6 +12,8 @@
 
 #define P2_HEADER_MAX 65535u                  // bytes of protobuf header in a record
 #define P2_RECORD_PAYLOAD_MAX 65536u          // bytes of payload in one record; longer travels as chunks
+#define P2_WEIGHT_MIN 6u                      // per cent: a client's word that a task's units are less work than usual
+#define P2_WEIGHT_MAX 1600u                   // or more
 #define P2_TASK_PAYLOAD_MAX (64u << 20)       // bytes of one task's payload or result
 #define P2_BATCH_MAX 256u                     // tasks in one TASK_SUBMIT_BATCH
 #define P2_NESTING_MAX 8u                     // nested protobuf messages

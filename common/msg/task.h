@@ -24,7 +24,8 @@ struct p2_msg_task_submit {
     uint32_t raw_size;     // of this record's payload after zstd; equal to payload.size without the flag
     bool payload_zstd;
     bool no_cache, refresh, private_;
-    uint32_t series; // frames of one stream, of which a newer one is worth more than an older; 0: none
+    uint32_t series;         // frames of one stream, of which a newer one is worth more than an older; 0: none
+    uint32_t weight_percent; // of its units, P2_WEIGHT_MIN to _MAX; 0: as 100
     struct p2_params params;
     const struct p2_digest *blobs; // what it refers to
     uint32_t blob_count;

@@ -149,6 +149,7 @@ static const struct wire_field submit_fields[] = {
     BOOL(p2_msg_task_submit, refresh),
     BOOL(p2_msg_task_submit, private_),
     LIST(WIRE_DIGESTS, p2_msg_task_submit, blobs, blob_count, 0, P2_TASK_BLOBS_MAX, NULL),
+    U32(p2_msg_task_submit, weight_percent, 0, P2_WEIGHT_MAX),
 };
 TABLE(submit, task_submit, p2_msg_task_submit, &submit_body);
 

@@ -235,7 +235,9 @@ void next_place(struct coord *c, struct task *t, struct offer *o) {
 
 void next_charge(struct coord *c, const struct task *t, const struct replica *r) {
     const struct peer *p = p2_slab_get(&c->peers, r->peer);
-    account_charge(queue_flow(&c->types[t->type].queue, t)->account, r->estimate_ns);
+    // Nobody pays less for saying that it is little.
+    p2_ns charged = t->weight_percent < 100 ? r->estimate_ns * 100 / t->weight_percent : r->estimate_ns;
+    account_charge(queue_flow(&c->types[t->type].queue, t)->account, charged);
     P2_LIST_EACH (it, next, &p->offers) {
         const struct offer *other = P2_CONTAINER_OF(it, struct offer, in_peer);
         if (other->device == r->device) share_placed(&c->types[other->type].queue, &c->limits, r->class_);

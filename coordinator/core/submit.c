@@ -51,6 +51,18 @@ static bool find_type(struct coord *c, const struct p2_msg_task_submit *m, struc
     return true;
 }
 
+static uint32_t weight_of(const struct p2_msg_task_submit *m) {
+    uint32_t percent = m->weight_percent;
+    return !percent ? 100 : percent < P2_WEIGHT_MIN ? P2_WEIGHT_MIN : percent;
+}
+
+// Who is fast and who is idle soon is told from units: a client that knows what its rows are like makes them better.
+// Size classes stay as they are: limits and timeouts are nobody's word.
+static void weigh(struct p2_task_cost *cost, uint32_t percent) {
+    uint64_t units = cost->units < UINT64_MAX / P2_WEIGHT_MAX ? cost->units * percent / 100 : cost->units;
+    cost->units = units ? units : 1;
+}
+
 static bool prepare(struct coord *c, const struct p2_msg_task_submit *m, struct admission *a) {
     const struct p2_task_type *type = c->types[a->type].type;
     _Alignas(16) uint8_t block[P2_BLOCK_MAX];
@@ -68,6 +80,7 @@ static bool prepare(struct coord *c, const struct p2_msg_task_submit *m, struct 
         return refused(a, WHY_BAD_REQUEST, e, text);
     }
     if (a->cost.result_bytes_max > P2_TASK_PAYLOAD_MAX) a->cost.result_bytes_max = P2_TASK_PAYLOAD_MAX;
+    weigh(&a->cost, weight_of(m));
     return true;
 }
 
@@ -159,6 +172,7 @@ static struct task *create(struct coord *c, struct client *cl, uint32_t stream, 
     t->client = (uint32_t)cl->self;
     t->id = m->id;
     t->stream = stream;
+    t->weight_percent = (uint16_t)weight_of(m);
     t->type = (uint8_t)a->type;
     t->class_ = (uint8_t)m->class_;
     t->series = m->series;

@@ -62,6 +62,8 @@ struct task {
     // Its result and the cache: memo.h.
     bool refresh : 1, private_ : 1;
     bool alone : 1; // it joins no flight
+
+    uint16_t weight_percent; // its client's word, which is in cost.units; 100: none
 };
 
 struct task_end {

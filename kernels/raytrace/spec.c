@@ -262,6 +262,17 @@ static bool equal(const void *block, const uint8_t *a, size_t a_size, const uint
     return agree(a_size / step, off, sum, what->path);
 }
 
+static bool bands(const void *block, struct p2_task_bands *out) {
+    const struct raytrace_block *b = block;
+    bool rows = b->form == RAYTRACE_RGB8 || b->form == RAYTRACE_RGBA8;
+    if (!rows && (b->form != RAYTRACE_FLOAT || b->albedo || b->normals || b->distance)) return false;
+    *out = (struct p2_task_bands){.out_step = 1,
+                                  .steps = b->h,
+                                  .ghost = RAYTRACE_DENOISE_REACH(b->denoise), // rendered by each band's peer
+                                  .out_row_bytes = p2_raytrace_raw_bytes(b) / b->h};
+    return true;
+}
+
 const struct p2_task_type p2_type_raytrace = {
     .name = "raytracing",
     .aliases = aliases,
@@ -277,6 +288,7 @@ const struct p2_task_type p2_type_raytrace = {
     .prepare = prepare,
     .reference = p2_raytrace_reference,
     .equal = equal,
+    .bands = bands,
     .known_answers = p2_raytrace_known_answers,
     .known_answer_count = RAYTRACE_KNOWN_ANSWERS,
 };

@@ -238,6 +238,42 @@ static enum p2_err prepare(const struct p2_params *given, uint64_t payload_size,
     return P2_OK;
 }
 
+static uint32_t common_divisor(uint32_t a, uint32_t b) {
+    while (b) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+// Rows above and below a cut that the rows next to it depend on: ref.c and ref_network.c. The base of an output row may
+// lie one input row above its band.
+static uint32_t reach(const struct upscale_block *b) {
+    switch (b->filter) {
+    case UPSCALE_BILINEAR: return 1;
+    case UPSCALE_BICUBIC: return 2;
+    case UPSCALE_NETWORK: return p2_upscale_is_twice(b) ? UPSCALE_NET_HALO : UPSCALE_NET_HALO + 1; // then bicubic
+    default: return 3;                                                                             // sharpened: 2 + 1
+    }
+}
+
+// Only where rows in and out have a common measure do the rows of a band lie as they do in the whole.
+static bool bands(const void *block, struct p2_task_bands *out) {
+    const struct upscale_block *b = block;
+    if (b->in_format != UPSCALE_RAW || b->out_format != UPSCALE_RAW) return false;
+    // The whole has Lanczos for a network that is too high for it; its bands would not.
+    if (b->filter == UPSCALE_LANCZOS && 2 * b->in_h > UPSCALE_SIDE_MAX) return false;
+    uint32_t steps = common_divisor(b->in_h, b->out_h), in_step = b->in_h / steps;
+    *out = (struct p2_task_bands){.in_step = in_step,
+                                  .out_step = b->out_h / steps,
+                                  .steps = steps,
+                                  .ghost = (reach(b) + in_step - 1) / in_step,
+                                  .in_row_bytes = (uint64_t)b->in_w * b->channels,
+                                  .out_row_bytes = (uint64_t)b->out_w * b->channels};
+    return true;
+}
+
 // Within one level, two where a picture that was rounded already is rounded again.
 static bool equal(const void *block, const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size) {
     const struct upscale_block *of = block;
@@ -302,6 +338,7 @@ const struct p2_task_type p2_type_upscale = {
     .prepare = prepare,
     .reference = p2_upscale_reference,
     .equal = equal,
+    .bands = bands,
     .known_answers = known_answers,
     .known_answer_count = sizeof known_answers / sizeof *known_answers,
 };

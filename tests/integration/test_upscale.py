@@ -50,6 +50,38 @@ class Upscale(unittest.TestCase):
             for picture in pictures:
                 self.assertEqual(png_size(out + picture), (960, 540))
 
+    def test_bands_of_several_peers_are_the_whole(self):
+        with Cluster() as cluster:
+            for _ in range(2):
+                cluster.peer('--slots', '1', device='all')
+            for quality in ('fast', 'balanced', 'quality'):
+                pictures = []
+                for tiles in ('1', '6'):
+                    out = os.path.join(cluster.folder, f'{quality}-{tiles}.ppm')
+                    text, _ = cluster.cli('upscale', SAMPLES[0], '-o', out, '--quality', quality, '--json', '--psnr',
+                                          '--tiles', tiles)
+                    pictures.append(ppm(out))
+                self.assertEqual(*pictures)
+                frame = json_lines(text)[0]
+                self.assertTrue(frame['ok'])
+                self.assertEqual(frame['tiles'], 6)
+                self.assertGreater(frame['psnr_db'], 20)
+            words = ('upscale', SAMPLES[0], SAMPLES[2], '-o', cluster.folder, '--tiles', '3', '--repeat', '2')
+            text, _ = cluster.cli(*words)
+            self.assertEqual(text.count(' 3 bands, '), 4)
+            cluster.cli('upscale', SAMPLES[0], '-o', out, '--tiles', '2', '--format', 'jpeg', expect=2)
+
+    def test_bands_wait_for_peers_and_say_why_there_are_none(self):
+        with Cluster() as cluster:
+            out = os.path.join(cluster.folder, 'a.png')
+            words = ('upscale', SAMPLES[0], '-o', out, '--tiles', '2')
+            _, said = cluster.cli(*words, '--connect-timeout', '300ms', expect=3)
+            self.assertNotIn('deadline', said)
+            late = cluster.start_cli(*words, '--json')
+            cluster.peer()
+            self.assertTrue(json_lines(late.line('{'))[0]['ok'])
+            self.assertEqual(late.wait(), 0)
+
     def test_formats_sizes_and_repeats(self):
         with Cluster('--cache-entries', '0') as cluster:  # or a repeated picture is not computed again
             cluster.peer()

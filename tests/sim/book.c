@@ -142,6 +142,24 @@ static uint32_t some_size(uint64_t most) {
     return below(ceiling + 1);
 }
 
+static uint64_t seed_of(uint32_t number) { return mix(sim.seed * 1000003 + number) & ~UINT64_C(1); }
+
+static uint32_t add(struct content c, uint64_t seed) {
+    if (book.content_count == book.content_room) {
+        book.content_room *= 2;
+        book.contents = realloc(book.contents, book.content_room * sizeof *book.contents);
+        P2_CHECK(book.contents);
+    }
+    c.seed = seed;
+    bytes_fill(book.scratch, c.seed, 0, c.payload_size);
+    c.result_seed = result_seed_of(book.scratch, c.payload_size, c.type) & ~UINT64_C(1);
+    if (c.seed & 1) c.result_seed |= 1;
+    book.contents[book.content_count] = c;
+    return book.content_count++;
+}
+
+uint32_t book_add(const struct content *c) { return add(*c, seed_of(book.content_count)); }
+
 uint32_t book_content(uint32_t type) {
     if (sim.plan->repeats && chance(60)) {
         uint32_t old = book.content_count, skip = below(4);
@@ -149,23 +167,15 @@ uint32_t book_content(uint32_t type) {
             if (book.contents[--old].type == type && skip-- == 0) return old;
         }
     }
-    if (book.content_count == book.content_room) {
-        book.content_room *= 2;
-        book.contents = realloc(book.contents, book.content_room * sizeof *book.contents);
-        P2_CHECK(book.contents);
-    }
-    struct content *c = &book.contents[book.content_count];
-    *c = (struct content){.type = type};
-    c->seed = mix(sim.seed * 1000003 + book.content_count) & ~UINT64_C(1);
-    if (sim.plan->zstd && chance(60)) c->seed |= 1;
-    c->work_us = (uint32_t)(between(P2_MS, sim.plan->work_max) / P2_US) * (1 + type % 3) / 3 + 100;
-    c->memory_mb = chance(70) ? 0 : 1u << below(13);
-    c->payload_size = some_size(sim.plan->payload_max);
-    c->result_size = some_size(sim.plan->result_max);
-    bytes_fill(book.scratch, c->seed, 0, c->payload_size);
-    c->result_seed = result_seed_of(book.scratch, c->payload_size, type) & ~UINT64_C(1);
-    if (c->seed & 1) c->result_seed |= 1;
-    return book.content_count++;
+    struct content c = {.type = type};
+    uint64_t seed = seed_of(book.content_count);
+    if (sim.plan->zstd && chance(60)) seed |= 1;
+    c.work_us = (uint32_t)(between(P2_MS, sim.plan->work_max) / P2_US) * (1 + type % 3) / 3 + 100;
+    c.told_us = c.work_us;
+    c.memory_mb = chance(70) ? 0 : 1u << below(13);
+    c.payload_size = some_size(sim.plan->payload_max);
+    c.result_size = some_size(sim.plan->result_max);
+    return add(c, seed);
 }
 
 struct content *content_of(uint32_t number) {

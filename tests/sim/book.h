@@ -12,6 +12,7 @@
 struct content {
     uint64_t seed, result_seed;
     uint32_t type, work_us, memory_mb;
+    uint32_t told_us; // what its parameters say of its work
     uint32_t payload_size, result_size;
     bool plain; // bytes that do not compress
     bool computed;
@@ -21,6 +22,7 @@ struct deed { // one task
     uint32_t content, client;
     enum p2_class class_;
     p2_ns submitted_ns, deadline_ns;
+    uint32_t weight_percent;
     p2_ns left_ns;                      // of the deadline when it was sent
     bool learned;                       // the deadline, and less than four priors
     bool asked_to_end, abandoned, over; // at the client: over once its ticket has ended
@@ -49,7 +51,8 @@ struct sim_block { // of a job
 
 void book_open(void);
 void book_close(void);
-uint32_t book_content(uint32_t type); // a new one, or (plan.repeats) sometimes an old one of that type
+uint32_t book_content(uint32_t type);       // a new one, or (plan.repeats) sometimes an old one of that type
+uint32_t book_add(const struct content *c); // one of that type, work and sizes
 struct content *content_of(uint32_t number);
 uint32_t book_task(uint32_t content); // number of a new task
 struct deed *deed_of(uint32_t number);

@@ -41,9 +41,14 @@ struct client {
 
 void client_step(struct client *c, struct session_event *ev);
 
+uint32_t client_free_slot(const struct client *c); // of a ticket; 0: none
+
 // Each of these makes one step, or none when there is nothing to do it with.
 void client_submit(struct client *c);
 void client_cancel_one(struct client *c);
+void client_cancel(struct client *c, uint32_t slot); // of its tickets, not a free one
+void client_submit_content(struct client *c, uint32_t slot, uint32_t content, uint32_t weight_percent,
+                           p2_ns deadline_ns);
 void client_ask(struct client *c); // whether a task could be met
 void client_put(struct client *c); // a blob, or gives up the one it is at
 

@@ -4,6 +4,7 @@
 
 #include "book.h"
 #include "client.h"
+#include "stream.h"
 
 static struct client *clients;
 static bool stopped;
@@ -75,7 +76,7 @@ static void check_end(const struct client *c, const struct ticket_book *t, const
     if (e->outcome == SESSION_EXPIRED)
         SIM_CHECK(sim.now >= d->submitted_ns + d->deadline_ns, "task %u expired early", t->task);
     if (sim.plan->mode == PLAN_CALM)
-        SIM_CHECK(e->outcome == SESSION_DONE || given_up_early(e),
+        SIM_CHECK(e->outcome == SESSION_DONE || given_up_early(e) || d->asked_to_end,
                   "task %u was not done though nothing went wrong: outcome %d, %s, %.*s", t->task, (int)e->outcome,
                   p2_err_name(e->code), (int)e->sentence.n, e->sentence.p);
     if (sim.plan->mode == PLAN_PEERS_FAIL)
@@ -95,6 +96,7 @@ static void ended(struct client *c, const struct session_ended *e) {
     if (sim.plan->doubles) sim_count_timeout(d, given_up_early(e));
     *t = (struct ticket_book){0};
     c->open--;
+    if (sim.plan->stream) stream_ended((uint32_t)(t - c->tickets), e);
 }
 
 static void begin(struct client *c, const struct session_action *a) {
@@ -255,7 +257,10 @@ static void process_start(struct client *c) {
     c->up = true;
     timer_at(&c->tick, sim.now);
     // In a calm seed nothing is asked for before there are peers to do it.
-    timer_at(&c->submit, sim.now + (sim.plan->mode == PLAN_CALM ? 10 * P2_SEC : 0) + about(c->every));
+    if (sim.plan->stream)
+        stream_open(c);
+    else
+        timer_at(&c->submit, sim.now + (sim.plan->mode == PLAN_CALM ? 10 * P2_SEC : 0) + about(c->every));
 }
 
 static void process_end(struct client *c) {
@@ -288,8 +293,8 @@ void clients_create(void) {
         struct client *c = &clients[i];
         c->index = i;
         c->node.kind = NODE_CLIENT;
-        c->node.delay = between(P2_MS / 10, sim.plan->delay_max);
-        c->node.bandwidth = (uint64_t)between((p2_ns)sim.plan->bandwidth_min, 20000000);
+        c->node.delay = between(sim.plan->delay_min, sim.plan->delay_max);
+        c->node.bandwidth = (uint64_t)between((p2_ns)sim.plan->bandwidth_min, (p2_ns)sim.plan->bandwidth_max);
         c->every = sim.plan->task_every / 2 + about(sim.plan->task_every / 2);
         timer_init(&c->tick, on_tick);
         timer_init(&c->submit, on_submit);

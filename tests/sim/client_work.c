@@ -12,7 +12,7 @@ static struct p2_param int_param(const char *name, uint64_t value) {
 static void task_params(const struct content *about, uint32_t content, struct p2_param items[4]) {
     items[0] = int_param("content", content);
     items[1] = int_param("result", about->result_size);
-    items[2] = int_param("work", about->work_us);
+    items[2] = int_param("work", about->told_us);
     items[3] = int_param("memory", about->memory_mb);
 }
 
@@ -90,31 +90,27 @@ static struct timeout_kind kind_of(uint32_t type, const struct p2_params *params
     return (struct timeout_kind){type, cost.size_class, cost.timeout_prior_ns};
 }
 
-void client_submit(struct client *c) {
-    uint32_t slot = 1 + c->cursor++ % (TICKETS - 1);
-    if (c->tickets[slot].handle) return;
-    uint32_t type = below(SIM_TYPES), content = book_content(type), task = book_task(content);
-    const struct content *about = content_of(content);
+static void hand_in(struct client *c, uint32_t slot, uint32_t task) {
     struct deed *d = deed_of(task);
-    d->client = c->index;
-    d->class_ = (enum p2_class)below(P2_CLASSES);
-    d->submitted_ns = sim.now;
-    d->deadline_ns = between(sim.plan->deadline_min, sim.plan->deadline_max);
+    const struct content *about = content_of(d->content);
     struct p2_param items[4];
-    task_params(about, content, items);
+    task_params(about, d->content, items);
     const struct p2_params params = {items, 4};
-    const struct timeout_kind kind = kind_of(type, &params, about);
+    const struct timeout_kind kind = kind_of(about->type, &params, about);
+    d->client = c->index;
+    d->submitted_ns = sim.now;
     if (sim.plan->doubles) d->deadline_ns = p2_session_timeout_ns(c->s, &kind);
     d->learned = d->deadline_ns < p2_task_patience(kind.prior_ns);
     struct session_event ev = {.kind = SESSION_SUBMIT};
     struct session_submit *s = &ev.u.submit;
     *s = (struct session_submit){.ticket = (uint64_t)++c->generation << 32 | slot,
                                  .id = book_id(task),
-                                 .type = sim_types[type]->name,
+                                 .type = sim_types[about->type]->name,
                                  .class_ = d->class_,
                                  .kind = kind,
                                  .deadline_ns = sim.plan->doubles ? 0 : d->deadline_ns,
                                  .result_bytes_max = about->result_size,
+                                 .weight_percent = d->weight_percent,
                                  .withheld = sim.plan->mode == PLAN_WILD && chance(0.5)};
     s->params_blob = p2_params_keep(&sim.pool, &params, &s->params);
     struct p2_blob *payload = p2_blob_new(&sim.pool, about->payload_size);
@@ -127,13 +123,44 @@ void client_submit(struct client *c) {
     client_step(c, &ev);
 }
 
+void client_submit(struct client *c) {
+    uint32_t slot = 1 + c->cursor++ % (TICKETS - 1);
+    if (c->tickets[slot].handle) return;
+    uint32_t type = below(SIM_TYPES), content = book_content(type), task = book_task(content);
+    struct deed *d = deed_of(task);
+    d->class_ = (enum p2_class)below(P2_CLASSES);
+    d->deadline_ns = between(sim.plan->deadline_min, sim.plan->deadline_max);
+    hand_in(c, slot, task);
+}
+
+uint32_t client_free_slot(const struct client *c) {
+    uint32_t slot = 1;
+    while (slot < TICKETS && c->tickets[slot].handle) slot++;
+    return slot % TICKETS;
+}
+
+void client_submit_content(struct client *c, uint32_t slot, uint32_t content, uint32_t weight_percent,
+                           p2_ns deadline_ns) {
+    uint32_t task = book_task(content);
+    struct deed *d = deed_of(task);
+    d->class_ = P2_CLASS_REALTIME;
+    d->deadline_ns = deadline_ns;
+    d->weight_percent = weight_percent;
+    hand_in(c, slot, task);
+}
+
+void client_cancel(struct client *c, uint32_t slot) {
+    const struct ticket_book *t = &c->tickets[slot];
+    deed_of(t->task)->asked_to_end = true;
+    struct session_event ev = {.kind = SESSION_CANCEL, .u.end.ticket = t->handle};
+    client_step(c, &ev);
+}
+
 void client_cancel_one(struct client *c) {
     for (uint32_t i = 0, at = below(TICKETS); i < TICKETS; i++) {
-        struct ticket_book *t = &c->tickets[(at + i) % TICKETS];
-        if (!t->handle) continue;
-        deed_of(t->task)->asked_to_end = true;
-        struct session_event ev = {.kind = SESSION_CANCEL, .u.end.ticket = t->handle};
-        client_step(c, &ev);
+        uint32_t slot = (at + i) % TICKETS;
+        if (!c->tickets[slot].handle) continue;
+        client_cancel(c, slot);
         return;
     }
 }

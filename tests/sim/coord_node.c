@@ -49,6 +49,13 @@ static struct coord_limits limits_for(const struct plan *p) {
     l.blob_bytes_max = SIM_BLOB_BYTES_MAX;
     l.blob_holdings_max = 1 + below(p->peers * SIM_BLOBS);
     l.blob_budget_bytes = p->mode == PLAN_WILD && p->blobs && chance(70) ? SIM_BLOB_BYTES_MAX : UINT64_C(64) << 20;
+    if (p->stream) {
+        const struct coord_limits usual = coord_limits_default();
+        l.attempts_max = usual.attempts_max;
+        l.steal = usual.steal;
+        l.hedge_percent = usual.hedge_percent;
+        l.heartbeat_ns = usual.heartbeat_ns;
+    }
     if (!p->tight) return l;
     l.clients_max = p->clients > 2 ? p->clients - 1 : 2;
     l.peers_max = p->peers > 2 ? p->peers - 1 : 2;

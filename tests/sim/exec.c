@@ -41,7 +41,8 @@ static void start_one(struct exec *e, struct run *r) {
     struct sim_block b;
     memcpy(&b, r->job.block, sizeof b);
     const struct content *c = content_of(b.content);
-    double work = (double)c->work_us * (0.5 + p2_rng_unit(&sim.rng)) / e->speed;
+    double varies = sim.plan->stream ? 0.97 + 0.06 * p2_rng_unit(&sim.rng) : 0.5 + p2_rng_unit(&sim.rng);
+    double work = (double)c->work_us * varies / e->speed;
     r->state = RUN_RUNNING;
     r->started_ns = sim.now;
     r->ends_ns = sim.now + (p2_ns)(work * (double)P2_US) + P2_US;
@@ -130,7 +131,7 @@ static void build(struct exec *e) {
     } else if (k <= SIM_TYPES && e->offers & 1u << (k - 1)) {
         w.kind = WORD_OFFER;
         w.u.offer.version = 1;
-        w.u.offer.units_per_second = chance(80) ? (uint64_t)(1e6 * e->speed) : 0;
+        w.u.offer.units_per_second = chance(80) || sim.plan->stream ? (uint64_t)(1e6 * e->speed) : 0;
         strncpy(w.u.offer.type, sim_types[k - 1]->name, sizeof w.u.offer.type - 1);
     } else if (k > SIM_TYPES) {
         w.kind = WORD_READY;

@@ -24,7 +24,7 @@ static const struct {
 
 struct options {
     uint64_t first, last, minutes;
-    bool trace, all_canaries, doubles;
+    bool trace, all_canaries, doubles, frames;
 };
 
 #define EARLY_PERCENT_MAX 0.5   // of tasks
@@ -175,7 +175,7 @@ static int hunt_all(const struct options *o) {
 
 static int usage(void) {
     fputs("usage: p2c2r-sim [--seed N | --seeds A..B] [--minutes M] [--trace]\n"
-          "                 [--doubles | --canary NAME | --canaries | --list-canaries]\n"
+          "                 [--doubles | --frames | --canary NAME | --canaries | --list-canaries]\n"
           "  --seed N        one run from this seed (1)\n"
           "  --seeds A..B    one run from each\n"
           "  --minutes M     simulated minutes before faults stop (10)\n"
@@ -183,6 +183,7 @@ static int usage(void) {
           "  --doubles       deadlines are learned, and half way through all round trips double; exit 1 when that is "
           "not\n"
           "                  borne\n"
+          "  --frames        frames of a stream on 1, 2, 4 and 8 peers, as a table; exit 1 when they are too slow\n"
           "  --canary NAME   with this bug planted\n"
           "  --canaries      each planted bug in turn, until a seed finds it; exit 1 when one is not found\n",
           stderr);
@@ -218,6 +219,8 @@ static bool take(struct options *o, int argc, char **argv) {
             o->trace = true;
         else if (strcmp(name, "--doubles") == 0)
             o->doubles = true;
+        else if (strcmp(name, "--frames") == 0)
+            o->frames = true;
         else if (strcmp(name, "--canaries") == 0)
             o->all_canaries = true;
         else if (strcmp(name, "--seed") == 0 && number(value, 0, &o->first))
@@ -243,5 +246,6 @@ int main(int argc, char **argv) {
     signal(SIGABRT, on_abort);
     if (o.trace) setvbuf(stdout, NULL, _IOLBF, 0); // so that nothing is missing before a failure
     if (o.all_canaries) return hunt_all(&o);
+    if (o.frames) return stream_table() ? 0 : 1;
     return run_seeds(&o, NULL) ? 0 : 1;
 }

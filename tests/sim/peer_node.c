@@ -305,14 +305,19 @@ static void choose(struct peer *p) {
     p->slots = 1 + below(plan->crowd ? 2 : 4);
     p->queue_depth = below(4);
     bool bad = plan->mode != PLAN_CALM && chance(30);
+    if (plan->stream) {
+        speed = 1;
+        p->devices = p->slots = 1;
+        p->queue_depth = worker_config_default().queue_depth;
+    }
     for (uint32_t i = 0; i < p->devices; i++) {
         struct exec *e = &p->execs[i];
         e->peer = p->index;
         e->index = i;
         e->speed = speed;
         // Each type is offered by the first peers, so that something can be done in every seed.
-        e->offers = p->index < 3 ? (1u << SIM_TYPES) - 1 : 1 + below((1u << SIM_TYPES) - 1);
-        e->memory_bytes = p->index < 3 ? 0 : (UINT64_C(1) << 20) << below(14);
+        e->offers = p->index < 3 || plan->stream ? (1u << SIM_TYPES) - 1 : 1 + below((1u << SIM_TYPES) - 1);
+        e->memory_bytes = p->index < 3 || plan->stream ? 0 : (UINT64_C(1) << 20) << below(14);
         e->faults = (struct exec_faults){.fails = bad ? 5 + below(40) : 0.5, .crashes = bad ? 2 : 0.1};
         if (bad && chance(40)) e->faults.endless = 1;
         if (plan->mode == PLAN_CALM) e->faults = (struct exec_faults){0};
@@ -327,8 +332,8 @@ void peers_create(void) {
         struct peer *p = &peers[i];
         p->index = i;
         p->node.kind = NODE_PEER;
-        p->node.delay = between(P2_MS / 10, sim.plan->delay_max);
-        p->node.bandwidth = (uint64_t)between((p2_ns)sim.plan->bandwidth_min, 20000000);
+        p->node.delay = between(sim.plan->delay_min, sim.plan->delay_max);
+        p->node.bandwidth = (uint64_t)between((p2_ns)sim.plan->bandwidth_min, (p2_ns)sim.plan->bandwidth_max);
         choose(p);
         disk_init(&p->disk, &p->node, &sim.pool, disk_answered);
         p->blob_budget = sim.plan->mode == PLAN_WILD && i % 3 == 2 ? SIM_BLOB_BYTES_MAX : UINT64_C(64) << 20;

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include "sim.h"
+#include "stream.h"
 
 static void choose_size(struct plan *p, uint64_t seed) {
     p->crowd = seed % 40 == 39;
@@ -38,12 +39,27 @@ static void choose_doubling(struct plan *p) {
     p->check_each = 256;
 }
 
-void plan_make(struct plan *p, uint64_t seed, bool doubles) {
+// Equal peers on a local network.
+static void choose_stream(struct plan *p, const struct stream_wish *stream) {
+    p->crowd = p->tight = p->large = p->zstd = p->repeats = p->blobs = false;
+    p->stream = stream;
+    p->clients = 1;
+    p->peers = stream->peers;
+    p->deadline_min = p->deadline_max = 10 * P2_SEC;
+    p->delay_min = p->delay_max = P2_MS / 2;
+    p->bandwidth_min = p->bandwidth_max = 125000000;
+    p->payload_max = p->result_max = p->cell_bytes = UINT64_C(8) << 20;
+    p->check_each = 2048;
+}
+
+void plan_make(struct plan *p, uint64_t seed, bool doubles, const struct stream_wish *stream) {
     static const enum plan_mode modes[] = {PLAN_CALM, PLAN_WILD, PLAN_PEERS_FAIL, PLAN_WILD, PLAN_WILD};
-    *p = (struct plan){.mode = doubles ? PLAN_CALM : modes[seed % 5],
+    *p = (struct plan){.mode = doubles || stream ? PLAN_CALM : modes[seed % 5],
                        .prior = 10 * P2_MS,
+                       .delay_min = P2_MS / 10,
                        .delay_max = 120 * P2_MS,
-                       .bandwidth_min = 200000};
+                       .bandwidth_min = 200000,
+                       .bandwidth_max = 20000000};
     choose_size(p, seed);
     p->tight = p->mode == PLAN_WILD && !p->crowd && chance(35);
     p->large = chance(30);
@@ -64,6 +80,7 @@ void plan_make(struct plan *p, uint64_t seed, bool doubles) {
     p->result_max = p->large ? 2000000 : 200000;
     if (p->mode != PLAN_WILD) choose_ease(p);
     if (doubles) choose_doubling(p);
+    if (stream) choose_stream(p, stream);
     p->sessions = chance(75);
     p->resume_grace = between(P2_SEC, p2_ns_min(p->deadline_max, 30 * P2_SEC));
 }

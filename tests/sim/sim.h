@@ -19,6 +19,7 @@
 #include "kernels/task_type.h"
 #include "msg/msg.h"
 #include "plan.h"
+#include "stream.h"
 #include "wire/wire.h"
 
 // ---- engine.c: time, chance, failure -------------------------------------------------------------------------------
@@ -130,6 +131,7 @@ struct sim_result {
     // have come, how many of these submitted within SIM_SOON of the doubling, timeouts and latencies of those done.
     uint64_t learned, early, soon, soon_early;
     double given_ns, took_ns;
+    struct stream_figures stream;
 };
 
 #define SIM_SOON (10 * P2_SEC)
@@ -141,7 +143,8 @@ void sim_count_timeout(const struct deed *d, bool early);
 struct sim_wish {
     p2_ns span; // before faults stop
     bool trace;
-    bool doubles; // plan.h
+    bool doubles; // this and the next: plan.h
+    const struct stream_wish *stream;
 };
 
 void sim_run(uint64_t seed, const struct sim_wish *wish, struct sim_result *out); // aborts when something is wrong

@@ -146,7 +146,7 @@ static void build(uint64_t seed, const struct sim_wish *wish) {
     sim = (struct sim){.seed = seed, .plan = &plan, .now = P2_SEC, .faults = true, .trace = wish->trace};
     p2_rng_init(&sim.rng, seed);
     P2_CHECK(p2_heap_init(&sim.timers, TIMERS));
-    plan_make(&plan, seed, wish->doubles);
+    plan_make(&plan, seed, wish->doubles, wish->stream);
     p2_blob_pool_init(&sim.pool, UINT64_C(4) << 30, UINT64_C(16) << 20);
     P2_CHECK(p2_codec_init(&sim.codec, &sim.pool));
     book_open();
@@ -169,6 +169,7 @@ void sim_run(uint64_t seed, const struct sim_wish *wish, struct sim_result *out)
     world.result = out;
     build(seed, wish);
     run_until(sim.now + wish->span);
+    if (wish->stream) stream_close(&out->stream);
     come_to_rest();
     out->tasks = book_count();
     take_down();

@@ -154,6 +154,8 @@ const struct sample samples[] = {
                    .payload = ZSTD_SLICE}}},
     {"task_submit_refresh",
      {P2_MSG_TASK_SUBMIT, .stream = 2, .u.submit = {.id = NEXT_ID, .type = TEXT("echo"), .refresh = true}}},
+    {"task_submit_weight",
+     {P2_MSG_TASK_SUBMIT, .stream = 2, .u.submit = {.id = NEXT_ID, .type = TEXT("echo"), .weight_percent = 250}}},
     {"task_submit_private",
      {P2_MSG_TASK_SUBMIT, .stream = 2, .u.submit = {.id = NEXT_ID, .type = TEXT("echo"), .private_ = true}}},
     {"task_submit_batch", {P2_MSG_TASK_SUBMIT_BATCH, .stream = 3, .u.submit_batch = {batch, COUNT(batch)}}},

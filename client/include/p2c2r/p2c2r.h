@@ -170,11 +170,12 @@ P2C2R_API p2c2r_status p2c2r_submit_batch(p2c2r_client *client, const p2c2r_task
 P2C2R_API p2c2r_status p2c2r_cancel(p2c2r_client *client, p2c2r_ticket ticket);
 
 // Sends, receives, and fills up to `max` results of tickets that ended. Waits at most timeout_us for the first (0:
-// not at all). Returns how many. Each must be released. results[0].size says how large the caller's struct is, for
-// all of them: they lie that far apart, so an array of one's own sizeof is right with any version of this library.
-// Filled results have that size too; what a caller's struct is too small for is left out, what this library does not
-// know is zero. The other elements' size is not read. A size below `outcome`, or above 16 times this struct, gives 0
-// results and p2c2r_last_error. results may be NULL with max 0.
+// not at all), and no longer than until a frame of a stream (frames.h) has ended, which is p2c2r_stream_poll's. Returns
+// how many. Each must be released. results[0].size says how large the caller's struct is, for all of them: they lie
+// that far apart, so an array of one's own sizeof is right with any version of this library. Filled results have that
+// size too; what a caller's struct is too small for is left out, what this library does not know is zero. The other
+// elements' size is not read. A size below `outcome`, or above 16 times this struct, gives 0 results and
+// p2c2r_last_error. results may be NULL with max 0.
 P2C2R_API uint32_t p2c2r_poll(p2c2r_client *client, p2c2r_result *results, uint32_t max, int64_t timeout_us);
 // Until this ticket ends, at most timeout_us. Other tickets' results stay for poll.
 P2C2R_API p2c2r_status p2c2r_wait(p2c2r_client *client, p2c2r_ticket ticket, p2c2r_result *result, int64_t timeout_us);

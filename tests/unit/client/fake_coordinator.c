@@ -42,7 +42,7 @@ static struct p2_blob *next_part(struct fake *f, struct fake_task *t, uint32_t n
     t->out.sent += n;
     *zstd = false;
     struct p2_blob *packed = NULL;
-    if (f->mood == FAKE_ECHO_ZSTD && n) packed = p2_body_deflate(&f->codec, p2_slice_data(part), n);
+    if (f->pack && n) packed = p2_body_deflate(&f->codec, p2_slice_data(part), n);
     if (!packed) return NULL;
     *part = (struct p2_slice){packed, 0, packed->size};
     *zstd = true;
@@ -115,11 +115,27 @@ static void ask_again(struct fake *f, struct fake_task *t) {
     put(f, &m);
 }
 
+static void compute(struct fake *f, struct fake_task *t) {
+    if (f->silent) {
+        f->silent--;
+        return;
+    }
+    if (f->silent_above && t->result_bytes_max > f->silent_above) return;
+    struct p2_blob *result = p2_blob_new(&f->pool, (uint32_t)t->result_bytes_max);
+    size_t size = 0;
+    P2_CHECK(t->type && result);
+    P2_CHECK(t->type->reference(t->block, t->payload->data, t->size, result->data, result->size, &size) == P2_OK);
+    p2_blob_unref(t->payload);
+    t->payload = result;
+    t->size = size;
+    deliver(f, t);
+}
+
 // What the mood makes of a task whose payload is whole.
 static void decide(struct fake *f, struct fake_task *t) {
     switch ((enum fake_mood)f->mood) {
-    case FAKE_ECHO:
-    case FAKE_ECHO_ZSTD: deliver(f, t); break;
+    case FAKE_ECHO: deliver(f, t); break;
+    case FAKE_COMPUTE: compute(f, t); break;
     case FAKE_RESEND:
         if (t->resent)
             deliver(f, t);
@@ -160,12 +176,23 @@ static void keep(struct fake *f, struct fake_task *t, uint64_t offset, struct p2
     if (p2_inflow_whole(&t->in)) decide(f, t);
 }
 
+static void read_task(struct fake_task *t, const struct p2_msg_task_submit *s) {
+    char text[P2_TEXT_MAX];
+    struct p2_strbuf why;
+    struct p2_task_cost cost;
+    p2_strbuf_init(&why, text, sizeof text);
+    t->type = p2_task_type_find(s->type);
+    P2_CHECK(t->type && t->type->prepare(&s->params, s->payload_size, t->block, &cost, &why) == P2_OK);
+    t->result_bytes_max = cost.result_bytes_max;
+}
+
 static void on_submit(struct fake *f, const struct p2_msg *m) {
     const struct p2_msg_task_submit *s = &m->u.submit;
     struct fake_task *t = task_of(f, 0);
     P2_CHECK(t);
     f->submits++;
     *t = (struct fake_task){.stream = m->stream, .id = s->id, .size = s->payload_size};
+    if (f->mood == FAKE_COMPUTE) read_task(t, s);
     t->payload = p2_blob_new(&f->pool, (uint32_t)s->payload_size);
     p2_inflow_begin(&t->in, 1, s->payload_size, P2_STREAM_WINDOW);
     if (f->mood != FAKE_REFUSE) {

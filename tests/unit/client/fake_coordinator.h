@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernels/task_type.h"
 #include "msg/flow.h"
 #include "net/net.h"
 #include "wire/wire.h"
 
 enum fake_mood {
     FAKE_ECHO,      // the payload comes back, under windows
-    FAKE_ECHO_ZSTD, // likewise, compressed where that helps
     FAKE_RESEND,    // asks for each payload twice, then echoes
     FAKE_REFUSE,    // no capable peer
     FAKE_FAIL,      // accepted, then attempts exhausted
@@ -25,6 +25,7 @@ enum fake_mood {
     FAKE_BAD_PART,  // the second task's result likewise, the first half of it; the others echo
     FAKE_GAP,       // a result with a hole
     FAKE_TOO_LONG,  // a result longer than any echo
+    FAKE_COMPUTE,   // what the type's reference makes of it; but `silent` tasks first that get no answer
     FAKE_TURN_AWAY, // ERROR to the connection instead of REGISTERED
 };
 
@@ -38,12 +39,16 @@ struct fake_task {
     bool resent;
     struct p2_inflow in;
     struct p2_outflow out;
+    const struct p2_task_type *type;
+    uint64_t result_bytes_max;
+    _Alignas(16) uint8_t block[P2_BLOCK_MAX];
 };
 
 struct fake {
     _Atomic int mood;
-    atomic_bool stop;
-    atomic_uint submits, cancels, errors, connections, zstd_payloads;
+    atomic_bool stop, pack; // results are compressed where that helps
+    atomic_uint submits, cancels, errors, connections, zstd_payloads, silent;
+    atomic_uint silent_above; // bytes of a result, at most, for which there is none; 0: off
     uint16_t port;
     char url[64];
     pthread_t thread;

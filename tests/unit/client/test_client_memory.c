@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "p2c2r/p2c2r.h"
+#include "p2c2r/frames.h"
 #include "testlib.h"
 
 #define URL "ws://127.0.0.1:9" // nobody there: this is about our own memory
@@ -81,10 +81,60 @@ static void submit_says_so_or_the_ticket_ends(void **state) {
     p2c2r_destroy(&c);
 }
 
+static p2c2r_stream *open_stream(p2c2r_client *c) {
+    const p2c2r_stream_options o = {.size = sizeof o,
+                                    .kind = P2C2R_UPSCALE,
+                                    .width = 200,
+                                    .height = 200,
+                                    .in_width = 100,
+                                    .in_height = 100,
+                                    .tiles = 4};
+    return p2c2r_stream_create(c, &o);
+}
+
+// A tile for which there is no memory is filled; the frame goes on.
+static void streams_do_without(void **state) {
+    (void)state;
+    static const unsigned char pixels[100 * 100 * 3];
+    static unsigned char out[200 * 200 * 3];
+    p2c2r_client *c = p2c2r_create(&(p2c2r_options){.size = sizeof(p2c2r_options), .coordinator = URL});
+    assert_non_null(c);
+    unsigned refused = 0;
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        t_alloc_fail_at(n);
+        p2c2r_stream *s = open_stream(c);
+        failed = t_alloc_failed();
+        t_alloc_reset();
+        refused += !s;
+        p2c2r_stream_destroy(&s);
+    }
+    assert_true(refused >= 2); // the stream, its frames
+    failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        p2c2r_stream *s = open_stream(c);
+        assert_non_null(s);
+        p2c2r_frame frame = {.size = sizeof frame, .pixels = pixels, .out = out};
+        uint64_t number = 0;
+        t_alloc_fail_at(n);
+        assert_int_equal(p2c2r_stream_submit(s, &frame, &number), P2C2R_OK);
+        failed = t_alloc_failed();
+        t_alloc_reset();
+        p2c2r_frame_done done = {.size = sizeof done};
+        while (p2c2r_stream_poll(s, &done, 1, 1000000) == 0) continue;
+        assert_int_equal(done.number, 1);
+        assert_int_equal(done.tiles_filled, 4); // nobody is there
+        assert_int_not_equal(done.outcome, P2C2R_DONE);
+        p2c2r_stream_destroy(&s);
+    }
+    p2c2r_destroy(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(create_fails_whole_or_works),
         cmocka_unit_test(submit_says_so_or_the_ticket_ends),
+        cmocka_unit_test(streams_do_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

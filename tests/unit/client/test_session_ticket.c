@@ -43,10 +43,12 @@ static void wishes_go_with_the_task(void **state) {
     struct session_submit task = rig_task(&r, 0, 0);
     task.refresh = true;
     task.series = 7;
+    task.weight_percent = 250;
     rig_submit_as(&r, task);
     const struct p2_msg_task_submit *m = &rig_sent(&r, P2_MSG_TASK_SUBMIT, 0)->u.submit;
     assert_true(m->refresh && !m->no_cache && !m->private_);
     assert_int_equal(m->series, 7);
+    assert_int_equal(m->weight_percent, 250);
     task = rig_task(&r, 1, 0);
     task.no_cache = task.private_ = true;
     rig_submit_as(&r, task);

@@ -9,6 +9,7 @@ struct load { // tasks of one client in one class
     uint32_t stream;
     uint64_t first_id;
     int64_t units;
+    uint32_t weight_percent;
 };
 
 static int setup(void **state) {
@@ -28,6 +29,7 @@ static void submit(struct rig *r, struct load *l, p2_ns deadline_ns) {
     struct p2_msg m = rig_submit_msg(l->first_id + l->stream, l->stream, 10);
     m.u.submit.class_ = l->class_;
     m.u.submit.deadline_ns = deadline_ns;
+    m.u.submit.weight_percent = l->weight_percent;
     if (l->units) m.u.submit.params = (struct p2_params){&param, 1};
     rig_send_submit(r, l->client, &m);
 }
@@ -134,6 +136,29 @@ static void test_device_time_is_shared_evenly(void **state) {
     assert_in_range(units[0] * 100 / units[1], 94, 106);
 }
 
+// Two clients with the same jobs, of which one says that they are next to nothing.
+static void test_who_says_that_it_is_little_gets_no_more(void **state) {
+    struct rig *r = *state;
+    p2_handle peer = rig_peer(r, 1, 0);
+    struct load honest = {rig_client(r), P2_CLASS_BATCH, 0, 0, 40000, 0},
+                liar = {rig_client(r), P2_CLASS_BATCH, 0, 10000, 40000, P2_WEIGHT_MIN};
+    unsigned jobs[2] = {0, 0};
+    rig_forget(r);
+    for (unsigned i = 0; i < 4; i++) {
+        submit(r, &honest, 100 * P2_SEC);
+        submit(r, &liar, 100 * P2_SEC);
+    }
+    for (unsigned i = 0; i < 300; i++) {
+        bool is_liar = id_number(&rig_only(r, peer, P2_MSG_TASK_ASSIGN)->u.assign.id) >= 10000;
+        jobs[is_liar]++;
+        r->run_ns = 40 * P2_MS;
+        rig_pass(r, r->run_ns);
+        finish_one(r, peer);
+        submit(r, is_liar ? &liar : &honest, 100 * P2_SEC);
+    }
+    assert_in_range(jobs[0] * 100 / jobs[1], 85, 118);
+}
+
 static void test_a_flood_does_not_delay_another(void **state) {
     struct rig *r = *state;
     p2_handle peer = rig_peer(r, 1, 0);
@@ -207,6 +232,7 @@ int main(void) {
         TEST(test_the_last_fifth_is_for_the_upper_classes),
         TEST(test_a_client_holds_half_while_another_waits),
         TEST(test_device_time_is_shared_evenly),
+        TEST(test_who_says_that_it_is_little_gets_no_more),
         TEST(test_a_flood_does_not_delay_another),
         TEST(test_deadlines_order_one_clients_tasks),
         TEST(test_no_type_starves_another_on_shared_slots),

@@ -50,6 +50,29 @@ static void test_the_peer_gets_the_task_as_it_was_said(void **state) {
     assert_int_equal(a->params.items[0].value.ints[0], 5);
 }
 
+static uint64_t units_weighing(struct rig *r, uint32_t stream, uint32_t percent) {
+    struct p2_msg m = rig_submit_msg(stream, stream, 10);
+    m.u.submit.weight_percent = percent;
+    rig_send_submit(r, r->client, &m);
+    const struct p2_id id = rig_id(stream);
+    for (uint32_t i = 0; i < r->c->tasks.capacity; i++) {
+        p2_handle h;
+        const struct task *t = p2_slab_at(&r->c->tasks, i, &h);
+        if (t && p2_id_equal(&t->id, &id)) return t->cost.units;
+    }
+    fail_msg("no such task");
+    return 0;
+}
+
+static void test_units_weigh_what_the_client_says(void **state) {
+    struct rig *r = *state;
+    assert_int_equal(units_weighing(r, 1, 0), 1000);
+    assert_int_equal(units_weighing(r, 2, 100), 1000);
+    assert_int_equal(units_weighing(r, 3, 250), 2500);
+    assert_int_equal(units_weighing(r, 4, 1), 60); // no less than P2_WEIGHT_MIN
+    assert_int_equal(units_weighing(r, 5, P2_WEIGHT_MAX), 16000);
+}
+
 static void test_refusals_name_what_is_wrong(void **state) {
     struct rig *r = *state;
     struct p2_msg m = rig_submit_msg(1, 1, 10);
@@ -282,6 +305,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_accepted_with_position_and_estimate),
         TEST(test_the_peer_gets_the_task_as_it_was_said),
+        TEST(test_units_weigh_what_the_client_says),
         TEST(test_refusals_name_what_is_wrong),
         TEST(test_no_capable_peer_names_the_capability),
         TEST(test_an_id_is_taken_once),
