@@ -69,6 +69,7 @@ struct run {
     struct p2_hist hist;
     int64_t submitted, ended, ok, local;
     p2_ns began_ns;
+    struct cli_bar bar;
     int exit_code;
     bool stop;
 };
@@ -84,6 +85,7 @@ static bool submit(struct run *r) {
     p2c2r_status status = p2c2r_submit(r->client, &task, &ticket);
     if (status == P2C2R_OK) r->submitted++;
     if (status != P2C2R_OK && status != P2C2R_EAGAIN) {
+        cli_bar_clear(&r->bar);
         cli_complain("%s", p2c2r_last_error(r->client));
         r->exit_code = status == P2C2R_EINVAL ? P2_EXIT_USAGE : P2_EXIT_FAILED;
         r->stop = true;
@@ -104,10 +106,12 @@ static void take(struct run *r, const p2c2r_result *result) {
     }
     if (r->exit_code != P2_EXIT_OK) return;
     if (result->outcome == P2C2R_DONE) {
+        cli_bar_clear(&r->bar);
         cli_complain("an echo came back changed");
         r->exit_code = P2_EXIT_FAILED;
         return;
     }
+    cli_bar_clear(&r->bar);
     cli_complain("%s", result->reason);
     r->exit_code = cli_exit_of(result);
     r->stop = result->outcome != P2C2R_EXPIRED;
@@ -146,6 +150,7 @@ static int measure(const struct settings *s) {
         return P2_EXIT_FAILED;
     }
     for (uint64_t i = 0; i < s->size; i++) r.payload[i] = (uint8_t)(i * 131 >> 3);
+    cli_bar_begin(&r.bar, &s->common);
     while (!r.stop && r.ended < s->count) {
         while (!r.stop && r.submitted < s->count && r.submitted - r.ended < s->in_flight && submit(&r)) continue;
         p2c2r_result results[64] = {{.size = sizeof(p2c2r_result)}};
@@ -154,7 +159,10 @@ static int measure(const struct settings *s) {
             take(&r, &results[i]);
             p2c2r_release(r.client, &results[i]);
         }
+        if (!r.stop)
+            cli_bar_draw(&r.bar, (double)r.ended / (double)s->count, "%" PRId64 " of %" PRId64, r.ended, s->count);
     }
+    cli_bar_clear(&r.bar);
     if (r.ok) report(&r);
     free(r.payload);
     p2c2r_destroy(&r.client);

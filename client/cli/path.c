@@ -114,6 +114,7 @@ struct run {
     bool as_blob;
     p2c2r_digest digest;
     struct path_summary summary;
+    struct cli_bar bar;
     int exit_code;
     bool stop;
 };
@@ -203,6 +204,7 @@ static bool submit_next(struct run *r) {
 // ---- answers ----
 
 static void fail(struct run *r, int code, const char *why) {
+    cli_bar_clear(&r->bar);
     cli_complain("%s", why);
     if (r->exit_code == P2_EXIT_OK) r->exit_code = code;
     r->stop = true;
@@ -265,6 +267,7 @@ static void take(struct run *r, const p2c2r_result *result) {
 }
 
 static void serve(struct run *r) {
+    cli_bar_begin(&r->bar, &r->s->common);
     while (r->ended < r->batch_count && !(r->stop && r->in_flight == 0)) {
         while (!r->stop && submit_next(r)) continue;
         if (r->stop && r->in_flight == 0) break;
@@ -274,7 +277,10 @@ static void serve(struct run *r) {
             take(r, &results[i]);
             p2c2r_release(r->client, &results[i]);
         }
+        if (!r->stop)
+            cli_bar_draw(&r->bar, (double)r->ended / r->batch_count, "%u of %u tasks", r->ended, r->batch_count);
     }
+    cli_bar_clear(&r->bar);
 }
 
 // ---- the command ----

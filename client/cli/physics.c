@@ -84,6 +84,7 @@ struct run {
     p2c2r_client *client;
     uint8_t *last; // the last result
     size_t last_size;
+    struct cli_bar bar;
     int exit_code;
 };
 
@@ -180,6 +181,7 @@ static bool take(struct run *r, const p2c2r_result *result, p2_ns tried_ns) {
     if (result->outcome == P2C2R_DONE) {
         bool good = p2_journey_took(&r->journey, result->data, result->data_size) && remember(r, result);
         if (good && r->s->no_keep) p2_journey_lost(&r->journey);
+        cli_bar_clear(&r->bar);
         if (good) print_line(r, result);
         if (!good) cli_complain("the answer is not what was asked for");
         r->exit_code = good ? P2_EXIT_OK : P2_EXIT_FAILED;
@@ -189,6 +191,7 @@ static bool take(struct run *r, const p2c2r_result *result, p2_ns tried_ns) {
     if (kept) p2_journey_lost(&r->journey); // whoever had it: the next try carries it
     if (kept && tried_ns < r->s->deadline_ns) return false;
     if (tried_ns < r->s->deadline_ns && cli_again(result, r->last != NULL, tried_ns, &r->s->common)) return false;
+    cli_bar_clear(&r->bar);
     cli_complain("%s", result->reason);
     r->exit_code = cli_exit_of(result);
     return true;
@@ -201,6 +204,7 @@ static void make(struct run *r, uint32_t steps, bool last) {
         p2_ns left = r->s->deadline_ns - (p2_clock_now() - begun);
         p2c2r_status status = submit(r, steps, last, left, &ticket);
         if (status != P2C2R_OK) {
+            cli_bar_clear(&r->bar);
             cli_complain("%s", p2c2r_last_error(r->client));
             r->exit_code = status == P2C2R_EINVAL ? P2_EXIT_USAGE : P2_EXIT_FAILED;
             return;
@@ -221,11 +225,14 @@ static int run_all(struct run *r) {
     p2_journey_begin(&r->journey, &r->world, secret, s->no_keep ? 1 : (uint32_t)s->full_every);
     r->client = cli_connect(&s->common, 4, &r->exit_code);
     if (!r->client) return r->exit_code;
+    cli_bar_begin(&r->bar, &s->common);
     for (uint32_t made = 0; made < steps && r->exit_code == P2_EXIT_OK;) {
+        cli_bar_draw(&r->bar, (double)made / steps, "%u of %u steps", made, steps);
         uint32_t now = steps - made < each ? steps - made : each;
         made += now;
         make(r, now, made == steps);
     }
+    cli_bar_clear(&r->bar);
     p2c2r_destroy(&r->client);
     return r->exit_code == P2_EXIT_OK ? write_world(r) : r->exit_code;
 }
