@@ -92,11 +92,12 @@ static void report(const struct frame *f) {
                f->kernel_ms);
         return;
     }
-    json_t *o = json_pack("{s:s%, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:b, s:f, s:f}", "file", f->s->out,
-                          strlen(f->s->out), "width", (int)f->width, "height", (int)f->height, "tiles", (int)f->bands,
-                          "hedged", (int)f->hedged, "resubmitted", (int)f->again, "triangles", (int)s->triangles,
-                          "spheres", (int)s->spheres, "scene_bytes", (json_int_t)s->size, "by_digest",
-                          (int)f->by_digest, "total_ms", f->total_ms, "kernel_ms", f->kernel_ms);
+    json_t *o =
+        json_pack("{s:s%, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:b, s:s, s:f, s:f}", "file", f->s->out,
+                  strlen(f->s->out), "width", (int)f->width, "height", (int)f->height, "tiles", (int)f->bands, "hedged",
+                  (int)f->hedged, "resubmitted", (int)f->again, "triangles", (int)s->triangles, "spheres",
+                  (int)s->spheres, "scene_bytes", (json_int_t)s->size, "by_digest", (int)f->by_digest, "origin",
+                  p2c2r_origin_name(f->origin), "total_ms", f->total_ms, "kernel_ms", f->kernel_ms);
     json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(o);
@@ -152,6 +153,8 @@ static int start(int argc, char **argv) {
         cli_complain("say where to write with -o FILE");
     else if (s.out && p2_image_format_of_path(s.out) == P2_IMAGE_RAW)
         cli_complain("%s: the name must end in .png, .jpg, .webp or .ppm", s.out);
+    else if (s.tiles > 1 && s.common.local)
+        cli_complain("--tiles go to peers: --local does not go with them");
     else
         code = load_and_render(&s, operands[0]);
     p2_conf_free(&s);

@@ -25,6 +25,7 @@ struct frame {
     p2c2r_digest digest;
     bool by_digest;                // the scene is a blob there
     uint32_t bands, hedged, again; // of them sent twice; times it was handed in after the first
+    uint32_t origin;               // P2C2R_ORIGIN_
     double kernel_ms, total_ms;    // on devices, all bands together; all of it
     int exit_code;
 };

@@ -1,9 +1,10 @@
-// What is asked for: the scene brought, the picture rendered in bands.
+// What is asked for: the scene brought, the picture rendered as one task or in bands.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "job.h"
 #include "os/os.h"
 #include "raytrace.h"
 
@@ -40,7 +41,74 @@ static void collect(const struct frame *f, struct params *p) {
     set(p, "fov", s->fov);
 }
 
-static void render(struct frame *f) {
+static void failed(struct frame *f, const p2c2r_result *result) {
+    f->exit_code = cli_exit_of(result);
+    cli_complain_of(result, &f->s->common);
+}
+
+// ---- one task ----
+
+struct whole {
+    struct frame *frame;
+    struct cli_job job;
+    bool handed_in;
+};
+
+static struct cli_job *whole_next(void *context) {
+    struct whole *w = context;
+    struct cli_job *job = w->handed_in ? NULL : &w->job;
+    w->handed_in = true;
+    return job;
+}
+
+static void whole_ended(void *context, struct cli_job *job, const p2c2r_result *result, const char *wrong) {
+    struct frame *f = ((struct whole *)context)->frame;
+    if (!result) {
+        cli_complain("%s", wrong);
+        f->exit_code = P2_EXIT_USAGE;
+        return;
+    }
+    if (result->outcome != P2C2R_DONE) {
+        failed(f, result);
+        return;
+    }
+    f->bands = 1;
+    f->again = job->again;
+    f->origin = result->origin;
+    f->kernel_ms = (double)result->kernel_us / 1e3;
+}
+
+static void render_whole(struct frame *f) {
+    struct params params = {.count = 0};
+    char resolution[32];
+    collect(f, &params);
+    snprintf(resolution, sizeof resolution, "%ux%u", f->width, f->height);
+    set(&params, "resolution", resolution);
+    set(&params, "result_format", "rgb8");
+    struct whole w = {.frame = f,
+                      .job = {.task = {.type = "raytracing",
+                                       .params = params.items,
+                                       .param_count = params.count,
+                                       .priority = cli_class(f->s->priority),
+                                       .cache = f->s->no_cache ? P2C2R_CACHE_BYPASS : 0,
+                                       .out = f->pixels,
+                                       .out_capacity = (size_t)f->width * f->height * 3},
+                              .deadline_ns = f->s->deadline_ns}};
+    if (f->by_digest) {
+        w.job.task.blobs = &f->digest;
+        w.job.task.blob_count = 1;
+    } else {
+        w.job.task.payload = f->scene->bytes;
+        w.job.task.payload_size = f->scene->size;
+    }
+    const struct cli_jobs jobs = {
+        .common = &f->s->common, .in_flight_max = 1, .context = &w, .next = whole_next, .ended = whole_ended};
+    cli_jobs_run(&jobs, f->client);
+}
+
+// ---- bands ----
+
+static void render_bands(struct frame *f) {
     struct params params = {.count = 0};
     collect(f, &params);
     struct cli_bands b = {.options = {.kind = P2C2R_RAYTRACE,
@@ -68,11 +136,11 @@ static void render(struct frame *f) {
         return;
     }
     if (result.outcome != P2C2R_DONE) {
-        f->exit_code = cli_exit_of(&result);
-        cli_complain_of(&result, &f->s->common);
+        failed(f, &result);
         return;
     }
     f->bands = b.done.tiles;
+    f->origin = P2C2R_ORIGIN_PEER;
     f->hedged = b.done.tiles_hedged;
     f->again = b.again;
     f->kernel_ms = (double)result.kernel_us / 1e3;
@@ -100,7 +168,7 @@ int frame_render(struct frame *f) {
     f->client = cli_connect(&f->s->common, CLI_BANDS_TICKETS(f->s->tiles), &f->exit_code);
     if (!f->client) return f->exit_code;
     bring(f);
-    if (f->exit_code == P2_EXIT_OK) render(f);
+    if (f->exit_code == P2_EXIT_OK) (f->s->tiles == 1 ? render_whole : render_bands)(f);
     f->total_ms = (double)(p2_clock_now() - began) / 1e6;
     p2c2r_destroy(&f->client);
     return f->exit_code;

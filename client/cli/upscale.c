@@ -369,6 +369,8 @@ static int start(int argc, char **argv) {
         cli_complain("say where to write with -o FILE or -o FOLDER");
     } else if (s.size && s.scale > 0) {
         cli_complain("--size and --scale both say how large the result is: give one of them");
+    } else if (s.tiles > 1 && s.common.local) {
+        cli_complain("--tiles go to peers: --local does not go with them");
     } else if (s.tiles > 1 && s.format) {
         cli_complain("--tiles are rows of pixels: --format does not go with them");
     } else {

@@ -61,13 +61,18 @@ class Local(unittest.TestCase):
                 for where, more in (('peer', ('--coordinator', cluster.url)), ('local', (*LOCAL, *NOBODY))):
                     paths[where] = next(a for a in command if '{}' in a).format(self.at(f'{name}-{where}'))
                     lines = self.ok(*(a.format(self.at(f'{name}-{where}')) if '{}' in a else a for a in command), *more)
-                    if name != 'raytrace':
-                        self.assertEqual(lines[0]['origin'], where, lines)
+                    self.assertEqual(lines[0]['origin'], where, lines)
                 self.assertEqual(read(paths['peer']), read(paths['local']), name)
             path = ('path', world, '--start', '0,0', '--goal', '39,29', '--json')
             there, here = self.ok(*path, '--coordinator', cluster.url), self.ok(*path, *LOCAL, *NOBODY)
             self.assertEqual((there[0]['origin'], here[0]['origin']), ('peer', 'local'))
             self.assertEqual(there[0]['path'], here[0]['path'])
+
+    def test_tiles_go_to_peers(self):
+        for command in (('upscale', SAMPLES[2], '-o', self.at('x.png')), ('raytrace', SPHERES, '-o', self.at('x.png'))):
+            result = run_cli(*command, '--tiles', '2', *LOCAL)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertIn('--local', result.stderr)
 
     def test_a_coordinator_without_peers(self):
         with Cluster() as cluster:
