@@ -184,7 +184,7 @@ class Proxy:
                 near.close()
                 continue
             self.open += [near, far]
-            budget = [self.budgets.pop(0) if self.budgets else None]
+            budget = [self.budgets.pop(0) if self.budgets else None, threading.Lock()]
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._carry, args=(source, sink, near, far, budget), daemon=True).start()
 
@@ -194,7 +194,8 @@ class Proxy:
                 if budget[0] is not None:
                     budget[0] -= len(data)
                     if budget[0] < 0:
-                        self._lose(near, far)
+                        if budget[1].acquire(blocking=False):  # of the two that carry, one
+                            self._lose(near, far)
                         return
                 sink.sendall(data)
         except OSError:
