@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "loadtest/core/scenario.h"
 #include "loadtest/peers.h"
+#include "loadtest/proc.h"
 
 #define PROCESS_ARGUMENTS_MAX 48u
 #define PROCESS_REAL_PEERS_MAX 16u
@@ -18,9 +19,6 @@ struct process {
     pid_t pid; // 0: none
     int words; // ours of what it says; -1: none
 };
-
-p2_ns process_cpu(pid_t pid);         // user and system time so far; 0 when it is gone
-uint64_t process_resident(pid_t pid); // bytes; 0 when it is gone
 
 // Starts `program` and waits for its line "listening URL", at most 10 s. Its log goes to our stderr. False: a sentence
 // in why. Must be called before this process has threads.
