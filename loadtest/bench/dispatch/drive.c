@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/rng.h"
 #include "loadtest/proc.h"
 #include "os/os.h"
 
@@ -41,7 +42,9 @@ void drive_init(struct drive *d, const struct drive_plan *plan) {
     d->vacant = calloc(plan->in_flight, sizeof *d->vacant);
     d->latency = calloc(1, sizeof *d->latency);
     P2_CHECK(d->payload && d->slots && d->vacant && d->latency);
-    for (size_t i = 0; i < plan->payload_bytes; i++) d->payload[i] = (uint8_t)(i * 2654435761u >> 16);
+    struct p2_rng content; // as of pictures that have been compressed
+    p2_rng_init(&content, MARK);
+    for (size_t i = 0; i < plan->payload_bytes; i++) d->payload[i] = (uint8_t)p2_rng_next(&content);
     while (d->vacant_count < plan->in_flight) {
         d->vacant[d->vacant_count] = plan->in_flight - 1 - d->vacant_count;
         d->vacant_count++;
@@ -56,7 +59,11 @@ void drive_deinit(struct drive *d) {
     *d = (struct drive){0};
 }
 
-void drive_begin(struct drive *d) { d->now = d->begun_ns = p2_clock_now(); }
+void drive_begin(struct drive *d) {
+    process_peak_reset(d->plan.broker);
+    d->resident_before = process_resident(d->plan.broker);
+    d->now = d->begun_ns = p2_clock_now();
+}
 
 void drive_turn(struct drive *d) { d->now = p2_clock_now(); }
 
@@ -82,8 +89,6 @@ static struct drive_cost cost_now(const struct drive *d) {
 
 static void advance(struct drive *d) {
     if (d->phase == DRIVE_WARMS && d->now - d->begun_ns >= d->plan.warm_ns) {
-        process_peak_reset(d->plan.broker);
-        d->resident_before = process_resident(d->plan.broker);
         d->cost[0] = cost_now(d);
         d->phase = DRIVE_MEASURES;
         d->now = d->measured_from_ns = p2_clock_now();

@@ -27,7 +27,7 @@ struct drive_figures { // of the measured part; plain bytes, so that a pipe carr
     double seconds;
     double p50_us, p99_us;
     double broker_us, workers_us, load_us; // processor time a task: of the broker, of all workers, of this process
-    uint64_t broker_grew_bytes; // the broker's resident memory at its highest, above what it was at the begin
+    uint64_t broker_grew_bytes;            // its resident memory at its highest, above what it was at the begin
 };
 
 enum drive_phase { DRIVE_WARMS, DRIVE_MEASURES, DRIVE_DRAINS };

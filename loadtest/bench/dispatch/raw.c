@@ -13,33 +13,35 @@
 #define QUEUE_BYTES (1u << 20) // a client queues more only when less than this waits to leave
 
 static void open_links(struct raw *r, size_t payload_bytes) {
-    P2_CHECK(r->protocol->links <= RAW_LINKS_MAX);
-    for (uint32_t i = 0; i < r->protocol->links; i++) link_open(&r->links[i], r->port, payload_bytes + 512);
+    const uint32_t most = r->drive ? r->drive->plan.in_flight + 1 : r->ahead;
+    r->link_count = r->protocol->links < most ? r->protocol->links : most;
+    P2_CHECK(r->link_count > 0 && r->link_count <= RAW_LINKS_MAX);
+    for (uint32_t i = 0; i < r->link_count; i++) link_open(&r->links[i], r->port, payload_bytes + 512);
     r->protocol->join(r);
 }
 
 static bool flush(struct raw *r, bool wait) {
     bool all = true;
     if (r->protocol->leave) r->protocol->leave(r);
-    for (uint32_t i = 0; i < r->protocol->links; i++) all &= link_flush(&r->links[i], wait);
+    for (uint32_t i = 0; i < r->link_count; i++) all &= link_flush(&r->links[i], wait);
     return all;
 }
 
 // Waits until something has come on any of the links, or more can leave, and reads it.
 static void take_any(struct raw *r) {
     struct pollfd fds[RAW_LINKS_MAX];
-    for (uint32_t i = 0; i < r->protocol->links; i++)
+    for (uint32_t i = 0; i < r->link_count; i++)
         fds[i] = (struct pollfd){r->links[i].fd, (short)(POLLIN | (link_queued(&r->links[i]) ? POLLOUT : 0)), 0};
-    if (poll(fds, r->protocol->links, -1) < 0 && errno != EINTR) drive_fail("poll: %s", strerror(errno));
+    if (poll(fds, r->link_count, -1) < 0 && errno != EINTR) drive_fail("poll: %s", strerror(errno));
     if (r->drive) drive_turn(r->drive);
-    for (uint32_t i = 0; i < r->protocol->links; i++)
+    for (uint32_t i = 0; i < r->link_count; i++)
         if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) && link_fill(&r->links[i], false))
             r->protocol->take(r, &r->links[i]);
 }
 
 // With one link there is nothing to choose between: it is read without asking first.
 static void take(struct raw *r, bool nothing_queued) {
-    if (!nothing_queued || r->protocol->links > 1) {
+    if (!nothing_queued || r->link_count > 1) {
         take_any(r);
         return;
     }
@@ -68,7 +70,7 @@ void raw_client(const struct raw_protocol *protocol, uint16_t port, struct drive
         if (drive_over(d)) break;
         take(&r, all);
     }
-    for (uint32_t i = 0; i < protocol->links; i++) link_close(&r.links[i]);
+    for (uint32_t i = 0; i < r.link_count; i++) link_close(&r.links[i]);
 }
 
 _Noreturn void raw_worker(const struct raw_protocol *protocol, uint16_t port, uint32_t ahead, size_t payload_bytes,

@@ -16,7 +16,7 @@
 struct raw;
 
 struct raw_protocol {
-    uint32_t links; // connections of one client or worker
+    uint32_t links; // connections of one client or worker at most: no more than jobs ahead, or than tasks and one
     // They are open: greets, and waits (link_fill) until the broker knows us.
     void (*join)(struct raw *r);
     // So many calls of submit follow. May be NULL.
@@ -35,6 +35,7 @@ struct raw {
     const struct raw_protocol *protocol;
     struct drive *drive; // of a client; NULL: a worker
     struct link links[RAW_LINKS_MAX];
+    uint32_t link_count;
     uint16_t port;
     uint32_t ahead; // jobs that this worker may have in hand
     void *own;      // of the protocol

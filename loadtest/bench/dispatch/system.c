@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "loadtest/bench/dispatch/lib.h"
 #include "loadtest/bench/dispatch/relay.h"
 
 #define WORKERS 4u
@@ -86,6 +87,22 @@ static void nats_command(struct command *c, const struct stage *s, uint16_t port
     command_addf(c, "%s", path);
 }
 
+static void redis_command(struct command *c, const struct stage *s, uint16_t port) {
+    static const char *const options[] = {"--bind",      "127.0.0.1", "--save",     "",        "--appendonly", "no",
+                                          "--daemonize", "no",        "--loglevel", "warning", "--port",       NULL};
+    add_all(c, options);
+    command_addf(c, "%u", port);
+    command_add(c, "--dir");
+    command_add(c, s->directory);
+}
+
+static void beanstalkd_command(struct command *c, const struct stage *s, uint16_t port) {
+    static const char *const options[] = {"-l", "127.0.0.1", "-z", "16000000", "-p", NULL};
+    (void)s;
+    add_all(c, options);
+    command_addf(c, "%u", port);
+}
+
 const struct system systems[SYSTEMS] = {
     [OURS] = {.name = "ours",
               .doc = "our coordinator, protocol by hand",
@@ -106,6 +123,13 @@ const struct system systems[SYSTEMS] = {
                .ahead = {64, 64, 1024, 64, 4},
                .client = &raw_relay_client,
                .worker = &raw_relay_worker},
+    [OURS_LIB] = {.name = "ours-lib",
+                  .doc = "our coordinator, client library and peer core",
+                  .program = "",
+                  .command = coordinator_command,
+                  .ahead = {64, 64, 256, 64, 4},
+                  .load = lib_ours_load,
+                  .work = lib_ours_work},
     [GEARMAND_1] = {.name = "gearmand-1",
                     .doc = "gearmand, protocol by hand, one job a worker",
                     .program = "gearmand",
@@ -120,6 +144,13 @@ const struct system systems[SYSTEMS] = {
                   .ahead = {1, 64, 1024, 1, 1},
                   .client = &raw_gearman_client,
                   .worker = &raw_gearman_worker},
+    [GEARMAND_LIB] = {.name = "gearmand-lib",
+                      .doc = "gearmand, libgearman",
+                      .program = "gearmand",
+                      .command = gearmand_command,
+                      .ahead = {1, 1, 1, 1, 0}, // does not end with large payloads
+                      .load = lib_gearman_load,
+                      .work = lib_gearman_work},
     [NATS] = {.name = "nats",
               .doc = "nats-server, protocol by hand",
               .program = "nats-server",
@@ -127,6 +158,27 @@ const struct system systems[SYSTEMS] = {
               .ahead = {1, 1, 1, 1, 1}, // it pushes
               .client = &raw_nats_client,
               .worker = &raw_nats_worker},
+    [NATS_LIB] = {.name = "nats-lib",
+                  .doc = "nats-server, libnats",
+                  .program = "nats-server",
+                  .command = nats_command,
+                  .ahead = {1, 64, 1024, 64, 4}, // 1: each result is written at once
+                  .load = lib_nats_load,
+                  .work = lib_nats_work},
+    [REDIS] = {.name = "redis",
+               .doc = "redis-server, lists, protocol by hand",
+               .program = "redis-server",
+               .command = redis_command,
+               .ahead = {1, 64, 256, 16, 1},
+               .client = &raw_redis_client,
+               .worker = &raw_redis_worker},
+    [BEANSTALKD] = {.name = "beanstalkd",
+                    .doc = "beanstalkd, protocol by hand",
+                    .program = "beanstalkd",
+                    .command = beanstalkd_command,
+                    .ahead = {1, 8, 8, 1, 1},
+                    .client = &raw_beanstalk_client,
+                    .worker = &raw_beanstalk_worker},
 };
 
 // ---- a run

@@ -34,9 +34,14 @@ enum system_id {
     OURS,
     OURS_SESSION,
     RELAY,
+    OURS_LIB,
     GEARMAND_1,
     GEARMAND,
+    GEARMAND_LIB,
     NATS,
+    NATS_LIB,
+    REDIS,
+    BEANSTALKD,
     SYSTEMS,
 };
 
