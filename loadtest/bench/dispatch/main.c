@@ -24,7 +24,7 @@ struct options {
 };
 
 static const char usage[] =
-    "usage: %s dispatch|relay [OPTION...]\n\n"
+    "usage: ./run bench dispatch|relay [OPTION...]\n\n"
     "  --only NAMES        of systems, separated by commas\n"
     "  --measures NAMES    likewise, of measures\n"
     "  --seconds S         measured of each run, 2 unless said\n"
@@ -84,12 +84,13 @@ static bool take_option(struct options *o, int option) {
 // P2_EXIT_OK: go on; anything else: leave with it, but -1: leave content.
 static int take_options(struct options *o, int argc, char **argv) {
     static const struct option names[] = {
-        {"only", 1, NULL, 'o'},        {"measures", 1, NULL, 'm'}, {"seconds", 1, NULL, 's'}, {"repeat", 1, NULL, 'r'},
-        {"coordinator", 1, NULL, 'c'}, {"plain", 0, NULL, 'p'},    {"list", 0, NULL, 'l'},    {NULL, 0, NULL, 0}};
+        {"only", 1, NULL, 'o'},   {"measures", 1, NULL, 'm'},    {"seconds", 1, NULL, 's'},
+        {"repeat", 1, NULL, 'r'}, {"coordinator", 1, NULL, 'c'}, {"plain", 0, NULL, 'p'},
+        {"list", 0, NULL, 'l'},   {"help", 0, NULL, 'h'},        {NULL, 0, NULL, 0}};
     *o = (struct options){.seconds = 2, .repetitions = 3};
     o->bench = argc > 1 ? board_bench(argv[1]) : NULL;
     if (!o->bench) {
-        fprintf(stderr, usage, argv[0]);
+        fputs(usage, stderr);
         return P2_EXIT_USAGE;
     }
     for (unsigned i = 0; i < SYSTEMS; i++) o->systems[i] = true;
@@ -97,12 +98,11 @@ static int take_options(struct options *o, int argc, char **argv) {
     optind = 2;
     int option;
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        if (option == 'l') {
-            print_names();
-            return -1;
-        }
+        if (option == 'l') print_names();
+        if (option == 'h') fputs(usage, stdout);
+        if (option == 'l' || option == 'h') return -1;
         if (take_option(o, option)) continue;
-        fprintf(stderr, usage, argv[0]);
+        fputs(usage, stderr);
         return P2_EXIT_USAGE;
     }
     return find_coordinator(o) ? P2_EXIT_OK : P2_EXIT_FAILED;
