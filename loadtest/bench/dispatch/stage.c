@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -80,7 +81,7 @@ static pid_t spin_on(int processor) {
 }
 
 bool stage_begin(struct stage *s, bool plain) {
-    *s = (struct stage){0};
+    *s = (struct stage){.turn = -1};
     if (!choose_processors(s)) {
         fprintf(stderr, "bench: it takes two processors, one for the broker and one for what it serves\n");
         return false;
@@ -91,6 +92,9 @@ bool stage_begin(struct stage *s, bool plain) {
         fprintf(stderr, "bench: no directory for the brokers: %s\n", strerror(errno));
         return false;
     }
+    char path[80];
+    snprintf(path, sizeof path, "%.*s.lock", (int)(strlen(s->directory) - 7), s->directory);
+    s->turn = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     s->own_network = !plain && unshare(CLONE_NEWNET) == 0 && loopback_up();
     choose_congestion(s);
     fflush(NULL);
@@ -114,22 +118,32 @@ static void remove_directory(const char *path) {
 void stage_end(struct stage *s) {
     for (unsigned i = 0; i < STAGE_SPINNERS_MAX; i++) stage_stop(&s->spinners[i]);
     remove_directory(s->directory);
+    if (s->turn >= 0) close(s->turn);
+}
+
+void stage_enter(const struct stage *s) {
+    while (s->turn >= 0 && flock(s->turn, LOCK_EX) != 0 && errno == EINTR) continue;
+}
+
+void stage_leave(const struct stage *s) {
+    if (s->turn >= 0) flock(s->turn, LOCK_UN); // also of those who were forked meanwhile
 }
 
 // ---- processes
 
-pid_t stage_fork(const struct stage *s, enum stage_side side) {
+pid_t stage_fork(const struct stage *s, enum stage_side side, const char *name) {
     pid_t parent = getpid();
     fflush(NULL);
     pid_t pid = fork();
     P2_CHECK(pid >= 0);
     if (pid != 0) return pid;
     if (!end_with_parent(parent) || !sit_on(s->processors[side])) _exit(127);
+    prctl(PR_SET_NAME, name);
     return 0;
 }
 
 pid_t stage_spawn(const struct stage *s, const char *const *arguments, const char *log) {
-    pid_t pid = stage_fork(s, STAGE_BROKER);
+    pid_t pid = stage_fork(s, STAGE_BROKER, "bench-broker");
     if (pid != 0) return pid;
     char path[128];
     snprintf(path, sizeof path, "%s/%s", s->directory, log);

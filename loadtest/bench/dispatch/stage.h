@@ -17,6 +17,7 @@ enum stage_side { STAGE_LOAD, STAGE_BROKER }; // which processor
 
 struct stage {
     bool own_network, real_time;
+    int turn; // a lock that all such benchmarks of this machine share
     int processors[2];
     char congestion[16];
     char directory[64]; // for brokers' files; removed at the end
@@ -27,8 +28,13 @@ struct stage {
 bool stage_begin(struct stage *s, bool plain);
 void stage_end(struct stage *s);
 
-// A process of ours on that side: 0 in the child. Its standard output is ours.
-pid_t stage_fork(const struct stage *s, enum stage_side side);
+// Between these nobody else's such benchmark runs here: waits for those before us.
+void stage_enter(const struct stage *s);
+void stage_leave(const struct stage *s);
+
+// A process of ours on that side: 0 in the child. Its standard output is ours, its name, of 15
+// letters at most, what profilers and ps call it.
+pid_t stage_fork(const struct stage *s, enum stage_side side, const char *name);
 // A program, found by PATH unless it has a slash; what it says goes to `log` in the stage's directory.
 pid_t stage_spawn(const struct stage *s, const char *const *arguments, const char *log);
 bool stage_has(const char *program); // can stage_spawn find it?

@@ -193,7 +193,7 @@ static bool start_broker(const struct run *r, struct cast *k) {
     const struct system *y = r->system;
     char byte;
     if (!y->program) {
-        k->broker = stage_fork(r->stage, STAGE_BROKER);
+        k->broker = stage_fork(r->stage, STAGE_BROKER, "bench-relay");
         if (k->broker == 0) relay_serve(k->port, k->ready[1]);
         return stage_await(k->ready[0], &byte, 1, READY_WAIT);
     }
@@ -209,7 +209,7 @@ static bool start_workers(const struct run *r, struct cast *k) {
     const struct system *y = r->system;
     char bytes[WORKERS];
     for (uint32_t i = 0; i < WORKERS; i++) {
-        k->workers[i] = stage_fork(r->stage, STAGE_LOAD);
+        k->workers[i] = stage_fork(r->stage, STAGE_LOAD, "bench-worker");
         if (k->workers[i] != 0) continue;
         if (y->worker) raw_worker(y->worker, k->port, r->ahead, r->measure->payload_bytes, k->ready[1]);
         y->work(k->port, r->ahead, r->measure->payload_bytes, k->ready[1]);
@@ -247,7 +247,7 @@ static bool play(const struct run *r, struct cast *k, struct drive_figures *out,
         p2_strbuf_printf(why, "its workers do not get through to the broker");
         return false;
     }
-    k->load = stage_fork(r->stage, STAGE_LOAD);
+    k->load = stage_fork(r->stage, STAGE_LOAD, "bench-load");
     if (k->load == 0) play_load(r, k);
     close(k->figures[1]);
     k->figures[1] = -1;
@@ -259,10 +259,12 @@ static bool play(const struct run *r, struct cast *k, struct drive_figures *out,
 bool system_run(const struct run *r, struct drive_figures *out, struct p2_strbuf *why) {
     struct cast k = {.port = stage_port()};
     P2_CHECK(pipe2(k.ready, O_CLOEXEC) == 0 && pipe2(k.figures, O_CLOEXEC) == 0);
+    stage_enter(r->stage);
     bool played = play(r, &k, out, why);
     stage_stop(&k.load);
     for (uint32_t i = 0; i < WORKERS; i++) stage_stop(&k.workers[i]);
     stage_stop(&k.broker);
+    stage_leave(r->stage);
     for (int i = 0; i < 2; i++) {
         close(k.ready[i]);
         if (k.figures[i] >= 0) close(k.figures[i]);
