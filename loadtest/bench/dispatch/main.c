@@ -166,7 +166,7 @@ int main(int argc, char **argv) {
     bool all = true;
     board_head();
     for (int i = 0; i < o.repetitions; i++) all &= repeat(&o, &stage, &board);
-    stage_end(&stage);
     code = board_report(&board, o.bench, &stage);
+    stage_end(&stage);
     return all ? code : P2_EXIT_FAILED;
 }

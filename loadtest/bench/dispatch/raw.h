@@ -53,6 +53,6 @@ extern const struct raw_protocol raw_nats_client, raw_nats_worker;
 extern const struct raw_protocol raw_redis_client, raw_redis_worker;
 extern const struct raw_protocol raw_beanstalk_client, raw_beanstalk_worker;
 extern const struct raw_protocol raw_relay_client, raw_relay_worker;
-extern const struct raw_protocol raw_ours_client, raw_ours_session_client, raw_ours_worker;
+extern const struct raw_protocol raw_ours_client, raw_ours_batch_client, raw_ours_session_client, raw_ours_worker;
 
 #endif

@@ -23,6 +23,10 @@ struct ours {
     struct p2_id id; // of the last task
     uint8_t submit[HEADER_MAX];
     size_t submit_size;
+    // Of tasks that leave as one record: how many, and how many are to follow; their headers, their payloads.
+    uint32_t together, following;
+    size_t headers_size, payloads_size;
+    uint8_t headers[P2_BATCH_MAX * HEADER_MAX], payloads[P2_RECORD_PAYLOAD_MAX];
 };
 
 // ---- records
@@ -161,19 +165,52 @@ static void join_client(struct raw *r, bool sessions) {
 static void client_join(struct raw *r) { join_client(r, false); }
 static void session_join(struct raw *r) { join_client(r, true); }
 
-static void submit(struct raw *r, const uint8_t *payload, size_t size) {
-    struct ours *o = r->own;
+// The next task's header.
+static const uint8_t *next_submit(struct ours *o) {
     uint64_t count;
     memcpy(&count, o->id.b, sizeof count); // half of the id counts, the other is random
     count++;
     memcpy(o->id.b, &count, sizeof count);
     memcpy(o->submit + 2, o->id.b, sizeof o->id.b);
+    return o->submit;
+}
+
+static void submit(struct raw *r, const uint8_t *payload, size_t size) {
+    struct ours *o = r->own;
     const struct p2_prefix p = {.type = P2_MSG_TASK_SUBMIT,
                                 .header_len = (uint16_t)o->submit_size,
                                 .stream = ++o->stream,
                                 .payload_len = (uint32_t)size,
                                 .seq = o->sequence++};
-    put_with_payload(o, &p, o->submit, payload);
+    put_with_payload(o, &p, next_submit(o), payload);
+}
+
+static void batch(struct raw *r, uint32_t tasks) { ((struct ours *)r->own)->following = tasks; }
+
+static void put_together(struct ours *o) {
+    const struct p2_prefix p = {.type = P2_MSG_TASK_SUBMIT_BATCH,
+                                .header_len = (uint16_t)o->headers_size,
+                                .stream = o->stream + 1,
+                                .payload_len = (uint32_t)o->payloads_size,
+                                .seq = o->sequence++};
+    uint8_t prefix[P2_PREFIX_BYTES];
+    p2_prefix_put(&p, prefix);
+    ws_put(&o->ws, prefix, sizeof prefix);
+    ws_put(&o->ws, o->headers, o->headers_size);
+    ws_put(&o->ws, o->payloads, o->payloads_size);
+    o->stream += o->together;
+    o->together = 0;
+    o->headers_size = o->payloads_size = 0;
+}
+
+static void submit_together(struct raw *r, const uint8_t *payload, size_t size) {
+    struct ours *o = r->own;
+    o->headers_size += put_bytes(o->headers + o->headers_size, 1, next_submit(o), o->submit_size);
+    memcpy(o->payloads + o->payloads_size, payload, size);
+    o->payloads_size += size;
+    o->together++;
+    o->following--;
+    if (!o->following || o->together == P2_BATCH_MAX || sizeof o->payloads - o->payloads_size < size) put_together(o);
 }
 
 static void acknowledge(struct ours *o, uint32_t stream, uint64_t attempt) {
@@ -242,6 +279,8 @@ static void heartbeat(struct raw *r) { put_record(r->own, P2_MSG_HEARTBEAT, 0, N
 
 const struct raw_protocol raw_ours_client = {
     .links = 1, .join = client_join, .submit = submit, .take = client_take, .leave = leave};
+const struct raw_protocol raw_ours_batch_client = {
+    .links = 1, .join = client_join, .batch = batch, .submit = submit_together, .take = client_take, .leave = leave};
 const struct raw_protocol raw_ours_session_client = {
     .links = 1, .join = session_join, .submit = submit, .take = client_take, .leave = leave};
 const struct raw_protocol raw_ours_worker = {

@@ -32,6 +32,7 @@ void command_addf(struct command *c, const char *format, ...) __attribute__((for
 
 enum system_id {
     OURS,
+    OURS_BATCH,
     OURS_SESSION,
     RELAY,
     OURS_LIB,
