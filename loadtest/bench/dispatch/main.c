@@ -21,6 +21,8 @@ struct options {
     double seconds;
     int repetitions;
     char coordinator[512];
+    const char *with[RUN_OPTIONS_MAX + 1];
+    unsigned with_count;
 };
 
 static const char usage[] =
@@ -30,6 +32,7 @@ static const char usage[] =
     "  --seconds S         measured of each run, 2 unless said\n"
     "  --repeat N          runs of each system and measure, interleaved, 3 unless said; medians count\n"
     "  --coordinator FILE  the program; else the one built with this\n"
+    "  --with OPTION       of it, --steal=off say; up to 8 times\n"
     "  --plain             neither a network of its own nor real-time scheduling\n"
     "  --list              names of systems and measures\n";
 
@@ -76,6 +79,10 @@ static bool take_option(struct options *o, int option) {
         o->repetitions = (int)strtol(optarg, NULL, 10);
         return o->repetitions > 0 && o->repetitions <= REPETITIONS_MAX;
     case 'c': snprintf(o->coordinator, sizeof o->coordinator, "%s", optarg); return true;
+    case 'w':
+        if (o->with_count == RUN_OPTIONS_MAX) return false;
+        o->with[o->with_count++] = optarg;
+        return true;
     case 'p': o->plain = true; return true;
     default: return false;
     }
@@ -84,9 +91,9 @@ static bool take_option(struct options *o, int option) {
 // P2_EXIT_OK: go on; anything else: leave with it, but -1: leave content.
 static int take_options(struct options *o, int argc, char **argv) {
     static const struct option names[] = {
-        {"only", 1, NULL, 'o'},   {"measures", 1, NULL, 'm'},    {"seconds", 1, NULL, 's'},
-        {"repeat", 1, NULL, 'r'}, {"coordinator", 1, NULL, 'c'}, {"plain", 0, NULL, 'p'},
-        {"list", 0, NULL, 'l'},   {"help", 0, NULL, 'h'},        {NULL, 0, NULL, 0}};
+        {"only", 1, NULL, 'o'},        {"measures", 1, NULL, 'm'}, {"seconds", 1, NULL, 's'}, {"repeat", 1, NULL, 'r'},
+        {"coordinator", 1, NULL, 'c'}, {"with", 1, NULL, 'w'},     {"plain", 0, NULL, 'p'},   {"list", 0, NULL, 'l'},
+        {"help", 0, NULL, 'h'},        {NULL, 0, NULL, 0}};
     *o = (struct options){.seconds = 2, .repetitions = 3};
     o->bench = argc > 1 ? board_bench(argv[1]) : NULL;
     if (!o->bench) {
@@ -135,13 +142,14 @@ static bool repeat(const struct options *o, const struct stage *stage, struct bo
         for (unsigned y = 0; y < SYSTEMS; y++) {
             if (!wanted(o, y, m)) continue;
             struct drive_figures f;
-            char text[200];
+            char text[400];
             struct p2_strbuf why;
             p2_strbuf_init(&why, text, sizeof text);
             const struct run run = {.stage = stage,
                                     .system = &systems[y],
                                     .measure = &measures[m],
                                     .coordinator = o->coordinator,
+                                    .with = o->with,
                                     .ahead = systems[y].ahead[m],
                                     .measured_ns = (p2_ns)(o->seconds * P2_SEC)};
             if (system_run(&run, &f, &why)) {

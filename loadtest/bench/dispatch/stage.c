@@ -147,7 +147,7 @@ pid_t stage_spawn(const struct stage *s, const char *const *arguments, const cha
     if (pid != 0) return pid;
     char path[128];
     snprintf(path, sizeof path, "%s/%s", s->directory, log);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0) _exit(127);
     execvp(arguments[0], (char *const *)(uintptr_t)arguments);
     _exit(127);

@@ -10,8 +10,11 @@
 #include "base/check.h"
 #include "loadtest/bench/dispatch/lib.h"
 #include "loadtest/bench/dispatch/relay.h"
+#include "os/os.h"
 
 #define WORKERS 4u
+#define LOG_BYTES (1u << 20)
+#define LAST_WORDS 300u // bytes
 #define WARM (300 * P2_MS)
 #define READY_WAIT (10 * P2_SEC)
 #define DRAIN_WAIT (15 * P2_SEC)
@@ -207,9 +210,24 @@ static bool start_broker(const struct run *r, struct cast *k) {
     struct command c = {0};
     command_add(&c, *y->program ? y->program : r->coordinator);
     y->command(&c, r->stage, k->port);
+    if (!*y->program) add_all(&c, r->with);
     c.arguments[c.count] = NULL;
     k->broker = stage_spawn(r->stage, c.arguments, "broker.log");
     return stage_await_port(k->port, k->broker);
+}
+
+// The end of what it said, on one line.
+static void add_last_words(const struct stage *s, struct p2_strbuf *why) {
+    char path[128];
+    uint8_t *text;
+    size_t size;
+    snprintf(path, sizeof path, "%s/broker.log", s->directory);
+    if (p2_file_read(path, LOG_BYTES, &text, &size) != P2_OK) return;
+    const size_t from = size > LAST_WORDS ? size - LAST_WORDS : 0;
+    for (size_t i = from; i < size; i++)
+        if (text[i] < ' ') text[i] = ' ';
+    if (size) p2_strbuf_printf(why, ": %.*s", (int)(size - from), (const char *)text + from);
+    free(text);
 }
 
 static bool start_workers(const struct run *r, struct cast *k) {
@@ -248,6 +266,7 @@ static void play_load(const struct run *r, const struct cast *k) {
 static bool play(const struct run *r, struct cast *k, struct drive_figures *out, struct p2_strbuf *why) {
     if (!start_broker(r, k)) {
         p2_strbuf_printf(why, "the broker does not start");
+        add_last_words(r->stage, why);
         return false;
     }
     if (!start_workers(r, k)) {

@@ -61,12 +61,15 @@ struct system {
 
 extern const struct system systems[SYSTEMS];
 
-// One run. False: a sentence in why. coordinator: the program.
+#define RUN_OPTIONS_MAX 8u
+
+// One run. False: a sentence in why.
 struct run {
     const struct stage *stage;
     const struct system *system;
     const struct measure *measure;
-    const char *coordinator;
+    const char *coordinator; // the program
+    const char *const *with; // further options of it, at most RUN_OPTIONS_MAX; ends with NULL
     uint32_t ahead;
     p2_ns measured_ns;
 };
