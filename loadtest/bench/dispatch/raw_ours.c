@@ -275,7 +275,7 @@ static void worker_take(struct raw *r, struct link *l) {
     }
 }
 
-static void heartbeat(struct raw *r) { put_record(r->own, P2_MSG_HEARTBEAT, 0, NULL, 0); }
+static void heartbeat(struct raw *r) { put_record(r->own, P2_MSG_HEARTBEAT, 0, (const uint8_t *)"", 0); }
 
 const struct raw_protocol raw_ours_client = {
     .links = 1, .join = client_join, .submit = submit, .take = client_take, .leave = leave};

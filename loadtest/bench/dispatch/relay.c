@@ -73,7 +73,7 @@ static void flush(struct relay *r, struct peer *p) {
 }
 
 static void queue(struct relay *r, struct peer *p, const void *bytes, size_t size) {
-    if (p->out_capacity - p->out_end < size) {
+    if (p->out_capacity - p->out_end < size && p->out_at) {
         memmove(p->out, p->out + p->out_at, queued(p));
         p->out_end -= p->out_at;
         p->out_at = 0;
