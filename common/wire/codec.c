@@ -3,15 +3,10 @@
 #include "base/check.h"
 #include "wire/codec_schema.h"
 
-// The largest header within our limits, unpacked (sizes on 64-bit):
-//   4,096 elements, each at worst a Param with a one-letter name: protobuf-c's struct 48, name 16, pointer 8, our
-//   struct 152                                                                  224 x 4,096 = 896 KiB
-//   256 tasks of a batch: both structs, id, type, pointer                       272 x   256 =  68 KiB
-//   protobuf-c's scratch for a message of 17..48 fields (1,280), in each task, and the batch's own 20 KiB
-//                                                                                             340 KiB
-//   texts beyond their first 16 bytes: at most the header                                      64 KiB
-// Rounded up. Pages are touched only as far as messages need them, which for usual ones is the first.
-#define ARENA_BYTES (1536u << 10)
+// The largest header within our limits: 4,096 elements, each at worst a parameter (152 bytes on 64-bit), and as many
+// lists, each rounded up to 16 bytes; a list of 256 spans. Rounded up. Pages are touched only as far as messages need
+// them, which for usual ones is the first.
+#define ARENA_BYTES (768u << 10)
 
 bool p2_codec_init(struct p2_codec *c, struct p2_blob_pool *pool) {
     *c = (struct p2_codec){.pool = pool};
@@ -21,13 +16,6 @@ bool p2_codec_init(struct p2_codec *c, struct p2_blob_pool *pool) {
 void p2_codec_deinit(struct p2_codec *c) {
     p2_body_deinit(c);
     p2_arena_deinit(&c->arena);
-}
-
-static void *arena_alloc(void *arena, size_t size) { return p2_arena_alloc(arena, size); }
-
-static void arena_free(void *arena, void *p) { // everything goes at the next reset
-    (void)arena;
-    (void)p;
 }
 
 // The record's payload against what the header says of it.
@@ -95,17 +83,10 @@ enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8
     bool zstd = p->flags & P2_FLAG_ZSTD;
     if (kind->stream != WIRE_STREAM_ANY && (p->stream != 0) != (kind->stream == WIRE_STREAM_TASK))
         return P2_ERR_BAD_MESSAGE;
-    enum p2_err e = p2_wire_precheck(kind->table, header, p->header_len);
-    if (e != P2_OK) return e;
-
-    p2_arena_reset(&c->arena);
-    ProtobufCAllocator allocator = {arena_alloc, arena_free, &c->arena};
-    const ProtobufCMessage *pb = protobuf_c_message_unpack(kind->table->pb, &allocator, p->header_len, header);
-    if (!pb) return P2_ERR_BAD_RECORD;
-    memset(out, 0, sizeof *out);
     out->kind = (enum p2_msg_kind)p->type;
     out->stream = p->stream;
-    e = p2_wire_from_pb(&c->arena, kind->table, pb, &out->u);
+    p2_arena_reset(&c->arena);
+    enum p2_err e = p2_wire_get_message(&c->arena, kind->table, header, p->header_len, &out->u);
     if (e == P2_OK && kind->table->body) e = take_payload(kind->table->body, zstd, &payload, &out->u);
     return e == P2_OK ? check_whole(p, &payload, out) : e;
 }

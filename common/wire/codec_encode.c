@@ -168,7 +168,7 @@ static uint64_t u64_at(const char *in) {
 
 static void put_field(struct wire_out *o, const struct wire_table *t, uint32_t number, const char *in) {
     const struct wire_field *f = &t->fields[number - 1];
-    const char *m = f->at == WIRE_NONE ? in : in + f->at;
+    const char *m = in + f->at;
     switch ((enum wire_as)f->as) {
     case WIRE_U32:
     case WIRE_ENUM: put_number(o, number, u32_at(m)); return;
@@ -214,6 +214,7 @@ static void put_field(struct wire_out *o, const struct wire_table *t, uint32_t n
     case WIRE_DIGESTS: put_list(o, f, number, in); return;
     case WIRE_INT:
     case WIRE_REAL:
+    case WIRE_WORD:
     case WIRE_VALUES:
     case WIRE_NUMBERS: break; // of a Param, which put_param writes
     }

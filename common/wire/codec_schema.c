@@ -22,36 +22,36 @@ enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 }; // protobuf wire types
 #define TEXT(s, m) ROW(WIRE_TEXT, BYTES, AT(s, m), 0, P2_TEXT_MAX)
 #define NAME(s, m) ROW(WIRE_TEXT, BYTES, AT(s, m), 1, P2_PARAM_NAME_MAX)
 #define RAW(s) ROW(WIRE_RAW, VARINT, AT(s, raw_size), 0, P2_RECORD_PAYLOAD_MAX)
-#define PARAMS(s, m)                                                                                                   \
-    { WIRE_PARAMS, BYTES, AT(s, m), WIRE_NONE, 0, P2_PARAMS_MAX, &param_table }
+#define PARAMS(s)                                                                                                      \
+    { WIRE_PARAMS, BYTES, AT(s, params.items), AT(s, params.count), 0, P2_PARAMS_MAX, &param_table }
 #define LIST(as, s, m, n, lo, hi, items)                                                                               \
     { (as), BYTES, AT(s, m), AT(s, n), (lo), (hi), (items) }
 
 #define BODY(s)                                                                                                        \
     { AT(s, payload), AT(s, raw_size), AT(s, payload_zstd), AT(s, payload_size) }
-#define TABLE(name, proto, s, body)                                                                                    \
-    static const struct wire_table name##_table = {&p2c2r__##proto##__descriptor, name##_fields, COUNT(name##_fields), \
-                                                   sizeof(struct s), (body)}
+#define F(number) (UINT32_C(1) << ((number)-1)) // a field that may not be absent
+#define TABLE(name, proto, s, required, body)                                                                          \
+    static const struct wire_table name##_table = {                                                                    \
+        &p2c2r__##proto##__descriptor, name##_fields, COUNT(name##_fields), sizeof(struct s), required, (body)}
 
 // ---- parameters
 
 static const struct wire_field ints_fields[] = {
-    {WIRE_NUMBERS, VARINT, WIRE_NONE, WIRE_NONE, 1, P2_PARAM_ITEMS_MAX, NULL}};
-static const struct wire_table ints_table = {&p2c2r__ints__descriptor, ints_fields, 1, 0, NULL};
+    {WIRE_NUMBERS, VARINT, AT(p2_param, value.ints), AT(p2_param, count), 1, P2_PARAM_ITEMS_MAX, NULL}};
+TABLE(ints, ints, p2_param, 0, NULL);
 static const struct wire_field reals_fields[] = {
-    {WIRE_NUMBERS, FIXED64, WIRE_NONE, WIRE_NONE, 1, P2_PARAM_ITEMS_MAX, NULL}};
-static const struct wire_table reals_table = {&p2c2r__reals__descriptor, reals_fields, 1, 0, NULL};
+    {WIRE_NUMBERS, FIXED64, AT(p2_param, value.reals), AT(p2_param, count), 1, P2_PARAM_ITEMS_MAX, NULL}};
+TABLE(reals, reals, p2_param, 0, NULL);
 
 static const struct wire_field param_fields[] = {
     NAME(p2_param, name),
-    ROW(WIRE_INT, VARINT, WIRE_NONE, 0, UINT64_MAX),
-    ROW(WIRE_REAL, FIXED64, WIRE_NONE, 0, UINT64_MAX),
-    ROW(WIRE_TEXT, BYTES, AT(p2_param, value.text), 0, P2_PARAM_TEXT_MAX),
-    {WIRE_VALUES, BYTES, WIRE_NONE, WIRE_NONE, 0, 1, &ints_table},
-    {WIRE_VALUES, BYTES, WIRE_NONE, WIRE_NONE, 0, 1, &reals_table},
+    ROW(WIRE_INT, VARINT, AT(p2_param, value.ints), 0, UINT64_MAX),
+    ROW(WIRE_REAL, FIXED64, AT(p2_param, value.reals), 0, UINT64_MAX),
+    ROW(WIRE_WORD, BYTES, AT(p2_param, value.text), 0, P2_PARAM_TEXT_MAX),
+    {WIRE_VALUES, BYTES, 0, WIRE_NONE, 0, 1, &ints_table},
+    {WIRE_VALUES, BYTES, 0, WIRE_NONE, 0, 1, &reals_table},
 };
-static const struct wire_table param_table = {&p2c2r__param__descriptor, param_fields, COUNT(param_fields),
-                                              sizeof(struct p2_param), NULL};
+TABLE(param, param, p2_param, F(1), NULL);
 
 // ---- connection
 
@@ -63,15 +63,15 @@ static const struct wire_field hello_fields[] = {
     ENUM(p2_msg_hello, role, P2_ROLE_PEER, P2_ROLE_COORDINATOR),
     TEXT(p2_msg_hello, agent),
 };
-TABLE(hello, hello, p2_msg_hello, NULL);
+TABLE(hello, hello, p2_msg_hello, F(1) | F(2) | F(3) | F(5), NULL);
 
 static const struct wire_field ping_fields[] = {ROW(WIRE_TOKEN, FIXED64, AT(p2_msg_ping, token), 0, UINT64_MAX)};
-TABLE(ping, ping, p2_msg_ping, NULL);
-static const struct wire_table pong_table = {&p2c2r__pong__descriptor, ping_fields, COUNT(ping_fields),
-                                             sizeof(struct p2_msg_ping), NULL};
+TABLE(ping, ping, p2_msg_ping, 0, NULL);
+static const struct wire_table pong_table = {&p2c2r__pong__descriptor,   ping_fields, COUNT(ping_fields),
+                                             sizeof(struct p2_msg_ping), 0,           NULL};
 
 static const struct wire_field drain_fields[] = {US(p2_msg_drain, grace_ns)};
-TABLE(drain, drain, p2_msg_drain, NULL);
+TABLE(drain, drain, p2_msg_drain, 0, NULL);
 
 static const struct wire_field error_fields[] = {
     CODE(p2_msg_error, code),
@@ -79,7 +79,7 @@ static const struct wire_field error_fields[] = {
     US(p2_msg_error, retry_after_ns),
     TEXT(p2_msg_error, sentence),
 };
-TABLE(error, error, p2_msg_error, NULL);
+TABLE(error, error, p2_msg_error, F(1), NULL);
 
 // ---- registration
 
@@ -92,7 +92,7 @@ static const struct wire_field device_fields[] = {
     U32(p2_msg_device, compute_units, 0, UINT32_MAX),
     U32(p2_msg_device, slots, 0, WIRE_SLOTS_MAX),
 };
-TABLE(device, device, p2_msg_device, NULL);
+TABLE(device, device, p2_msg_device, F(1), NULL);
 
 static const struct wire_field offer_fields[] = {
     NAME(p2_msg_offer, type),
@@ -100,7 +100,7 @@ static const struct wire_field offer_fields[] = {
     U32(p2_msg_offer, device, 0, P2_DEVICES_MAX - 1),
     U64(p2_msg_offer, units_per_second),
 };
-TABLE(offer, offer, p2_msg_offer, NULL);
+TABLE(offer, offer, p2_msg_offer, F(1) | F(2), NULL);
 
 static const struct wire_field peer_register_fields[] = {
     U32(p2_msg_peer_register, cpu_cores, 0, UINT32_MAX),
@@ -111,16 +111,16 @@ static const struct wire_field peer_register_fields[] = {
     LIST(WIRE_LIST, p2_msg_peer_register, offers, offer_count, 0, P2_TYPES_MAX, &offer_table),
     ID_OPT(p2_msg_peer_register, instance),
 };
-TABLE(peer_register, peer_register, p2_msg_peer_register, NULL);
+TABLE(peer_register, peer_register, p2_msg_peer_register, 0, NULL);
 
 static const struct wire_field peer_registered_fields[] = {
     ID(p2_msg_peer_registered, peer),
     ROW(WIRE_US, VARINT, AT(p2_msg_peer_registered, heartbeat_interval_ns), 1, UINT64_MAX),
 };
-TABLE(peer_registered, peer_registered, p2_msg_peer_registered, NULL);
+TABLE(peer_registered, peer_registered, p2_msg_peer_registered, F(1) | F(2), NULL);
 
 static const struct wire_field gamer_register_fields[] = {ID_OPT(p2_msg_gamer_register, session)};
-TABLE(gamer_register, gamer_register, p2_msg_gamer_register, NULL);
+TABLE(gamer_register, gamer_register, p2_msg_gamer_register, 0, NULL);
 
 static const struct wire_field gamer_registered_fields[] = {
     ID(p2_msg_gamer_registered, session),
@@ -130,7 +130,7 @@ static const struct wire_field gamer_registered_fields[] = {
     BOOL(p2_msg_gamer_registered, resumed),
     US(p2_msg_gamer_registered, resume_grace_ns),
 };
-TABLE(gamer_registered, gamer_registered, p2_msg_gamer_registered, NULL);
+TABLE(gamer_registered, gamer_registered, p2_msg_gamer_registered, F(1), NULL);
 
 // ---- tasks
 
@@ -144,25 +144,25 @@ static const struct wire_field submit_fields[] = {
     SIZE(p2_msg_task_submit, payload_size),
     RAW(p2_msg_task_submit),
     BOOL(p2_msg_task_submit, no_cache),
-    PARAMS(p2_msg_task_submit, params),
+    PARAMS(p2_msg_task_submit),
     U32(p2_msg_task_submit, series, 0, UINT32_MAX),
     BOOL(p2_msg_task_submit, refresh),
     BOOL(p2_msg_task_submit, private_),
     LIST(WIRE_DIGESTS, p2_msg_task_submit, blobs, blob_count, 0, P2_TASK_BLOBS_MAX, NULL),
     U32(p2_msg_task_submit, weight_percent, 0, P2_WEIGHT_MAX),
 };
-TABLE(submit, task_submit, p2_msg_task_submit, &submit_body);
+TABLE(submit, task_submit, p2_msg_task_submit, F(1) | F(2), &submit_body);
 
 static const struct wire_field batch_fields[] = {
     LIST(WIRE_LIST, p2_msg_task_submit_batch, tasks, task_count, 1, P2_BATCH_MAX, &submit_table)};
-TABLE(batch, task_submit_batch, p2_msg_task_submit_batch, NULL);
+TABLE(batch, task_submit_batch, p2_msg_task_submit_batch, F(1), NULL);
 
 static const struct wire_field accepted_fields[] = {
     ID(p2_msg_task_accepted, id),
     U32(p2_msg_task_accepted, queue_position, 0, UINT32_MAX),
     US(p2_msg_task_accepted, estimate_ns),
 };
-TABLE(accepted, task_accepted, p2_msg_task_accepted, NULL);
+TABLE(accepted, task_accepted, p2_msg_task_accepted, F(1), NULL);
 
 static const struct wire_body assign_body = BODY(p2_msg_task_assign);
 static const struct wire_field assign_fields[] = {
@@ -175,16 +175,16 @@ static const struct wire_field assign_fields[] = {
     US(p2_msg_task_assign, deadline_ns),
     SIZE(p2_msg_task_assign, payload_size),
     RAW(p2_msg_task_assign),
-    PARAMS(p2_msg_task_assign, params),
+    PARAMS(p2_msg_task_assign),
     LIST(WIRE_DIGESTS, p2_msg_task_assign, blobs, blob_count, 0, P2_TASK_BLOBS_MAX, NULL),
 };
-TABLE(assign, task_assign, p2_msg_task_assign, &assign_body);
+TABLE(assign, task_assign, p2_msg_task_assign, F(1) | F(2) | F(3), &assign_body);
 
 static const struct wire_body result_body = BODY(p2_msg_task_result);
 static const struct wire_field result_fields[] = {
     ID(p2_msg_task_result, id),
     U32(p2_msg_task_result, attempt, 1, UINT32_MAX),
-    ROW(WIRE_TRUE, VARINT, WIRE_NONE, 1, 1),
+    ROW(WIRE_TRUE, VARINT, 0, 1, 1),
     US(p2_msg_task_result, times.processing_ns),
     US(p2_msg_task_result, times.kernel_ns),
     US(p2_msg_task_result, times.queue_ns),
@@ -192,7 +192,7 @@ static const struct wire_field result_fields[] = {
     SIZE(p2_msg_task_result, payload_size),
     RAW(p2_msg_task_result),
 };
-TABLE(result, task_result, p2_msg_task_result, &result_body);
+TABLE(result, task_result, p2_msg_task_result, F(1) | F(2) | F(3), &result_body);
 
 static const struct wire_field failure_fields[] = {
     ID(p2_msg_task_failure, id),
@@ -205,7 +205,7 @@ static const struct wire_field failure_fields[] = {
     US(p2_msg_task_failure, times.queue_ns),
     US(p2_msg_task_failure, times.transfer_ns),
 };
-TABLE(failure, task_failure, p2_msg_task_failure, NULL);
+TABLE(failure, task_failure, p2_msg_task_failure, F(1) | F(2) | F(3), NULL);
 
 static const struct wire_body delivery_body = BODY(p2_msg_result_delivery);
 static const struct wire_field delivery_fields[] = {
@@ -223,7 +223,7 @@ static const struct wire_field delivery_fields[] = {
     SIZE(p2_msg_result_delivery, payload_size),
     RAW(p2_msg_result_delivery),
 };
-TABLE(delivery, result_delivery, p2_msg_result_delivery, &delivery_body);
+TABLE(delivery, result_delivery, p2_msg_result_delivery, F(1), &delivery_body);
 
 static const struct wire_field ended_fields[] = {
     ID(p2_msg_task_ended, id),
@@ -233,33 +233,33 @@ static const struct wire_field ended_fields[] = {
     US(p2_msg_task_ended, retry_after_ns),
     TEXT(p2_msg_task_ended, sentence),
 };
-TABLE(ended, task_ended, p2_msg_task_ended, NULL);
+TABLE(ended, task_ended, p2_msg_task_ended, F(1) | F(3), NULL);
 
 static const struct wire_field timeout_fields[] = {
     ID(p2_msg_task_timeout, id),
     U32(p2_msg_task_timeout, attempt, 0, UINT32_MAX),
     US(p2_msg_task_timeout, queue_ns),
 };
-TABLE(timeout, task_timeout, p2_msg_task_timeout, NULL);
+TABLE(timeout, task_timeout, p2_msg_task_timeout, F(1), NULL);
 
 static const struct wire_field cancel_fields[] = {
     ID(p2_msg_task_cancel, id),
     U32(p2_msg_task_cancel, attempt, 0, UINT32_MAX),
 };
-TABLE(cancel, task_cancel, p2_msg_task_cancel, NULL);
+TABLE(cancel, task_cancel, p2_msg_task_cancel, F(1), NULL);
 
 static const struct wire_field recall_fields[] = {
     ID(p2_msg_task_recall, id),
     U32(p2_msg_task_recall, attempt, 1, UINT32_MAX),
 };
-TABLE(recall, task_recall, p2_msg_task_recall, NULL);
+TABLE(recall, task_recall, p2_msg_task_recall, F(1) | F(2), NULL);
 
 static const struct wire_field recalled_fields[] = {
     ID(p2_msg_task_recalled, id),
     U32(p2_msg_task_recalled, attempt, 1, UINT32_MAX),
     BOOL(p2_msg_task_recalled, returned),
 };
-TABLE(recalled, task_recalled, p2_msg_task_recalled, NULL);
+TABLE(recalled, task_recalled, p2_msg_task_recalled, F(1) | F(2), NULL);
 
 // ---- payload on its way
 
@@ -270,13 +270,13 @@ static const struct wire_field chunk_fields[] = {
     U32(p2_msg_chunk, attempt, 0, UINT32_MAX),
     RAW(p2_msg_chunk),
 };
-TABLE(chunk, chunk, p2_msg_chunk, &chunk_body);
+TABLE(chunk, chunk, p2_msg_chunk, 0, &chunk_body);
 
 static const struct wire_field window_fields[] = {
     U64(p2_msg_window, limit),
     U32(p2_msg_window, attempt, 0, UINT32_MAX),
 };
-TABLE(window, window, p2_msg_window, NULL);
+TABLE(window, window, p2_msg_window, 0, NULL);
 
 static const struct wire_field resend_fields[] = {
     ID(p2_msg_resend, id),
@@ -284,13 +284,13 @@ static const struct wire_field resend_fields[] = {
     U64(p2_msg_resend, limit),
     ROW(WIRE_U64, VARINT, AT(p2_msg_resend, offset), 0, P2_TASK_PAYLOAD_MAX),
 };
-TABLE(resend, resend, p2_msg_resend, NULL);
+TABLE(resend, resend, p2_msg_resend, F(1) | F(2), NULL);
 
 static const struct wire_field ack_fields[] = {U32(p2_msg_result_ack, attempt, 0, UINT32_MAX)};
-TABLE(ack, result_ack, p2_msg_result_ack, NULL);
+TABLE(ack, result_ack, p2_msg_result_ack, 0, NULL);
 
 static const struct wire_field resume_fields[] = {ID(p2_msg_task_resume, id)};
-TABLE(resume, task_resume, p2_msg_task_resume, NULL);
+TABLE(resume, task_resume, p2_msg_task_resume, F(1), NULL);
 
 // ---- the cluster
 
@@ -302,10 +302,10 @@ static const struct wire_field heartbeat_fields[] = {
     U32(p2_msg_heartbeat, waiting, 0, UINT32_MAX),
     {WIRE_SPANS, VARINT, AT(p2_msg_heartbeat, slot_busy_ns), AT(p2_msg_heartbeat, slot_count), 0, WIRE_SLOTS_MAX, NULL},
 };
-TABLE(heartbeat, heartbeat, p2_msg_heartbeat, NULL);
+TABLE(heartbeat, heartbeat, p2_msg_heartbeat, 0, NULL);
 
 static const struct wire_field status_request_fields[] = {U32(p2_msg_status_request, tasks_max, 0, P2_OPEN_TASKS_MAX)};
-TABLE(status_request, status_request, p2_msg_status_request, NULL);
+TABLE(status_request, status_request, p2_msg_status_request, 0, NULL);
 
 static const struct wire_field open_task_fields[] = {
     U32(p2_msg_open_task, id_head, 0, UINT32_MAX),
@@ -318,7 +318,7 @@ static const struct wire_field open_task_fields[] = {
     ID_OPT(p2_msg_open_task, peer),
     BOOL(p2_msg_open_task, yours),
 };
-TABLE(open_task, open_task, p2_msg_open_task, NULL);
+TABLE(open_task, open_task, p2_msg_open_task, F(2), NULL);
 
 static const struct wire_field unmet_fields[] = {
     NAME(p2_msg_unmet, type),
@@ -329,7 +329,7 @@ static const struct wire_field unmet_fields[] = {
     U64(p2_msg_unmet, count),
     US(p2_msg_unmet, last_ns),
 };
-TABLE(unmet, unmet_demand, p2_msg_unmet, NULL);
+TABLE(unmet, unmet_demand, p2_msg_unmet, F(1) | F(3), NULL);
 
 static const struct wire_field status_fields[] = {
     U32(p2_msg_status, peers, 0, UINT32_MAX),
@@ -355,30 +355,30 @@ static const struct wire_field status_fields[] = {
     U32(p2_msg_status, peers_held_back, 0, UINT32_MAX),
     LIST(WIRE_LIST, p2_msg_status, tasks, task_count, 0, P2_OPEN_TASKS_MAX, &open_task_table),
 };
-TABLE(status, status, p2_msg_status, NULL);
+TABLE(status, status, p2_msg_status, 0, NULL);
 
 static const struct wire_field have_fields[] = {
     LIST(WIRE_DIGESTS, p2_msg_blob_have, digests, digest_count, 1, P2_DIGESTS_MAX, NULL),
     BOOL(p2_msg_blob_have, gone),
 };
-TABLE(have, blob_have, p2_msg_blob_have, NULL);
+TABLE(have, blob_have, p2_msg_blob_have, F(1), NULL);
 
 static const struct wire_field want_fields[] = {
     DIGEST(p2_msg_blob_want, digest),
     ROW(WIRE_U64, VARINT, AT(p2_msg_blob_want, offset), 0, P2_BLOB_BYTES_MAX),
     ROW(WIRE_U64, VARINT, AT(p2_msg_blob_want, limit), 0, P2_BLOB_BYTES_MAX),
 };
-TABLE(want, blob_want, p2_msg_blob_want, NULL);
+TABLE(want, blob_want, p2_msg_blob_want, F(1), NULL);
 
 static const struct wire_field put_fields[] = {
     DIGEST(p2_msg_blob_put, digest),
     ROW(WIRE_U64, VARINT, AT(p2_msg_blob_put, payload_size), 1, P2_BLOB_BYTES_MAX),
     ROW(WIRE_U64, VARINT, AT(p2_msg_blob_put, offset), 0, P2_BLOB_BYTES_MAX),
 };
-TABLE(put, blob_put, p2_msg_blob_put, NULL);
+TABLE(put, blob_put, p2_msg_blob_put, F(1) | F(2), NULL);
 
 static const struct wire_field disconnect_fields[] = {TEXT(p2_msg_peer_disconnect, reason)};
-TABLE(disconnect, peer_disconnect, p2_msg_peer_disconnect, NULL);
+TABLE(disconnect, peer_disconnect, p2_msg_peer_disconnect, 0, NULL);
 
 static const struct wire_field can_meet_fields[] = {
     U64(p2_msg_can_meet, question),
@@ -387,9 +387,9 @@ static const struct wire_field can_meet_fields[] = {
     ENUM(p2_msg_can_meet, class_, P2_CLASS_REALTIME, P2_CLASS_BACKGROUND),
     US(p2_msg_can_meet, deadline_ns),
     SIZE(p2_msg_can_meet, payload_size),
-    PARAMS(p2_msg_can_meet, params),
+    PARAMS(p2_msg_can_meet),
 };
-TABLE(can_meet, can_meet, p2_msg_can_meet, NULL);
+TABLE(can_meet, can_meet, p2_msg_can_meet, F(2), NULL);
 
 static const struct wire_field can_meet_answer_fields[] = {
     U64(p2_msg_can_meet_answer, question),    BOOL(p2_msg_can_meet_answer, can),
@@ -398,7 +398,7 @@ static const struct wire_field can_meet_answer_fields[] = {
     BOOL(p2_msg_can_meet_answer, retryable),  US(p2_msg_can_meet_answer, retry_after_ns),
     TEXT(p2_msg_can_meet_answer, sentence),
 };
-TABLE(can_meet_answer, can_meet_answer, p2_msg_can_meet_answer, NULL);
+TABLE(can_meet_answer, can_meet_answer, p2_msg_can_meet_answer, 0, NULL);
 
 static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_HELLO] = {&hello_table, WIRE_STREAM_ZERO, false, false},

@@ -1,6 +1,6 @@
 // How each protobuf field relates to our message structs: one row per field, in the order of field numbers (which count
-// up from 1 without gaps; a test holds this). Precheck, decoder and encoder all read these rows, so a range is said
-// once.
+// up from 1 without gaps; a test holds this and all else that a row repeats of the proto against protobuf-c's
+// descriptors). Decoder and encoder read these rows, so a range is said once.
 #ifndef P2_WIRE_CODEC_SCHEMA_H
 #define P2_WIRE_CODEC_SCHEMA_H
 
@@ -15,35 +15,37 @@
 
 #define WIRE_ITEMS_MAX 4096u // elements of repeated fields in one header, all levels together
 #define WIRE_UNKNOWN_MAX 64u // fields we do not know in one header
-#define WIRE_FIELDS_MAX 24u  // fields of one message of ours
+#define WIRE_FIELDS_MAX 24u  // fields of one message of ours; bits of a uint32_t
 #define WIRE_SLOTS_MAX 256u  // slots of one peer
 #define WIRE_NONE UINT16_MAX // no such member
 
 enum wire_as {
-    WIRE_U32,     // uint32 <-> uint32_t, within min..max
-    WIRE_U64,     // uint64 <-> uint64_t, within min..max
-    WIRE_US,      // uint64 microseconds <-> p2_ns, at least min microseconds
-    WIRE_BOOL,    // bool
-    WIRE_TRUE,    // bool that is always true and has no member
-    WIRE_ENUM,    // enum <-> enum within min..max
-    WIRE_CODE,    // enum <-> enum p2_err, OK only when min is 0
-    WIRE_MAGIC,   // fixed32, P2_PROTOCOL_MAGIC
-    WIRE_TOKEN,   // fixed64 <-> uint64_t
-    WIRE_UNIT,    // double <-> double, 0..1
-    WIRE_ID,      // bytes <-> struct p2_id
-    WIRE_ID_OPT,  // the same, empty for zero
-    WIRE_DIGEST,  // bytes <-> struct p2_digest
-    WIRE_TEXT,    // string <-> struct p2_str of min..max bytes
-    WIRE_RAW,     // uint32 <-> raw_size of the table's body
-    WIRE_LIST,    // repeated message <-> array of structs, min..max of them
-    WIRE_PARAMS,  // repeated Param <-> struct p2_params
-    WIRE_SPANS,   // repeated uint64 microseconds <-> array of p2_ns
-    WIRE_DIGESTS, // repeated bytes <-> array of struct p2_digest
-    // Within a Param only; they have no member of their own.
-    WIRE_INT,
-    WIRE_REAL,
-    WIRE_VALUES,  // message Ints or Reals
-    WIRE_NUMBERS, // repeated sint64 or double
+    WIRE_U32,    // uint32 <-> uint32_t, within min..max
+    WIRE_U64,    // uint64 <-> uint64_t, within min..max
+    WIRE_US,     // uint64 microseconds <-> p2_ns, at least min microseconds
+    WIRE_BOOL,   // bool
+    WIRE_TRUE,   // bool that is always true and has no member
+    WIRE_ENUM,   // enum <-> enum within min..max
+    WIRE_CODE,   // enum <-> enum p2_err, OK only when min is 0
+    WIRE_MAGIC,  // fixed32, P2_PROTOCOL_MAGIC
+    WIRE_TOKEN,  // fixed64 <-> uint64_t
+    WIRE_UNIT,   // double <-> double, 0..1
+    WIRE_ID,     // bytes <-> struct p2_id
+    WIRE_ID_OPT, // the same, empty for zero
+    WIRE_DIGEST, // bytes <-> struct p2_digest
+    WIRE_TEXT,   // string <-> struct p2_str of min..max bytes
+    WIRE_RAW,    // uint32 <-> raw_size of the table's body
+    // Within a Param only: its value, of which the last one counts.
+    WIRE_INT,    // sint64 <-> value.ints[0]
+    WIRE_REAL,   // double, finite <-> value.reals[0]
+    WIRE_WORD,   // string <-> value.text
+    WIRE_VALUES, // message Ints or Reals
+    // From here on repeated.
+    WIRE_LIST,    // message <-> array of structs, min..max of them
+    WIRE_PARAMS,  // Param <-> struct p2_params
+    WIRE_SPANS,   // uint64 microseconds <-> array of p2_ns
+    WIRE_DIGESTS, // bytes <-> array of struct p2_digest
+    WIRE_NUMBERS, // sint64 or double <-> value.ints or value.reals, min..max of them
 };
 
 struct wire_table;
@@ -68,6 +70,7 @@ struct wire_table {
     const struct wire_field *fields;
     uint32_t field_count;
     uint32_t struct_bytes; // of our struct
+    uint32_t required;     // bit i: field i + 1 may not be absent, since zero is not in its range
     const struct wire_body *body;
 };
 
@@ -82,13 +85,11 @@ struct p2_wire_kind {
 
 const struct p2_wire_kind *p2_wire_kind(unsigned type); // NULL for a type that does not exist
 
-// Walks the header before protobuf-c sees it: tags and lengths consistent, wire types as declared, nesting, counts,
-// texts and repetitions within limits. P2_ERR_BAD_RECORD: no protobuf message of ours. P2_ERR_BAD_MESSAGE: too many or
-// too long, or not UTF-8.
-enum p2_err p2_wire_precheck(const struct wire_table *t, const uint8_t *header, uint32_t size);
-
-// Moves one unpacked protobuf message into our struct (zeroed). Lists go to the arena.
-enum p2_err p2_wire_from_pb(struct p2_arena *arena, const struct wire_table *t, const void *pb, void *out);
+// Reads a header into our struct (struct_bytes, overwritten). Texts borrow the header, lists go to the arena.
+// BadRecord: no protobuf message of ours. BadMessage: too many or too long, not UTF-8, or a value out of its range.
+// BadMagic: in place of the latter where the magic is not ours. TooLarge: the arena is full.
+enum p2_err p2_wire_get_message(struct p2_arena *arena, const struct wire_table *t, const uint8_t *header,
+                                uint32_t size, void *out);
 
 // Bounded protobuf writer. Once something did not fit, `full` stays set and nothing more is written.
 struct wire_out {

@@ -32,10 +32,10 @@ enum p2_err p2_prefix_get(const uint8_t in[static P2_PREFIX_BYTES], struct p2_pr
 struct ZSTD_CCtx_s;
 struct ZSTD_DCtx_s;
 
-// Scratch for unpacking, shared by all connections of one loop. Allocated by init whole, about 2 MiB of which only
+// Scratch for decoding, shared by all connections of one loop. Allocated by init whole, about 1.3 MiB of which only
 // what is used takes memory; no record allocates afterwards, but its blob.
 struct p2_codec {
-    struct p2_arena arena;          // protobuf-c's allocator; its ceiling bounds one message
+    struct p2_arena arena;          // of one message's lists
     struct p2_blob_pool *pool;      // borrows
     struct ZSTD_CCtx_s *deflate[2]; // for small payloads, for larger ones
     struct ZSTD_DCtx_s *inflate;
@@ -44,9 +44,9 @@ struct p2_codec {
 bool p2_codec_init(struct p2_codec *c, struct p2_blob_pool *pool); // false when memory is short; deinit all the same
 void p2_codec_deinit(struct p2_codec *c);                          // fine with zeroes
 
-// Decodes one record. The header must be a whole protobuf message with every field in range, every text valid UTF-8,
-// nesting and counts within limits (checked before unpacking). The message borrows from the codec's arena until the
-// next decode, and borrows `payload`.
+// Decodes one record, in one pass over its header: a whole protobuf message with every field in range, every text valid
+// UTF-8, counts within limits. The message borrows `header` (texts), the codec's arena until the next decode (lists),
+// and `payload`.
 enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8_t *header, struct p2_slice payload,
                       struct p2_msg *out);
 
@@ -76,7 +76,8 @@ struct p2_reader {
     enum p2_err failed; // once set, all further bytes are dropped
 };
 
-// Called for each message; return other than P2_OK stops the reader with that error. Must not deinit the reader.
+// Called for each message, which is lent for the call; return other than P2_OK stops the reader with that error. Must
+// not deinit the reader.
 typedef enum p2_err p2_on_msg(void *context, struct p2_msg *m);
 
 void p2_reader_init(struct p2_reader *r, struct p2_codec *codec);

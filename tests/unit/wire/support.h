@@ -16,6 +16,7 @@
 struct bench {
     struct p2_blob_pool pool;
     struct p2_codec codec;
+    uint8_t *header; // of the last message decoded, which its texts borrow
 };
 
 int bench_setup(void **state);

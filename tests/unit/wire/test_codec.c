@@ -93,36 +93,38 @@ static ProtobufCType type_of(const struct wire_field *f) {
     case WIRE_ID_OPT:
     case WIRE_DIGEST:
     case WIRE_DIGESTS: return PROTOBUF_C_TYPE_BYTES;
-    case WIRE_TEXT: return PROTOBUF_C_TYPE_STRING;
+    case WIRE_TEXT:
+    case WIRE_WORD: return PROTOBUF_C_TYPE_STRING;
     case WIRE_INT: return PROTOBUF_C_TYPE_SINT64;
     case WIRE_NUMBERS: return f->wire_type == 0 ? PROTOBUF_C_TYPE_SINT64 : PROTOBUF_C_TYPE_DOUBLE;
     default: return PROTOBUF_C_TYPE_MESSAGE;
     }
 }
 
-static void check_table(const struct wire_table *t) {
+static void check_table(const struct wire_table *t, uint32_t depth) {
+    assert_true(depth <= P2_NESTING_MAX); // the decoder calls itself so deep and no deeper
     assert_int_equal(t->field_count, t->pb->n_fields);
     assert_true(t->field_count <= WIRE_FIELDS_MAX);
     for (uint32_t i = 0; i < t->field_count; i++) {
         const ProtobufCFieldDescriptor *d = &t->pb->fields[i];
         const struct wire_field *f = &t->fields[i];
-        bool list = f->as == WIRE_LIST || f->as == WIRE_PARAMS || f->as == WIRE_SPANS || f->as == WIRE_DIGESTS ||
-                    f->as == WIRE_NUMBERS;
         assert_int_equal(d->id, i + 1);
         assert_int_equal(d->type, type_of(f));
         assert_int_equal(f->wire_type, wire_type_of(d));
-        assert_int_equal(d->label == PROTOBUF_C_LABEL_REPEATED, list);
+        assert_int_equal(d->label == PROTOBUF_C_LABEL_REPEATED, f->as >= WIRE_LIST);
+        bool required = f->min > 0 && f->as != WIRE_NUMBERS; // which get_values checks
+        assert_int_equal(t->required >> i & 1, required);
         assert_int_equal(f->items != NULL, d->type == PROTOBUF_C_TYPE_MESSAGE);
         if (!f->items) continue;
         assert_ptr_equal(f->items->pb, d->descriptor);
-        check_table(f->items);
+        check_table(f->items, depth + 1);
     }
 }
 
 static void tables_agree_with_the_proto(void **state) {
     (void)state;
     for (unsigned kind = 1; kind < P2_MSG_KINDS; kind++) {
-        if (p2_wire_kind(kind)) check_table(p2_wire_kind(kind)->table);
+        if (p2_wire_kind(kind)) check_table(p2_wire_kind(kind)->table, 1);
     }
 }
 

@@ -1,4 +1,4 @@
-#include "wire/codec_schema.h"
+#include "by_protobuf.h"
 
 enum { VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5 }; // protobuf wire types
 
@@ -49,10 +49,7 @@ static bool skip_value(const uint8_t **at, const uint8_t *end, uint32_t wire_typ
     }
 }
 
-static bool is_repeated(const struct wire_field *f) {
-    return f->as == WIRE_LIST || f->as == WIRE_PARAMS || f->as == WIRE_SPANS || f->as == WIRE_DIGESTS ||
-           f->as == WIRE_NUMBERS;
-}
+static bool is_repeated(const struct wire_field *f) { return f->as >= WIRE_LIST; }
 
 static enum p2_err count(struct walk *w, struct level *l, const struct wire_field *f, uint64_t n) {
     uint32_t index = (uint32_t)(f - l->table->fields);
@@ -94,7 +91,8 @@ static enum p2_err bytes_field(struct walk *w, struct level *l, const struct wir
     if (f->items) return enter(w, f->items, (size_t)size);
     const uint8_t *bytes = w->at;
     w->at += size;
-    if (f->as == WIRE_TEXT && (size > f->max || !p2_wire_utf8(bytes, (size_t)size))) return P2_ERR_BAD_MESSAGE;
+    if ((f->as == WIRE_TEXT || f->as == WIRE_WORD) && (size > f->max || !p2_wire_utf8(bytes, (size_t)size)))
+        return P2_ERR_BAD_MESSAGE;
     return P2_OK;
 }
 
@@ -121,7 +119,7 @@ static enum p2_err known_field(struct walk *w, struct level *l, const struct wir
     return wire_type == BYTES ? bytes_field(w, l, f) : number_field(w, l, f);
 }
 
-enum p2_err p2_wire_precheck(const struct wire_table *t, const uint8_t *header, uint32_t size) {
+enum p2_err precheck(const struct wire_table *t, const uint8_t *header, uint32_t size) {
     struct walk w;
     w.at = header;
     w.items = w.unknown = w.depth = 0;
