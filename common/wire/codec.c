@@ -91,13 +91,11 @@ enum p2_err p2_decode(struct p2_codec *c, const struct p2_prefix *p, const uint8
     return e == P2_OK ? check_whole(p, &payload, out) : e;
 }
 
-struct p2_slice p2_encode_payload(const struct p2_msg *m) {
-    const struct p2_wire_kind *kind = p2_wire_kind(m->kind);
+// A batch's: what its tasks have, one right after the other.
+static struct p2_slice batch_payload(const struct p2_msg_task_submit_batch *batch) {
     struct p2_slice all = {0};
-    if (kind && kind->table->body) memcpy(&all, (const char *)&m->u + kind->table->body->payload, sizeof all);
-    if (m->kind != P2_MSG_TASK_SUBMIT_BATCH) return all;
-    for (uint32_t i = 0; i < m->u.submit_batch.task_count; i++) {
-        const struct p2_slice *part = &m->u.submit_batch.tasks[i].payload;
+    for (uint32_t i = 0; i < batch->task_count; i++) {
+        const struct p2_slice *part = &batch->tasks[i].payload;
         if (part->size == 0) continue;
         if (all.size == 0) all = (struct p2_slice){part->blob, part->offset, 0};
         P2_CHECK(part->blob == all.blob && part->offset == all.offset + all.size);
@@ -106,28 +104,41 @@ struct p2_slice p2_encode_payload(const struct p2_msg *m) {
     return all;
 }
 
+struct p2_slice p2_encode_payload(const struct p2_msg *m) {
+    const struct p2_wire_kind *kind = p2_wire_kind(m->kind);
+    struct p2_slice all = {0};
+    if (m->kind == P2_MSG_TASK_SUBMIT_BATCH) return batch_payload(&m->u.submit_batch);
+    if (kind && kind->table->body) memcpy(&all, (const char *)&m->u + kind->table->body->payload, sizeof all);
+    return all;
+}
+
+static uint32_t payload_size(const struct p2_msg *m, const struct wire_body *body) {
+    uint32_t size;
+    if (m->kind == P2_MSG_TASK_SUBMIT_BATCH) return batch_payload(&m->u.submit_batch).size;
+    if (!body) return 0;
+    memcpy(&size, (const char *)&m->u + body->payload + offsetof(struct p2_slice, size), sizeof size);
+    return size;
+}
+
 size_t p2_encode(const struct p2_msg *m, uint8_t *out, size_t capacity) {
     const struct p2_wire_kind *kind = p2_wire_kind(m->kind);
     P2_CHECK(kind);
-    struct p2_slice payload = p2_encode_payload(m);
-    P2_CHECK(payload.size <= P2_RECORD_PAYLOAD_MAX);
+    const struct wire_body *body = kind->table->body;
+    uint32_t payload_len = payload_size(m, body);
+    P2_CHECK(payload_len <= P2_RECORD_PAYLOAD_MAX);
     if (capacity < P2_PREFIX_BYTES) return 0;
+    uint8_t *header = out + P2_PREFIX_BYTES;
     size_t room = capacity - P2_PREFIX_BYTES;
-    struct wire_out o = {.at = out + P2_PREFIX_BYTES};
-    o.end = o.at + (room < P2_HEADER_MAX ? room : P2_HEADER_MAX);
-    p2_wire_put_message(&o, kind->table, &m->u);
-    if (o.full) return 0;
-
-    bool zstd = false;
-    if (kind->zstd) memcpy(&zstd, (const char *)&m->u + kind->table->body->zstd, sizeof zstd);
-    size_t size = (size_t)(o.at - out);
+    const uint8_t *end = header + (room < P2_HEADER_MAX ? room : P2_HEADER_MAX);
+    const uint8_t *stop = p2_wire_put_message(header, end, kind->table, &m->u);
+    if (!stop) return 0;
     const struct p2_prefix p = {
         .type = (uint8_t)m->kind,
-        .flags = zstd ? P2_FLAG_ZSTD : 0,
-        .header_len = (uint16_t)(size - P2_PREFIX_BYTES),
+        .flags = body && ((const char *)&m->u)[body->zstd] ? P2_FLAG_ZSTD : 0,
+        .header_len = (uint16_t)(stop - header),
         .stream = m->stream,
-        .payload_len = payload.size,
+        .payload_len = payload_len,
     };
     p2_prefix_put(&p, out);
-    return size;
+    return (size_t)(stop - out);
 }

@@ -400,7 +400,7 @@ static const struct wire_field can_meet_answer_fields[] = {
 };
 TABLE(can_meet_answer, can_meet_answer, p2_msg_can_meet_answer, 0, NULL);
 
-static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
+const struct p2_wire_kind p2_wire_kinds[P2_MSG_KINDS] = {
     [P2_MSG_HELLO] = {&hello_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_PEER_REGISTER] = {&peer_register_table, WIRE_STREAM_ZERO, false, false},
     [P2_MSG_PEER_REGISTERED] = {&peer_registered_table, WIRE_STREAM_ZERO, false, false},
@@ -437,7 +437,3 @@ static const struct p2_wire_kind kinds[P2_MSG_KINDS] = {
     [P2_MSG_RESULT_ACK] = {&ack_table, WIRE_STREAM_TASK, false, false},
     [P2_MSG_TASK_RESUME] = {&resume_table, WIRE_STREAM_TASK, false, false},
 };
-
-const struct p2_wire_kind *p2_wire_kind(unsigned type) {
-    return type < P2_MSG_KINDS && kinds[type].table ? &kinds[type] : NULL;
-}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "msg/msg.h"
@@ -83,7 +84,11 @@ struct p2_wire_kind {
     bool zstd;    // and may compress it
 };
 
-const struct p2_wire_kind *p2_wire_kind(unsigned type); // NULL for a type that does not exist
+extern const struct p2_wire_kind p2_wire_kinds[P2_MSG_KINDS];
+
+static inline const struct p2_wire_kind *p2_wire_kind(unsigned type) { // NULL for a type that does not exist
+    return type < P2_MSG_KINDS && p2_wire_kinds[type].table ? &p2_wire_kinds[type] : NULL;
+}
 
 // Reads a header into our struct (struct_bytes, overwritten). Texts borrow the header, lists go to the arena.
 // BadRecord: no protobuf message of ours. BadMessage: too many or too long, not UTF-8, or a value out of its range.
@@ -91,13 +96,8 @@ const struct p2_wire_kind *p2_wire_kind(unsigned type); // NULL for a type that 
 enum p2_err p2_wire_get_message(struct p2_arena *arena, const struct wire_table *t, const uint8_t *header,
                                 uint32_t size, void *out);
 
-// Bounded protobuf writer. Once something did not fit, `full` stays set and nothing more is written.
-struct wire_out {
-    uint8_t *at, *end;
-    bool full;
-};
-
-void p2_wire_put_message(struct wire_out *o, const struct wire_table *t, const void *in);
+// Writes a message's header into [at, end); returns where it stopped, or NULL when that is too little.
+uint8_t *p2_wire_put_message(uint8_t *at, const uint8_t *end, const struct wire_table *t, const void *in);
 
 // zstd's part of a codec whose arena is there.
 bool p2_body_init(struct p2_codec *c);
@@ -107,7 +107,28 @@ void p2_body_deinit(struct p2_codec *c);
 bool p2_wire_zstd_frame(const uint8_t *in, uint32_t size, uint32_t raw_size);
 
 // Valid UTF-8 without U+0000.
-bool p2_wire_utf8(const uint8_t *text, size_t size);
+bool p2_wire_utf8_any(const uint8_t *text, size_t size);
+
+// Eight bytes of ASCII, none of them zero?
+static inline bool p2_wire_plain(uint64_t w) {
+    return (((w - UINT64_C(0x0101010101010101)) | w) & UINT64_C(0x8080808080808080)) == 0;
+}
+
+// The same for plain short texts, which most are, without a call.
+static inline bool p2_wire_utf8(const uint8_t *text, size_t size) {
+    uint32_t first, last;
+    uint64_t head, tail;
+    if (size >= 4 && size <= 8) {
+        memcpy(&first, text, sizeof first);
+        memcpy(&last, text + size - sizeof last, sizeof last);
+        if (p2_wire_plain((uint64_t)first << 32 | last)) return true;
+    } else if (size > 8 && size <= 16) {
+        memcpy(&head, text, sizeof head);
+        memcpy(&tail, text + size - sizeof tail, sizeof tail);
+        if (p2_wire_plain(head) && p2_wire_plain(tail)) return true;
+    }
+    return p2_wire_utf8_any(text, size);
+}
 // Copies what is valid, with '?' for each byte that is not, cut to `max` bytes at a character. Returns bytes written.
 size_t p2_wire_utf8_clean(const uint8_t *text, size_t size, uint8_t *out, size_t max);
 

@@ -16,19 +16,16 @@ static size_t sequence(const uint8_t *s, size_t left) {
     return n;
 }
 
-// Eight bytes of plain ASCII without a zero: most texts are nothing else.
-static bool plain(const uint8_t *s) {
-    uint64_t w;
-    memcpy(&w, s, sizeof w);
-    return (((w - UINT64_C(0x0101010101010101)) | w) & UINT64_C(0x8080808080808080)) == 0;
-}
-
-bool p2_wire_utf8(const uint8_t *text, size_t size) {
+bool p2_wire_utf8_any(const uint8_t *text, size_t size) {
     size_t at = 0;
     while (at < size) {
-        if (size - at >= 8 && plain(text + at)) {
-            at += 8;
-            continue;
+        uint64_t w;
+        if (size - at >= sizeof w) {
+            memcpy(&w, text + at, sizeof w);
+            if (p2_wire_plain(w)) {
+                at += sizeof w;
+                continue;
+            }
         }
         size_t n = sequence(text + at, size - at);
         if (n == 0) return false;

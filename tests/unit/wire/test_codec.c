@@ -34,23 +34,25 @@ static void every_sample_round_trips(void **state) {
     }
 }
 
+static void is_what_protobuf_c_packs(const struct p2_msg *m) {
+    static struct bytes record;
+    record.size = 0;
+    add_record(&record, m, 0);
+    struct p2_prefix p;
+    assert_int_equal(p2_prefix_get(record.data, &p), P2_OK);
+    const struct wire_table *table = p2_wire_kind(p.type)->table;
+    ProtobufCMessage *pb = protobuf_c_message_unpack(table->pb, NULL, p.header_len, record.data + P2_PREFIX_BYTES);
+    assert_non_null(pb);
+    uint8_t packed[4096];
+    assert_true(protobuf_c_message_get_packed_size(pb) <= sizeof packed);
+    assert_int_equal(protobuf_c_message_pack(pb, packed), p.header_len);
+    assert_memory_equal(packed, record.data + P2_PREFIX_BYTES, p.header_len);
+    protobuf_c_message_free_unpacked(pb, NULL);
+}
+
 static void headers_are_what_protobuf_c_packs(void **state) {
     (void)state;
-    static struct bytes record;
-    for (unsigned i = 0; i < sample_count; i++) {
-        record.size = 0;
-        add_record(&record, &samples[i].msg, 0);
-        struct p2_prefix p;
-        assert_int_equal(p2_prefix_get(record.data, &p), P2_OK);
-        const struct wire_table *table = p2_wire_kind(p.type)->table;
-        ProtobufCMessage *pb = protobuf_c_message_unpack(table->pb, NULL, p.header_len, record.data + P2_PREFIX_BYTES);
-        assert_non_null(pb);
-        uint8_t packed[1024];
-        assert_true(protobuf_c_message_get_packed_size(pb) <= sizeof packed);
-        assert_int_equal(protobuf_c_message_pack(pb, packed), p.header_len);
-        assert_memory_equal(packed, record.data + P2_PREFIX_BYTES, p.header_len);
-        protobuf_c_message_free_unpacked(pb, NULL);
-    }
+    for (unsigned i = 0; i < sample_count; i++) is_what_protobuf_c_packs(&samples[i].msg);
 }
 
 static void every_kind_has_a_sample(void **state) {
@@ -128,23 +130,39 @@ static void tables_agree_with_the_proto(void **state) {
     }
 }
 
+static void fits_exactly(const struct p2_msg *m) {
+    static uint8_t whole[P2_PREFIX_BYTES + P2_HEADER_MAX];
+    size_t size = p2_encode(m, whole, sizeof whole);
+    for (size_t room = 0; room <= size; room++) {
+        uint8_t *exact = malloc(room ? room : 1);
+        assert_non_null(exact);
+        assert_int_equal(p2_encode(m, exact, room), room < size ? 0 : size);
+        if (room == size) assert_memory_equal(exact, whole, size);
+        free(exact);
+    }
+}
+
 static void encoding_into_too_little_room_gives_nothing(void **state) {
     (void)state;
-    static struct bytes whole;
-    for (unsigned i = 0; i < sample_count; i++) {
-        whole.size = 0;
-        add_record(&whole, &samples[i].msg, 0);
-        size_t size = p2_encode(&samples[i].msg, whole.data, sizeof whole.data);
-        for (size_t room = 0; room < size; room++) {
-            uint8_t *exact = malloc(room ? room : 1);
-            assert_non_null(exact);
-            assert_int_equal(p2_encode(&samples[i].msg, exact, room), 0);
-            free(exact);
+    for (unsigned i = 0; i < sample_count; i++) fits_exactly(&samples[i].msg);
+}
+
+// Tasks of a batch whose lengths take one byte and two, in every order.
+static void lengths_are_of_any_width(void **state) {
+    (void)state;
+    static char text[P2_PARAM_TEXT_MAX];
+    memset(text, 'x', sizeof text);
+    for (unsigned wide = 0; wide < 8; wide++) {
+        struct p2_param params[3];
+        struct p2_msg_task_submit tasks[3];
+        for (unsigned i = 0; i < 3; i++) {
+            params[i] = (struct p2_param){.name = {"text", 4}, .kind = P2_PARAM_TEXT, .count = 1};
+            params[i].value.text = (struct p2_str){text, wide >> i & 1 ? 250 : 80};
+            tasks[i] = (struct p2_msg_task_submit){.id = {{1}}, .type = {"echo", 4}, .params = {&params[i], 1}};
         }
-        uint8_t *exact = malloc(size);
-        assert_non_null(exact);
-        assert_int_equal(p2_encode(&samples[i].msg, exact, size), size);
-        free(exact);
+        struct p2_msg m = {.kind = P2_MSG_TASK_SUBMIT_BATCH, .stream = 1, .u.submit_batch = {tasks, 3}};
+        is_what_protobuf_c_packs(&m);
+        fits_exactly(&m);
     }
 }
 
@@ -194,6 +212,32 @@ static void texts_leave_clean(void **state) {
     assert_int_equal(out.u.disconnect.reason.p[253], 'x');
 }
 
+static void texts_of_parameters_leave_clean(void **state) {
+    struct bench *t = *state;
+    static char name[40], text[300];
+    memset(name, 'n', sizeof name);
+    memset(text, 't', sizeof text);
+    name[1] = text[2] = '\x80';
+    const struct p2_param params[2] = {
+        {.name = {name, sizeof name}, .kind = P2_PARAM_TEXT, .count = 1, .value.text = {text, sizeof text}},
+        {.name = {name, 3}, .kind = P2_PARAM_INT, .count = 1, .value.ints = {-5}}};
+    struct p2_msg m = {.kind = P2_MSG_CAN_MEET, .u.can_meet = {.type = {"echo", 4}, .params = {params, 2}}}, out;
+    static struct bytes record;
+    record.size = 0;
+    add_record(&record, &m, 0);
+    struct p2_prefix p;
+    assert_int_equal(p2_prefix_get(record.data, &p), P2_OK);
+    assert_int_equal(p2_decode(&t->codec, &p, record.data + P2_PREFIX_BYTES, (struct p2_slice){0}, &out), P2_OK);
+    const struct p2_param *got = out.u.can_meet.params.items;
+    assert_int_equal(got[0].name.n, P2_PARAM_NAME_MAX);
+    assert_memory_equal(got[0].name.p, "n?n", 3);
+    assert_int_equal(got[0].value.text.n, P2_PARAM_TEXT_MAX);
+    assert_memory_equal(got[0].value.text.p, "tt?t", 4);
+    assert_true(p2_str_is(got[1].name, "n?n"));
+    assert_int_equal(got[1].value.ints[0], -5);
+    fits_exactly(&m);
+}
+
 static void never_stays_never(void **state) {
     struct bench *t = *state;
     struct p2_msg m = {.kind = P2_MSG_DRAIN, .u.drain.grace_ns = P2_NEVER}, out;
@@ -225,8 +269,10 @@ int main(void) {
         cmocka_unit_test(every_kind_has_a_sample),
         cmocka_unit_test(tables_agree_with_the_proto),
         cmocka_unit_test(encoding_into_too_little_room_gives_nothing),
+        cmocka_unit_test(lengths_are_of_any_width),
         cmocka_unit_test(the_largest_batch_fits),
         cmocka_unit_test(texts_leave_clean),
+        cmocka_unit_test(texts_of_parameters_leave_clean),
         cmocka_unit_test(never_stays_never),
         cmocka_unit_test(local_codes_leave_as_internal),
     };

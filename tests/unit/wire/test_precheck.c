@@ -223,6 +223,28 @@ static void texts_must_be_utf8(void **state) {
     assert_int_equal(try(t, P2_MSG_PEER_DISCONNECT), P2_ERR_BAD_MESSAGE);
 }
 
+// Every byte of a text is looked at, however long it is.
+static void texts_are_read_to_the_last_byte(void **state) {
+    struct bench *t = *state;
+    static const char bad[] = {'\0', '\x80', '\xff'};
+    char text[41];
+    for (size_t size = 0; size < sizeof text; size++) {
+        memset(text, 'x', sizeof text);
+        b.size = 0;
+        add_field(&b, 1, text, size);
+        assert_int_equal(try(t, P2_MSG_PEER_DISCONNECT), P2_OK);
+        for (size_t at = 0; at < size; at++) {
+            for (size_t i = 0; i < sizeof bad; i++) {
+                memset(text, 'x', sizeof text);
+                text[at] = bad[i];
+                b.size = 0;
+                add_field(&b, 1, text, size);
+                assert_int_equal(try(t, P2_MSG_PEER_DISCONNECT), P2_ERR_BAD_MESSAGE);
+            }
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(truncations_are_refused),
@@ -235,6 +257,7 @@ int main(void) {
         cmocka_unit_test(counts_are_limited),
         cmocka_unit_test(packed_and_unpacked_numbers_count_alike),
         cmocka_unit_test(texts_must_be_utf8),
+        cmocka_unit_test(texts_are_read_to_the_last_byte),
     };
     return cmocka_run_group_tests(tests, bench_setup, bench_teardown);
 }
