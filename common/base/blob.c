@@ -14,10 +14,8 @@ void p2_blob_pool_init(struct p2_blob_pool *p, uint64_t bytes_live_max, uint64_t
     *p = (struct p2_blob_pool){.bytes_live_max = bytes_live_max, .bytes_kept_max = bytes_kept_max};
 }
 
-static uint32_t class_of(uint32_t size) {
-    uint32_t c = CLASS_MIN;
-    while ((UINT32_C(1) << c) < size) c++;
-    return c;
+static uint32_t class_of(uint32_t size) { // not beyond 1 << CLASS_MAX
+    return size <= UINT32_C(1) << CLASS_MIN ? CLASS_MIN : 32u - (uint32_t)__builtin_clz(size - 1);
 }
 
 static struct p2_blob *take_kept(struct p2_blob_pool *p, uint32_t size_class) {
@@ -123,10 +121,12 @@ static void give(struct p2_blob_pool *p, struct p2_blob *b) {
     p->bytes_live -= b->capacity;
     p->live[b->size_class]--;
     // The blob just used is the likeliest to be wanted again, so room is made for it at the cost of other classes.
-    if (b->capacity <= p->bytes_kept_max) evict(p, b->capacity, b->size_class);
     if (p->bytes_kept + b->capacity > p->bytes_kept_max) {
-        p2_free(b);
-        return;
+        if (b->capacity <= p->bytes_kept_max) evict(p, b->capacity, b->size_class);
+        if (p->bytes_kept + b->capacity > p->bytes_kept_max) {
+            p2_free(b);
+            return;
+        }
     }
     keep(p, b, b->size_class, b->capacity);
 }
