@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "base/mem.h"
 #include "wire/codec_schema.h"
 
 // Bytes of one feed.
@@ -12,9 +11,9 @@ struct input {
 void p2_reader_init(struct p2_reader *r, struct p2_codec *codec) { *r = (struct p2_reader){.codec = codec}; }
 
 static void forget(struct p2_reader *r) {
-    p2_free(r->partial);
+    p2_blob_unref(r->header);
     p2_blob_unref(r->payload);
-    r->partial = NULL;
+    r->header = NULL;
     r->payload = NULL;
     r->partial_size = 0;
 }
@@ -85,8 +84,9 @@ static enum p2_err piece(struct p2_reader *r, struct input *in, p2_on_msg *on_ms
     if (e != P2_OK) return e;
 
     uint32_t head = P2_PREFIX_BYTES + p.header_len;
-    if (!r->partial && p.header_len && !(r->partial = p2_malloc(p.header_len))) return P2_ERR_OVERLOADED;
-    if (r->partial_size < head) fill(r, in, P2_PREFIX_BYTES, r->partial, p.header_len);
+    if (!r->header && p.header_len && !(r->header = p2_blob_new(r->codec->pool, p.header_len)))
+        return P2_ERR_OVERLOADED;
+    if (r->partial_size < head) fill(r, in, P2_PREFIX_BYTES, r->header->data, p.header_len);
     if (r->partial_size < head) return P2_OK;
 
     if (!r->payload && p.payload_len && !(r->payload = p2_blob_new(r->codec->pool, p.payload_len)))
@@ -94,7 +94,7 @@ static enum p2_err piece(struct p2_reader *r, struct input *in, p2_on_msg *on_ms
     if (p.payload_len) fill(r, in, head, r->payload->data, p.payload_len);
     if (r->partial_size < head + p.payload_len) return P2_OK;
 
-    e = emit(r, &p, p.header_len ? r->partial : r->prefix, r->payload, on_msg, context);
+    e = emit(r, &p, p.header_len ? r->header->data : r->prefix, r->payload, on_msg, context);
     forget(r);
     return e;
 }

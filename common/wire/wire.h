@@ -68,8 +68,8 @@ void p2_prefix_stamp(uint8_t prefix[static P2_PREFIX_BYTES], uint32_t seq);
 struct p2_reader {
     struct p2_codec *codec;          // borrows
     uint8_t prefix[P2_PREFIX_BYTES]; // of a record not yet whole
-    uint8_t *partial;                // its header; NULL while none: an idle connection keeps nothing
-    struct p2_blob *payload;         // its payload so far; NULL while none
+    struct p2_blob *header;          // its header so far; NULL while none: an idle connection keeps nothing
+    struct p2_blob *payload;         // the same of its payload
     uint32_t partial_size;           // bytes of the record that were taken, prefix included
     uint32_t seq;                    // expected next
     bool hello_seen;
@@ -83,9 +83,10 @@ typedef enum p2_err p2_on_msg(void *context, struct p2_msg *m);
 void p2_reader_init(struct p2_reader *r, struct p2_codec *codec);
 void p2_reader_deinit(struct p2_reader *r);
 
-// Feeds bytes. Payloads are copied once, into blobs of the codec's pool. The first record must be a HELLO with our
-// magic (P2_ERR_BAD_MAGIC); only ERRORs may stand before it. Nothing is kept of a record refused by its prefix.
-// P2_ERR_OVERLOADED: no memory, or none in the pool's budget, for a record. Returns r->failed.
+// Feeds bytes. Payloads are copied once, into blobs of the codec's pool; so are headers that come in pieces. The first
+// record must be a HELLO with our magic (P2_ERR_BAD_MAGIC); only ERRORs may stand before it. Nothing is kept of a
+// record refused by its prefix. P2_ERR_OVERLOADED: no memory, or none in the pool's budget, for a record. Returns
+// r->failed.
 enum p2_err p2_reader_feed(struct p2_reader *r, const uint8_t *bytes, size_t size, p2_on_msg *on_msg, void *context);
 
 // A WebSocket message ended here: records do not span messages. P2_ERR_BAD_RECORD within one. Returns r->failed.

@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t at = 1; at < size; at += piece)
         p2_reader_feed(&reader, data + at, size - at < piece ? size - at : piece, on_msg, &count);
     P2_CHECK(count <= (size - 1) / P2_PREFIX_BYTES);
-    if (reader.failed != P2_OK) P2_CHECK(!reader.partial && !reader.payload && pool.bytes_live == 0);
+    if (reader.failed != P2_OK) P2_CHECK(!reader.header && !reader.payload && pool.bytes_live == 0);
     p2_reader_deinit(&reader);
     P2_CHECK(pool.bytes_live == 0);
     p2_codec_deinit(&codec);

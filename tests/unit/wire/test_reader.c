@@ -53,7 +53,7 @@ static void pieces_of_any_size_give_the_same_messages(void **state) {
             assert_int_equal(p2_reader_feed(&r, stream.data + at, n, on_msg, &s), P2_OK);
         }
         check_samples(&s);
-        assert_null(r.partial);
+        assert_null(r.header);
         assert_null(r.payload);
         p2_reader_deinit(&r);
     }
@@ -68,7 +68,7 @@ static void whole_input_keeps_no_buffer(void **state) {
     assert_int_equal(p2_reader_feed(&r, stream.data, stream.size, on_msg, &s), P2_OK);
     check_samples(&s);
     assert_int_equal(r.partial_size, 0);
-    assert_null(r.partial);
+    assert_null(r.header);
     assert_true(t->pool.bytes_live == 0);
     p2_reader_deinit(&r);
 }
@@ -157,7 +157,7 @@ static void nothing_is_kept_of_a_refused_prefix(void **state) {
     s.count = 0;
     for (size_t i = 0; i < stream.size; i++) p2_reader_feed(&r, stream.data + i, 1, on_msg, &s);
     assert_int_equal(r.failed, P2_ERR_TOO_LARGE);
-    assert_null(r.partial);
+    assert_null(r.header);
     assert_true(t->pool.bytes_live == 0);
     p2_reader_deinit(&r);
 }
@@ -229,7 +229,7 @@ static void a_message_ends_with_a_record(void **state) {
         p2_reader_init(&r, &t->codec);
         assert_int_equal(p2_reader_feed(&r, stream.data, size, on_msg, &s), P2_OK);
         assert_int_equal(p2_reader_message_end(&r), cut ? P2_ERR_BAD_RECORD : P2_OK);
-        assert_null(r.partial);
+        assert_null(r.header);
         p2_reader_deinit(&r);
     }
 }
