@@ -141,6 +141,15 @@ bool p2_index_remove(struct p2_index *ix, uint32_t slot) {
     return true;
 }
 
+bool p2_index_replace(struct p2_index *ix, uint32_t from, uint32_t to) {
+    P2_CHECK(to < ix->slot_mask);
+    struct p2_id key = key_of(ix, from);
+    struct search s = begin(ix, &key, from);
+    if (!seek(ix, &s)) return false;
+    ix->entries[s.at] = (ix->entries[s.at] & ~ix->slot_mask) | to;
+    return true;
+}
+
 void p2_index_check(const struct p2_index *ix) {
     uint32_t count = 0, last = ix->places - 1, far_before = ix->entries[last] == EMPTY ? 0 : true_far(ix, last) + 1;
     for (uint32_t at = 0; at < ix->places; at++) {

@@ -29,8 +29,10 @@ void p2_index_deinit(struct p2_index *ix);
 size_t p2_index_bytes(const struct p2_index *ix);
 
 // The object's key must be there already and stay as it is until it is removed.
-bool p2_index_put(struct p2_index *ix, uint32_t slot);                     // false: one with this key is in, or full
-bool p2_index_remove(struct p2_index *ix, uint32_t slot);                  // false: not in
+bool p2_index_put(struct p2_index *ix, uint32_t slot);    // false: one with this key is in, or full
+bool p2_index_remove(struct p2_index *ix, uint32_t slot); // false: not in
+// What is in at slot `from` is at `to` from now on, with the same key. Both have it during the call. False: not in.
+bool p2_index_replace(struct p2_index *ix, uint32_t from, uint32_t to);
 uint32_t p2_index_get(const struct p2_index *ix, const struct p2_id *key); // P2_NO_SLOT when absent
 
 void p2_index_check(const struct p2_index *ix); // asserts that each is where it is looked for

@@ -19,6 +19,7 @@ bool p2_slab_init(struct p2_slab *s, size_t object_size, uint32_t capacity) {
     s->object_size = (object_size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     size_t bytes, slots = capacity ? capacity : 1;
     if (__builtin_mul_overflow(s->object_size, slots, &bytes)) return false;
+    s->inverse = UINT64_MAX / (s->object_size ? s->object_size : 1) + 1;
     s->objects = p2_malloc(bytes ? bytes : 1);
     s->generation = p2_calloc(slots, sizeof *s->generation);
     s->next_free = p2_calloc(slots, sizeof *s->next_free);
@@ -60,25 +61,6 @@ void p2_slab_free(struct p2_slab *s, p2_handle h) {
     s->next_free[slot] = s->free_head;
     s->free_head = slot;
     s->live--;
-}
-
-void *p2_slab_get(const struct p2_slab *s, p2_handle h) {
-    uint32_t slot = (uint32_t)h;
-    uint32_t generation = (uint32_t)(h >> 32);
-    if (slot >= s->capacity || generation % 2 == 0 || s->generation[slot] != generation) return NULL;
-    return p2_slab_in(s, slot);
-}
-
-void *p2_slab_at(const struct p2_slab *s, uint32_t slot, p2_handle *handle_out) {
-    bool live = slot < s->capacity && s->generation[slot] % 2 == 1;
-    *handle_out = live ? handle_of(s, slot) : P2_NO_HANDLE;
-    return live ? p2_slab_in(s, slot) : NULL;
-}
-
-p2_handle p2_slab_handle(const struct p2_slab *s, const void *object) {
-    size_t slot = (size_t)((const unsigned char *)object - s->objects) / s->object_size;
-    P2_CHECK(slot < s->capacity && s->generation[slot] % 2 == 1);
-    return handle_of(s, (uint32_t)slot);
 }
 
 size_t p2_slab_bytes(const struct p2_slab *s) {

@@ -14,7 +14,7 @@ struct p2_str {
 static inline struct p2_str p2_str(const char *z) { return (struct p2_str){z, z ? (uint32_t)strlen(z) : 0}; }
 
 static inline bool p2_str_is(struct p2_str s, const char *z) {
-    return s.n == strlen(z) && (s.n == 0 || memcmp(s.p, z, s.n) == 0);
+    return strnlen(z, (size_t)s.n + 1) == s.n && (s.n == 0 || memcmp(s.p, z, s.n) == 0);
 }
 
 #endif
