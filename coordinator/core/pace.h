@@ -8,6 +8,7 @@
 
 struct pace {
     double value, rounded; // ns per unit; 0: unknown
+    double least, most;    // the values of this step: it reaches a quarter into the next ones
     int16_t step;          // rounded is 2 ^ (step / steps per octave)
 };
 
