@@ -75,7 +75,7 @@ static void check_task(const struct coord *c, const struct task *t) {
     P2_CHECK(cl && p2_slot_list_linked(&t->in_client));
     bool joined = t->state == TASK_JOINED, kept = t->state == TASK_KEPT;
     P2_CHECK(queued || joined || kept || t->state == TASK_PLACED || t->state == TASK_RETURNING);
-    P2_CHECK((t->is_stranded || p2_slot_meld_in(&t->queued)) == (queued && !t->unready));
+    P2_CHECK((t->is_stranded || t->is_in_line || t->is_in_heap) == (queued && !t->unready));
     P2_CHECK(!queued || t->unready == !task_payload_ready(c, t));
     P2_CHECK(p2_slot_list_linked(&t->in_group) == (queued || joined));
     bool timed = p2_slot_heap_in(&t->deadline); // not what is in time: kept, and sent again
@@ -128,6 +128,7 @@ static void check_types(const struct coord *c) {
     for (uint32_t i = 0; i < c->type_count; i++) {
         const struct type_state *ts = &c->types[i];
         queued += queue_size(&ts->queue);
+        P2_CHECK(p2_list_empty(&ts->changed));
         pick_check(c, &ts->pick);
         offers += ts->pick.offers;
     }
@@ -135,10 +136,9 @@ static void check_types(const struct coord *c) {
 }
 
 static void check_replica(const struct coord *c, const struct replica *r) {
-    const struct p2_id job = table_pair_key(r->peer, r->stream);
     const struct peer *p = p2_slab_get(&c->peers, r->peer);
     const struct task *t = p2_slab_get(&c->tasks, r->task);
-    P2_CHECK(p && p2_list_linked(&r->in_peer) && p2_index_get(&c->by_job, &job) == (uint32_t)r->self);
+    P2_CHECK(p && p2_list_linked(&r->in_peer) && table_get(&c->by_job, r->peer, r->stream) == (uint32_t)r->self);
     P2_CHECK((r->state == REPLICA_CANCELLING) == (t == NULL));
     P2_CHECK((r->state == REPLICA_CANCELLING) == p2_list_linked(&r->lingering));
     P2_CHECK(!p2_heap_in(&r->straggler) || r->state == REPLICA_WAITING || r->state == REPLICA_SENT);

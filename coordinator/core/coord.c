@@ -182,6 +182,7 @@ static void notice_stall(struct coord *c) {
     c->stats.stalls++;
     struct coord_note *n = coord_note_add(c, NOTE_STALL);
     n->span_ns = c->now - c->planned_ns;
+    c->planned_ns = c->now;
 }
 
 static void dispatch(struct coord *c, const struct coord_event *ev) {
@@ -193,7 +194,7 @@ static void dispatch(struct coord *c, const struct coord_event *ev) {
     case COORD_OPENED: session_open(c, ev); return;
     case COORD_BLOB_FOUND: blob_on_found(c, ev->work); return;
     case COORD_BLOB_DONE: blob_on_done(c, ev->work); return;
-    default: s = session_find(c, ev->conn);
+    default: s = session_of_event(c, ev->conn);
     }
     if (!s) return;
     if (ev->kind == COORD_MSG)
@@ -204,18 +205,8 @@ static void dispatch(struct coord *c, const struct coord_event *ev) {
         session_closed(c, s, ev->why);
 }
 
-void coord_step(struct coord *c, const struct coord_event *ev, struct coord_actions *out) {
-    P2_CHECK(ev->now_ns >= c->now);
-    c->now = ev->now_ns;
-    c->out = out;
-    c->again = false;
-    if (ev->kind != COORD_HASHED && c->hashes_awaited) { // the shell has gone on without them
-        c->hashes_awaited = 0;
-        c->hash_round++;
-    }
-    cache_tick(&c->cache, c->now);
-    notice_stall(c);
-    dispatch(c, ev);
+// What is due, and what the events since the last time have made possible.
+static void settle(struct coord *c) {
     task_expire_due(c);
     task_stalled_due(c);
     upload_tick(c);
@@ -230,10 +221,27 @@ void coord_step(struct coord *c, const struct coord_event *ev, struct coord_acti
     hedge_run(c);
     relay_flush(c);
     go_on_draining(c);
+    sched_refresh_all(c);
     course_rest(c);
     if (!p2_list_empty(&c->settling)) c->again = true; // of what ended since
-    c->out = NULL;
     c->planned_ns = coord_next_ns(c);
+}
+
+void coord_step(struct coord *c, const struct coord_event *ev, struct coord_actions *out) {
+    P2_CHECK(ev->now_ns >= c->now);
+    c->now = ev->now_ns;
+    c->out = out;
+    if (ev->kind != COORD_HASHED && c->hashes_awaited) { // the shell has gone on without them
+        c->hashes_awaited = 0;
+        c->hash_round++;
+    }
+    if (!c->unsettled) c->again = false;
+    cache_tick(&c->cache, c->now);
+    notice_stall(c);
+    dispatch(c, ev);
+    c->unsettled = ev->more;
+    if (!ev->more) settle(c);
+    c->out = NULL;
 }
 
 p2_ns coord_next_ns(const struct coord *c) {

@@ -39,6 +39,7 @@ enum coord_event_kind {
 struct coord_event {
     enum coord_event_kind kind;
     p2_ns now_ns;   // never goes back
+    bool more;      // another event follows at once: what ends a step, scheduling above all, is left to it
     p2_handle conn; // opaque
     // OPENED: 16 unpredictable bytes, its pseudonym as a peer or its session as a client.
     struct p2_id id;
@@ -113,6 +114,7 @@ struct coord_config {
     uint64_t seed;             // of hashes and ping tokens
     struct p2_blob_pool *pool; // borrows for its life; parameters and lists of payload pieces live there
     coord_unpack *unpack;      // results for clients without zstd, as they arrive; NULL: relayed as they are
+    bool terse;                // of tasks only failures are noted: nobody listens to the rest
 };
 
 // NULL when the limits are wrong or memory is short. `now_ns` is the start of uptime.
@@ -121,9 +123,10 @@ void coord_destroy(struct coord **c); // NULL inside is fine
 
 // Feeds one event; what it points to is borrowed for the call. Appends to out, which was cleared since the last step.
 // Never fails: what a remote does wrong is an action against it. An event about a conn that is not open is dropped.
+// What came in one read is best fed with `more`, a COORD_TICK behind it: work is then placed once for all of it.
 void coord_step(struct coord *c, const struct coord_event *ev, struct coord_actions *out);
 
-// When to step with COORD_TICK if nothing else happens; P2_NEVER for not at all.
+// When to step with COORD_TICK if nothing else happens; P2_NEVER for not at all. As of the last step without `more`.
 p2_ns coord_next_ns(const struct coord *c);
 
 struct coord_blob_status {
@@ -143,6 +146,6 @@ bool coord_idle(const struct coord *c); // drained: no task open, every connecti
 void coord_status(const struct coord *c,
                   struct p2_msg_status *out);     // as of the last step, without unmet; lends texts for ever
 size_t coord_memory_bytes(const struct coord *c); // taken by tables at create, all together
-void coord_check(const struct coord *c);          // asserts every invariant; slow, for tests
+void coord_check(const struct coord *c); // asserts every invariant, after a step without `more`; slow, for tests
 
 #endif

@@ -14,6 +14,7 @@ static bool make_types(struct coord *c, const struct coord_config *config) {
         struct type_state *ts = &c->types[c->type_count];
         ts->type = config->types[c->type_count];
         p2_list_init(&ts->offers);
+        p2_list_init(&ts->changed);
     }
     return true;
 }
@@ -60,6 +61,7 @@ struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
     c->limits = config->limits;
     c->pool = config->pool;
     c->unpack = config->unpack;
+    c->terse = config->terse;
     c->pick = config->pick;
     pick_config_settle(&c->pick);
     c->start_ns = c->now = c->excused_ns = now_ns;

@@ -15,6 +15,7 @@ static struct session *session_of(const struct coord *c, const struct fetch *f) 
 
 struct fetch *fetch_of(const struct coord *c, const struct peer *p, uint32_t stream) {
     struct p2_id key = table_pair_key(p->self, stream);
+    if (!p->fetch_count) return NULL;
     return p2_slab_get(&c->blobs.fetches, p2_map_get(&c->blobs.by_fetch, &key));
 }
 
@@ -104,7 +105,7 @@ void fetch_on_want(struct coord *c, struct session *s, const struct p2_msg *m) {
     do {
         f->stream = peer_take_stream(p);
         key = table_pair_key(p->self, f->stream);
-    } while (p2_index_get(&c->by_job, &key) != P2_NO_SLOT || !p2_map_put(&c->blobs.by_fetch, &key, h));
+    } while (table_get(&c->by_job, p->self, f->stream) != P2_NO_SLOT || !p2_map_put(&c->blobs.by_fetch, &key, h));
     p2_list_push_back(&p->fetches, &f->in_peer);
     p->fetch_count++;
     blob_pin(c, b);

@@ -22,7 +22,7 @@ static void offers_changed(struct coord *c, const struct health *h) {
     const struct peer *p = p2_slab_get(&c->peers, h->peer);
     P2_LIST_EACH (it, next, &p->offers) {
         struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);
-        if (o->type == h->type) sched_offer_update(c, o);
+        if (o->type == h->type) sched_offer_changed(c, o);
     }
 }
 
@@ -72,7 +72,7 @@ static void release(struct coord *c, struct peer *p) {
     struct coord_note *n = coord_note_add(c, NOTE_PEER_RELEASED);
     n->conn = peer_session(c, p)->conn;
     n->peer = p->id;
-    P2_LIST_EACH (it, next, &p->offers) sched_offer_update(c, P2_CONTAINER_OF(it, struct offer, in_peer));
+    P2_LIST_EACH (it, next, &p->offers) sched_offer_changed(c, P2_CONTAINER_OF(it, struct offer, in_peer));
 }
 
 void health_peer_left(struct coord *c, struct peer *p) {

@@ -23,6 +23,7 @@ static bool worth_it(const struct coord *c, const struct type_state *ts, const s
 
 static bool try_one(struct coord *c, struct task *t) {
     struct type_state *ts = &c->types[t->type];
+    sched_refresh(c, ts);
     if (!worth_it(c, ts, t)) return false;
     const struct pick_for f = pick_for(c, t);
     struct offer *o = pick_spare(c, ts, &f);

@@ -193,8 +193,10 @@ static void look_at(struct coord *c, struct type_state *ts, enum p2_class class_
 static struct choice choose(struct coord *c) {
     struct choice best = {NULL, NULL, false, 0};
     for (uint32_t i = 0; i < c->type_count; i++) {
-        if (c->types[i].blocked) continue;
-        for (unsigned k = 0; k < P2_CLASSES; k++) look_at(c, &c->types[i], (enum p2_class)k, &best);
+        struct type_state *ts = &c->types[i];
+        if (!queue_size(&ts->queue)) continue;
+        sched_refresh(c, ts);
+        for (unsigned k = 0; k < P2_CLASSES && !ts->blocked; k++) look_at(c, ts, (enum p2_class)k, &best);
     }
     return best;
 }

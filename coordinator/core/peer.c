@@ -103,6 +103,7 @@ static enum p2_err add_offer(struct coord *c, struct peer *p, const struct p2_ms
     o->pace = pace_of(m->units_per_second ? (double)P2_SEC / (double)m->units_per_second : 0, PACE_STEPS);
     p2_list_init(&o->in_peer);
     p2_list_init(&o->in_type);
+    p2_list_init(&o->changed);
     p2_list_push_back(&p->offers, &o->in_peer);
     p->offer_count++;
     sched_offer_added(c, o);
@@ -197,7 +198,7 @@ void peer_learn_failure(struct peer *p) { p->success -= p->success / 16; }
 
 static void load_changed(struct coord *c, struct peer *p) {
     P2_LIST_EACH (it, next, &p->offers) {
-        sched_offer_update(c, P2_CONTAINER_OF(it, struct offer, in_peer));
+        sched_offer_changed(c, P2_CONTAINER_OF(it, struct offer, in_peer));
     }
 }
 

@@ -29,7 +29,7 @@ struct offer {
     uint32_t slots;   // of its device, as counted in type_state.slots
     uint32_t kind;    // of its device
     struct pace pace; // ns per unit of work: as it said, then as observed
-    struct p2_list in_peer, in_type;
+    struct p2_list in_peer, in_type, changed;
     struct supply counted; // its part of its type's supply
     // In its type's pick_index.
     struct pick_node free; // on a shelf while its device takes another job

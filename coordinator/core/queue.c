@@ -20,7 +20,9 @@ static struct task *task_in(const struct queue *q, uint32_t slot) {
 
 static uint32_t slot_of(const struct queue *q, const struct task *t) { return (uint32_t)p2_slab_handle(q->tasks, t); }
 
-static struct p2_slots queued_in(const struct queue *q) { return p2_slots_of(q->tasks, offsetof(struct task, queued)); }
+static struct p2_slots heaped_in(const struct queue *q) { return p2_slots_of(q->tasks, offsetof(struct task, queued)); }
+
+static struct p2_slots lined_in(const struct queue *q) { return p2_slots_of(q->tasks, offsetof(struct task, in_line)); }
 
 static struct p2_slots stranded_in(const struct queue *q) {
     return p2_slots_of(q->tasks, offsetof(struct task, stranded.link));
@@ -31,7 +33,9 @@ struct flow *queue_flow(const struct queue *q, const struct task *t) {
 }
 
 struct task *flow_first(const struct flow *f) {
-    return task_in(f->queue, p2_slot_meld_peek(&f->waiting));
+    struct task *line = task_in(f->queue, p2_slot_list_first(&f->line));
+    struct task *heap = task_in(f->queue, p2_slot_meld_peek(&f->heap));
+    return !line || (heap && task_before(heap, line)) ? heap : line;
 }
 
 bool flow_before(const struct flow *a, const struct flow *b) {
@@ -87,33 +91,50 @@ void queue_init(struct queue *q, const struct p2_slab *tasks, struct account *ac
     *q = (struct queue){.tasks = tasks, .accounts = accounts};
 }
 
-static bool is_waiting(const struct task *t) { return !t->is_stranded && p2_slot_meld_in(&t->queued); }
+static bool is_waiting(const struct task *t) { return t->is_in_line || t->is_in_heap; }
 
 void queue_wait_again(struct queue *q, struct task *t) {
     struct flow *f = queue_flow(q, t);
-    struct p2_slots links = queued_in(q);
-    P2_CHECK(f->queue == q && !t->is_stranded);
-    turn_out(f);
-    p2_slot_meld_push(&links, &f->waiting, slot_of(q, t), tasks_in_order);
-    turn_in(f);
+    P2_CHECK(f->queue == q && !t->is_stranded && !is_waiting(t));
+    const struct task *first = flow_first(f), *last = task_in(q, p2_slot_list_last(&f->line));
+    bool leads = !first || task_before(t, first);
+    if (leads) turn_out(f);
+    if (!last || task_before(last, t)) {
+        struct p2_slots links = lined_in(q);
+        t->in_line = (struct p2_slot_node){0, 0};
+        p2_slot_list_push_back(&links, &f->line, slot_of(q, t));
+        t->is_in_line = true;
+    } else {
+        struct p2_slots links = heaped_in(q);
+        t->queued = (struct p2_slot_meld_node){.rank = 0};
+        p2_slot_meld_push(&links, &f->heap, slot_of(q, t), tasks_in_order);
+        t->is_in_heap = true;
+    }
+    if (leads) turn_in(f);
 }
 
 static void drop_stranded(struct queue *q, struct task *t) {
     struct p2_slots links = stranded_in(q);
     p2_slot_list_remove(&links, &q->stranded, slot_of(q, t));
     t->is_stranded = false;
-    t->queued = (struct p2_slot_meld_node){.rank = 0};
 }
 
 void queue_set_aside(struct queue *q, struct task *t) {
     struct flow *f = queue_flow(q, t);
-    struct p2_slots links = queued_in(q);
     P2_CHECK(f->queue == q);
     if (t->is_stranded) drop_stranded(q, t);
     if (!is_waiting(t)) return;
-    turn_out(f);
-    p2_slot_meld_remove(&links, &f->waiting, slot_of(q, t), tasks_in_order);
-    turn_in(f);
+    bool led = flow_first(f) == t;
+    if (led) turn_out(f);
+    if (t->is_in_line) {
+        struct p2_slots links = lined_in(q);
+        p2_slot_list_remove(&links, &f->line, slot_of(q, t));
+    } else {
+        struct p2_slots links = heaped_in(q);
+        p2_slot_meld_remove(&links, &f->heap, slot_of(q, t), tasks_in_order);
+    }
+    t->is_in_line = t->is_in_heap = false;
+    if (led) turn_in(f);
 }
 
 static p2_ns work_ns(const struct task *t) { return (p2_ns)t->work_us * P2_US; }
@@ -183,9 +204,13 @@ void flow_check(const struct flow *f) {
 
 void queue_check_task(const struct queue *q, const struct task *t) {
     const struct flow *f = queue_flow(q, t);
-    struct p2_slots links = queued_in(q);
+    struct p2_slots links = heaped_in(q), line = lined_in(q);
     P2_CHECK(f->queue == q && f->class_ == (enum p2_class)t->class_ && q->count[t->class_] > 0);
     P2_CHECK(f->count > 0 && t->deadline_ns <= f->last_deadline_ns);
     P2_CHECK(is_waiting(t) + t->is_stranded + t->unready == 1);
-    if (is_waiting(t)) p2_slot_meld_check(&links, &f->waiting, slot_of(q, t), tasks_in_order);
+    P2_CHECK(!(t->is_in_line && t->is_in_heap));
+    if (t->is_in_heap) p2_slot_meld_check(&links, &f->heap, slot_of(q, t), tasks_in_order);
+    if (!t->is_in_line) return;
+    const struct task *before = task_in(q, p2_slot_list_before(&line, slot_of(q, t)));
+    P2_CHECK(before ? task_before(before, t) : p2_slot_list_first(&f->line) == slot_of(q, t));
 }

@@ -56,8 +56,11 @@ struct account {
     uint32_t weight;
 };
 
+// Tasks mostly come in the order in which they go: then they wait in a line. Who goes before the last of the line waits
+// in a heap.
 struct flow {
-    struct p2_slot_meld waiting; // tasks, but not those stranded or set aside
+    struct p2_slot_list line;
+    struct p2_slot_meld heap; // neither has those stranded or set aside
     struct p2_meld_node turn;
     struct queue *queue;
     struct account *account;

@@ -92,18 +92,16 @@ void relay_grant_result(struct coord *c, struct task *t) {
 // ---- sending ------------------------------------------------------------------------------------------------------
 
 static void fill_chunk(struct p2_msg *m, const struct piece *piece, uint32_t attempt) {
-    m->kind = P2_MSG_CHUNK;
-    m->u.chunk.offset = piece->offset;
-    m->u.chunk.attempt = attempt;
-    m->u.chunk.raw_size = piece->raw_size;
-    m->u.chunk.payload_zstd = piece->zstd;
-    m->u.chunk.payload = piece->slice;
+    m->u.chunk = (struct p2_msg_chunk){.offset = piece->offset,
+                                       .attempt = attempt,
+                                       .raw_size = piece->raw_size,
+                                       .payload_zstd = piece->zstd,
+                                       .payload = piece->slice};
 }
 
 static void fill_assign(const struct coord *c, struct p2_msg *m, const struct task *t, const struct replica *r,
                         const struct piece *piece) {
     const struct p2_task_type *type = c->types[t->type].type;
-    m->kind = P2_MSG_TASK_ASSIGN;
     m->u.assign = (struct p2_msg_task_assign){.id = r->id, // of who led the run when it began
                                               .attempt = r->attempt,
                                               .type = p2_str(type->name),
@@ -122,7 +120,6 @@ static void fill_assign(const struct coord *c, struct p2_msg *m, const struct ta
 }
 
 static void fill_delivery(struct p2_msg *m, const struct task *t, const struct course *co, const struct piece *piece) {
-    m->kind = P2_MSG_RESULT_DELIVERY;
     m->u.delivery = (struct p2_msg_result_delivery){.id = t->id,
                                                     .attempt = co->result_out.attempt,
                                                     .peer = co->peer,
@@ -144,15 +141,14 @@ static void count_room(struct session *s, const struct piece *piece) {
 
 static void send_payload(struct coord *c, struct session *s, struct replica *r, const struct piece *piece) {
     struct task *t = p2_slab_get(&c->tasks, r->task);
-    struct p2_msg m = {.stream = r->stream};
     bool first = r->state == REPLICA_WAITING;
+    unsigned lane = 1 + (unsigned)r->class_;
+    struct p2_msg *m = session_say(c, s, lane, first ? P2_MSG_TASK_ASSIGN : P2_MSG_CHUNK, r->stream);
     if (first)
-        fill_assign(c, &m, t, r, piece);
+        fill_assign(c, m, t, r, piece);
     else
-        fill_chunk(&m, piece, r->attempt);
-    session_send(c, s, 1 + (unsigned)r->class_, &m);
-    struct coord_action *a = &c->out->items[c->out->count - 1];
-    if (first && t->cargo) a->cargo_held = p2_blob_ref(t->cargo->memory);
+        fill_chunk(m, piece, r->attempt);
+    session_said(c, piece ? piece->slice.blob : NULL, first && t->cargo ? t->cargo->memory : NULL);
     if (first) replica_move(c, r, REPLICA_SENT);
     count_room(s, piece);
     if (!piece) return;
@@ -167,14 +163,16 @@ static void send_payload(struct coord *c, struct session *s, struct replica *r, 
 }
 
 static void send_result(struct coord *c, struct session *s, struct task *t, const struct piece *piece) {
-    struct p2_msg m = {.stream = t->stream};
     struct course *co = course_of(c, t);
-    if (co->delivery_begun)
-        fill_chunk(&m, piece, co->result_out.attempt);
+    bool first = !co->delivery_begun;
+    unsigned lane = 1 + (unsigned)t->class_;
+    struct p2_msg *m = session_say(c, s, lane, first ? P2_MSG_RESULT_DELIVERY : P2_MSG_CHUNK, t->stream);
+    if (first)
+        fill_delivery(m, t, co, piece);
     else
-        fill_delivery(&m, t, co, piece);
+        fill_chunk(m, piece, co->result_out.attempt);
+    session_said(c, piece ? piece->slice.blob : NULL, NULL);
     co->delivery_begun = true;
-    session_send(c, s, 1 + (unsigned)t->class_, &m);
     count_room(s, piece);
     if (piece) {
         co->result_out.sent += piece->raw_size;

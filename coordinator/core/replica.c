@@ -60,7 +60,7 @@ static struct replica *start(struct coord *c, struct task *t, struct offer *o) {
     p2_outflow_begin(&r->out, r->attempt, cargo_payload_bytes(t->cargo), P2_STREAM_WINDOW);
     do { // a stream is in use only after four thousand million jobs on one connection
         r->stream = peer_take_stream(p);
-    } while (fetch_of(c, p, r->stream) || !p2_index_put(&c->by_job, (uint32_t)h));
+    } while (fetch_of(c, p, r->stream) || !table_put(&c->by_job, p->self, r->stream, (uint32_t)h));
     p2_list_push_back(&p->replicas, &r->in_peer);
     next_job_taken(c, p, r);
     if (!task_replica(c, t)) steal_job_given(c, r, o); // of two runs none is recalled
@@ -98,7 +98,7 @@ void replica_hedge(struct coord *c, struct task *t, struct offer *o) {
 void replica_end(struct coord *c, struct replica *r, bool by_us) {
     struct peer *p = p2_slab_get(&c->peers, r->peer);
     replica_move(c, r, REPLICA_ENDED);
-    P2_CHECK(p2_index_remove(&c->by_job, (uint32_t)r->self));
+    table_remove(&c->by_job, r->peer, r->stream, (uint32_t)r->self);
     outlet_close(&r->outlet);
     p2_list_remove(&r->in_peer);
     p->ended[p->ended_next] = (struct ended_job){r->stream, r->attempt, r->id, by_us, r->asked};
@@ -179,8 +179,7 @@ static void about_ended(struct coord *c, struct session *s, const struct p2_msg 
 // The open job a message is about; NULL when there is none and it has been dealt with. `id` NULL: the kind has none.
 static struct replica *find_job(struct coord *c, struct session *s, const struct p2_msg *m, const struct p2_id *id,
                                 uint32_t attempt) {
-    struct p2_id key = table_pair_key(s->who, m->stream);
-    struct replica *r = coord_at(&c->replicas, p2_index_get(&c->by_job, &key));
+    struct replica *r = coord_at(&c->replicas, table_get(&c->by_job, s->who, m->stream));
     if (!r) {
         about_ended(c, s, m, id, attempt);
         return NULL;

@@ -4,11 +4,24 @@
 
 static void unblock(struct type_state *ts) { ts->blocked = false; }
 
-void sched_offer_update(struct coord *c, struct offer *o) {
+static void update(struct coord *c, struct offer *o) {
+    p2_list_remove(&o->changed);
     next_supply_update(c, o);
     pick_update(c, o);
     steal_offer_update(c, o);
     if (p2_meld_in(&o->free.node) && !P2_CANARY(blocked_stays)) unblock(&c->types[o->type]);
+}
+
+void sched_offer_changed(struct coord *c, struct offer *o) {
+    if (!p2_list_linked(&o->changed)) p2_list_push_back(&c->types[o->type].changed, &o->changed);
+}
+
+void sched_refresh(struct coord *c, struct type_state *ts) {
+    P2_LIST_EACH (it, next, &ts->changed) update(c, P2_CONTAINER_OF(it, struct offer, changed));
+}
+
+void sched_refresh_all(struct coord *c) {
+    for (uint32_t i = 0; i < c->type_count; i++) sched_refresh(c, &c->types[i]);
 }
 
 void sched_offer_added(struct coord *c, struct offer *o) {
@@ -21,12 +34,13 @@ void sched_offer_added(struct coord *c, struct offer *o) {
     next_offer_added(c, o);
     pick_added(c, o);
     steal_offer_added(c, o);
-    sched_offer_update(c, o);
+    update(c, o);
 }
 
 void sched_offer_removed(struct coord *c, struct offer *o) {
     struct type_state *ts = &c->types[o->type];
     p2_list_remove(&o->in_type);
+    p2_list_remove(&o->changed);
     pick_removed(c, o);
     steal_offer_removed(c, o);
     next_offer_removed(c, o);

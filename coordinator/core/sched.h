@@ -21,6 +21,7 @@ struct type_state {
     const struct p2_task_type *type;
     struct queue queue;
     struct p2_list offers;    // of peers that take new work
+    struct p2_list changed;   // those of them that changed since the last refresh
     struct pick_index pick;   // the same, for finding the best
     struct steal_index steal; // and for finding the slowest
     double pace;              // ns per unit of work, of all peers; 0: unknown
@@ -31,7 +32,10 @@ struct type_state {
 
 void sched_offer_added(struct coord *c, struct offer *o);
 void sched_offer_removed(struct coord *c, struct offer *o);
-void sched_offer_update(struct coord *c, struct offer *o); // its device's load, jobs or limits changed
-void sched_task_waits(struct coord *c, struct task *t);    // pushed to its queue
+// Its device's load, jobs or limits changed. What follows from it is looked at when it is needed, once for all changes.
+void sched_offer_changed(struct coord *c, struct offer *o);
+void sched_refresh(struct coord *c, struct type_state *ts); // before anything asks for supply, the best, the slowest
+void sched_refresh_all(struct coord *c);
+void sched_task_waits(struct coord *c, struct task *t); // pushed to its queue
 
 #endif

@@ -44,6 +44,22 @@ void session_move(struct coord *c, struct session *s, enum session_state to) {
     if (was && !is_stranger(to)) c->strangers--;
 }
 
+struct p2_msg *session_say(struct coord *c, const struct session *s, unsigned lane, enum p2_msg_kind kind,
+                           uint32_t stream) {
+    if (!s || s->state == SESSION_GONE) return NULL;
+    struct coord_action *a = coord_act(c, COORD_SEND, s->conn);
+    a->lane = lane;
+    a->u.msg.kind = kind;
+    a->u.msg.stream = stream;
+    return &a->u.msg;
+}
+
+void session_said(struct coord *c, struct p2_blob *payload, struct p2_blob *cargo) {
+    struct coord_action *a = &c->out->items[c->out->count - 1];
+    if (payload) a->payload_held = p2_blob_ref(payload);
+    if (cargo) a->cargo_held = p2_blob_ref(cargo);
+}
+
 static void send_to(struct coord *c, p2_handle conn, unsigned lane, const struct p2_msg *m) {
     struct coord_action *a = coord_act(c, COORD_SEND, conn);
     a->lane = lane;
@@ -98,6 +114,14 @@ void session_open(struct coord *c, const struct coord_event *ev) {
 struct session *session_find(const struct coord *c, p2_handle conn) {
     struct p2_id key = table_pair_key(conn, 0);
     return p2_slab_get(&c->sessions, p2_map_get(&c->by_conn, &key));
+}
+
+struct session *session_of_event(struct coord *c, p2_handle conn) {
+    struct session *s = p2_slab_get(&c->sessions, c->heard);
+    if (s && s->conn == conn) return s;
+    s = session_find(c, conn);
+    if (s) c->heard = s->self;
+    return s;
 }
 
 static void release(struct coord *c, struct session *s, enum coord_why why, enum p2_err code) {

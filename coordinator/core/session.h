@@ -43,9 +43,15 @@ struct session {
 void session_open(struct coord *c, const struct coord_event *ev);
 void session_closed(struct coord *c, struct session *s, enum p2_err why); // the connection has ended
 struct session *session_find(const struct coord *c, p2_handle conn);      // NULL when not open
+struct session *session_of_event(struct coord *c, p2_handle conn);        // the same, quick for who was heard last
 void session_move(struct coord *c, struct session *s, enum session_state to);
 
 void session_send(struct coord *c, const struct session *s, unsigned lane, const struct p2_msg *m);
+// The same without a copy: a message for the caller to fill, whose content is as it happens to be, then what it borrows
+// from. Nothing may be sent or noted between the two. NULL: nobody is there, and nothing is said.
+struct p2_msg *session_say(struct coord *c, const struct session *s, unsigned lane, enum p2_msg_kind kind,
+                           uint32_t stream);
+void session_said(struct coord *c, struct p2_blob *payload, struct p2_blob *cargo); // either NULL: nothing
 // Their fault, or our leaving: ERROR (unless code is P2_OK), CLOSE, and whatever hung on the connection is let go.
 // `s` is gone afterwards.
 void session_end(struct coord *c, struct session *s, enum coord_why why, enum p2_err code, const char *sentence);

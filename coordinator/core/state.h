@@ -48,6 +48,8 @@ struct coord {
     struct coord_limits limits;
     struct p2_blob_pool *pool; // borrows
     coord_unpack *unpack;
+    bool terse;
+    struct coord_note unheard; // what is not noted is written here
     struct p2_rng rng;
     p2_ns start_ns, now;
     p2_ns planned_ns;          // when the last step said it wanted to be stepped again
@@ -57,19 +59,20 @@ struct coord {
     p2_ns drain_by_ns;   // then connections are closed whatever is open
     uint32_t drain_told; // sessions in slots below know of it
     bool again;          // bounded work was cut short: step again at once
+    bool unsettled;      // the last event said that more follow
 
     struct type_state *types;
     uint32_t type_count;
     struct estimate *estimates; // P2_SIZE_CLASSES for each type
 
     struct p2_slab sessions, clients, peers, offers, tasks, courses, replicas;
-    uint32_t strangers;           // sessions without a role
-    struct p2_map by_conn;        // conn -> session
-    struct p2_index by_id;        // client's salt ^ task id -> task
-    struct p2_index by_stream;    // (client, stream) -> task
-    struct p2_index by_job;       // (peer, stream) -> replica
-    struct p2_index recent_by_id; // as by_id -> place in recent
-    struct recent_task *recent;   // a ring
+    uint32_t strangers;         // sessions without a role
+    struct p2_map by_conn;      // conn -> session
+    p2_handle heard;            // session of the last event
+    struct p2_index by_id;      // client's salt ^ task id -> task, or tasks_max + place in recent
+    struct table by_stream;     // (client, stream) -> task
+    struct table by_job;        // (peer, stream) -> replica
+    struct recent_task *recent; // a ring
     uint32_t recent_next;
 
     struct p2_heap timers;                     // sessions

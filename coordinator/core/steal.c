@@ -54,7 +54,7 @@ void steal_job_given(struct coord *c, struct replica *r, struct offer *o) {
 void steal_job_left(struct coord *c, struct replica *r) {
     if (!p2_list_linked(&r->in_offer)) return;
     p2_list_remove(&r->in_offer);
-    steal_offer_update(c, p2_slab_get(&c->offers, r->offer));
+    sched_offer_changed(c, p2_slab_get(&c->offers, r->offer));
 }
 
 // What its device had in hand when it was registered anew.
@@ -169,7 +169,7 @@ static bool steal_one(struct coord *c, struct type_state *ts) {
 
 static void look_at(struct coord *c, struct type_state *ts) {
     ts->steal.look = false;
-    for (uint32_t n = 0; hopeful(ts); n++) {
+    for (uint32_t n = 0; sched_refresh(c, ts), hopeful(ts); n++) {
         if (n == RECALLS_PER_LOOK || coord_step_full(c)) {
             ts->steal.look = c->again = true;
             return;
@@ -183,6 +183,7 @@ void steal_run(struct coord *c) {
     bool timed = c->steal_look_ns <= c->now, hope = false;
     for (uint32_t i = 0; i < c->type_count; i++) {
         struct type_state *ts = &c->types[i];
+        sched_refresh(c, ts);
         if (timed || ts->steal.look) look_at(c, ts);
         hope = hope || hopeful(ts);
     }
@@ -201,6 +202,7 @@ static struct offer *thief_of(struct coord *c, const struct task *t, p2_handle p
     const struct peer *p = p2_slab_get(&c->peers, peer);
     struct type_state *ts = &c->types[t->type];
     const struct pick_for f = pick_for(c, t);
+    sched_refresh(c, ts);
     if (!p || !share_may_take(&ts->queue, &c->limits, (enum p2_class)t->class_)) return NULL;
     P2_LIST_EACH (it, next, &p->offers) {
         struct offer *o = P2_CONTAINER_OF(it, struct offer, in_peer);

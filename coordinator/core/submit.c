@@ -37,9 +37,9 @@ static bool well_formed(const struct p2_msg_task_submit *m, bool whole) {
 }
 
 static bool find_type(struct coord *c, const struct p2_msg_task_submit *m, struct admission *a) {
-    const char *name = coord_text(c, m->type);
     for (a->type = 0; a->type < c->type_count && !p2_task_type_is(c->types[a->type].type, m->type);) a->type++;
     if (a->type == c->type_count) {
+        const char *name = coord_text(c, m->type);
         const char *text = p2_arena_printf(&c->out->texts, "no task type is called '%.64s'", name);
         return refused(a, WHY_BAD_REQUEST, P2_ERR_UNKNOWN_TYPE, text);
     }
@@ -122,7 +122,7 @@ bool submit_possible(struct coord *c, const struct p2_msg_task_submit *m, struct
 }
 
 static bool check(struct coord *c, struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
-    if (!c->draining && (task_by_id(c, cl, &m->id) || task_recent(c, cl, &m->id)))
+    if (!c->draining && table_task_known(c, cl, &m->id) != P2_NO_SLOT)
         return refused(a, WHY_DUPLICATE, P2_ERR_DUPLICATE_TASK, NULL);
     return submit_possible(c, m, a) && admit(c, cl, &a->demand, &a->refusal);
 }

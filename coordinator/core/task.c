@@ -34,6 +34,7 @@ struct session *task_session(const struct coord *c, const struct task *t) {
 
 static struct coord_note *note_move(struct coord *c, const struct task *t, enum coord_why why, enum p2_err code,
                                     struct p2_str text) {
+    if (c->terse && t->state != TASK_FAILED) return &c->unheard;
     struct coord_note *n = coord_note_add(c, NOTE_TASK);
     const struct course *co = course_of(c, t);
     n->to = (enum task_state)t->state;
@@ -103,34 +104,34 @@ void task_move_of(struct coord *c, struct task *t, enum task_state to, enum coor
 // ---- tables ----------------------------------------------------------------------------------------------------
 
 struct task *task_by_stream(const struct coord *c, const struct client *cl, uint32_t stream) {
-    struct p2_id key = table_pair_key((uint32_t)cl->self, stream);
-    return coord_at(&c->tasks, p2_index_get(&c->by_stream, &key));
+    return coord_at(&c->tasks, table_get(&c->by_stream, (uint32_t)cl->self, stream));
 }
 
 struct task *task_by_id(const struct coord *c, const struct client *cl, const struct p2_id *id) {
-    struct p2_id key = table_own_key(cl, id);
-    return coord_at(&c->tasks, p2_index_get(&c->by_id, &key));
+    return coord_at(&c->tasks, table_task_known(c, cl, id));
 }
 
 const struct recent_task *task_recent(const struct coord *c, const struct client *cl, const struct p2_id *id) {
-    struct p2_id key = table_own_key(cl, id);
-    uint32_t at = p2_index_get(&c->recent_by_id, &key);
-    return at == P2_NO_SLOT ? NULL : &c->recent[at];
+    uint32_t at = table_task_known(c, cl, id);
+    return at == P2_NO_SLOT || at < c->tasks.capacity ? NULL : &c->recent[at - c->tasks.capacity];
 }
 
-static void remember(struct coord *c, const struct p2_id *key, enum p2_err code, uint32_t attempts) {
+// Under the id it was known by while it was open.
+static void remember(struct coord *c, const struct task *t, enum p2_err code) {
     struct recent_task *r = &c->recent[c->recent_next];
-    if (r->used) P2_CHECK(p2_index_remove(&c->recent_by_id, c->recent_next));
-    *r = (struct recent_task){.key = *key, .code = (uint8_t)code, .attempts = (uint8_t)attempts};
-    r->used = p2_index_put(&c->recent_by_id, c->recent_next);
-    c->recent_next = (c->recent_next + 1) % c->limits.recent_max;
+    uint32_t at = c->tasks.capacity + c->recent_next;
+    if (r->used) P2_CHECK(p2_index_remove(&c->by_id, at));
+    *r = (struct recent_task){
+        .key = table_own_key(task_client(c, t), &t->id), .used = true, .code = (uint8_t)code, .attempts = t->attempt};
+    P2_CHECK(p2_index_replace(&c->by_id, task_slot(c, t), at));
+    if (++c->recent_next == c->limits.recent_max) c->recent_next = 0;
 }
 
 bool task_link(struct coord *c, struct client *cl, struct task *t) {
     uint32_t slot = task_slot(c, t);
     struct p2_slots links = TASKS_IN_CLIENT(c);
     if (!p2_index_put(&c->by_id, slot)) return false;
-    if (!p2_index_put(&c->by_stream, slot)) {
+    if (!table_put(&c->by_stream, t->client, t->stream, slot)) {
         p2_index_remove(&c->by_id, slot);
         return false;
     }
@@ -145,14 +146,14 @@ bool task_link(struct coord *c, struct client *cl, struct task *t) {
 void task_bind(struct coord *c, struct task *t, uint32_t stream) {
     P2_CHECK(t->stream == 0);
     t->stream = stream;
-    P2_CHECK(p2_index_put(&c->by_stream, task_slot(c, t)));
+    P2_CHECK(table_put(&c->by_stream, t->client, stream, task_slot(c, t)));
     resume_claimed(task_client(c, t));
 }
 
 void task_unbind(struct coord *c, struct task *t) {
     struct course *co = course_of(c, t);
     if (!t->stream) return;
-    P2_CHECK(p2_index_remove(&c->by_stream, task_slot(c, t)));
+    table_remove(&c->by_stream, t->client, t->stream, task_slot(c, t));
     t->stream = 0;
     task_client(c, t)->unbound++;
     if (!co) return;
@@ -163,15 +164,16 @@ void task_unbind(struct coord *c, struct task *t) {
 
 static void let_go(struct coord *c, struct task *t, enum p2_err code) {
     struct client *cl = task_client(c, t);
-    struct p2_id key = table_own_key(cl, &t->id);
     struct p2_slots links = TASKS_IN_CLIENT(c);
     uint32_t slot = task_slot(c, t);
-    P2_CHECK(p2_index_remove(&c->by_id, slot));
     if (!t->stream)
         resume_claimed(cl);
     else if (!P2_CANARY(map_entry_leaked))
-        P2_CHECK(p2_index_remove(&c->by_stream, slot));
-    if (!P2_CANARY(recent_forgotten)) remember(c, &key, code, t->attempt);
+        table_remove(&c->by_stream, t->client, t->stream, slot);
+    if (P2_CANARY(recent_forgotten))
+        P2_CHECK(p2_index_remove(&c->by_id, slot));
+    else
+        remember(c, t, code);
     p2_slot_list_remove(&links, &cl->tasks, slot);
     cl->task_count--;
     cl->bytes -= cargo_payload_bytes(t->cargo);
@@ -338,11 +340,10 @@ void task_ready(struct coord *c, struct task *t) {
 }
 
 void task_tell_accepted(struct coord *c, const struct task *t, uint32_t queue_position, p2_ns estimate_ns) {
-    struct p2_msg m = {.kind = P2_MSG_TASK_ACCEPTED, .stream = t->stream};
-    m.u.accepted.id = t->id;
-    m.u.accepted.queue_position = queue_position;
-    m.u.accepted.estimate_ns = estimate_ns;
-    session_send(c, task_session(c, t), 0, &m);
+    struct p2_msg *m = session_say(c, task_session(c, t), 0, P2_MSG_TASK_ACCEPTED, t->stream);
+    if (!m) return;
+    m->u.accepted =
+        (struct p2_msg_task_accepted){.id = t->id, .queue_position = queue_position, .estimate_ns = estimate_ns};
 }
 
 void task_await(struct coord *c, struct task *t) {

@@ -35,6 +35,7 @@ struct task {
     struct cargo *cargo; // takes; NULL: it brought nothing
 
     union { // QUEUED, with a place in its type's queue: of its flow, or set aside because nobody present can do it
+        struct p2_slot_node in_line;
         struct p2_slot_meld_node queued;
         struct task_stranded stranded;
     };
@@ -55,7 +56,7 @@ struct task {
     uint8_t type;    // index into coord.types
     uint8_t attempt; // runs so far
 
-    bool is_stranded : 1;
+    bool is_in_line : 1, is_in_heap : 1, is_stranded : 1; // where it waits, if it does
     bool unready : 1; // QUEUED, but not to be placed: its first bytes are not here, or not all of a kept payload
     bool absent : 1;  // not to be placed: nobody is there for a result that may be long
     bool keep : 1;    // its payload fits P2_STREAM_WINDOW: it stays here whole, so that another attempt needs no client

@@ -13,10 +13,12 @@ static bool *flag_of(struct p2_msg *m, uint32_t *raw_size) {
 }
 
 bool plain_needed(const struct p2_msg *m) {
-    struct p2_msg copy = *m;
-    uint32_t raw_size;
-    const bool *zstd = flag_of(&copy, &raw_size);
-    return zstd && *zstd;
+    switch (m->kind) {
+    case P2_MSG_TASK_ASSIGN: return m->u.assign.payload_zstd;
+    case P2_MSG_RESULT_DELIVERY: return m->u.delivery.payload_zstd;
+    case P2_MSG_CHUNK: return m->u.chunk.payload_zstd;
+    default: return false;
+    }
 }
 
 enum p2_err plain_unpack(const struct p2_slice *packed, uint32_t raw_size, struct p2_blob_pool *pool,

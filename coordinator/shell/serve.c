@@ -50,6 +50,7 @@ struct serve {
     unsigned signals;
     struct broken broken[BROKEN_MAX];
     uint32_t broken_count;
+    p2_ns now; // of the last step; the messages of one read share it
     uint8_t head[HEAD_BYTES];
 };
 
@@ -75,11 +76,9 @@ static struct p2_msg broken_stream(const struct broken *b) {
     return m;
 }
 
-static void put(struct serve *s, p2_conn conn, unsigned lane, struct p2_msg *m) {
-    struct p2_slice *payload = p2_msg_payload(m);
+static void put(struct serve *s, p2_conn conn, unsigned lane, const struct p2_msg *m) {
     size_t size = p2_encode(m, s->head, sizeof s->head);
-    enum p2_err e = size ? p2_conn_send(s->loop, conn, lane, s->head, size, payload ? *payload : (struct p2_slice){0})
-                         : P2_ERR_INTERNAL;
+    enum p2_err e = size ? p2_conn_send(s->loop, conn, lane, s->head, size, p2_encode_payload(m)) : P2_ERR_INTERNAL;
     // A record that cannot leave is a hole in the stream: the connection cannot go on.
     if (e != P2_OK && e != P2_ERR_CLOSED) p2_conn_close(s->loop, conn, e);
 }
@@ -98,10 +97,14 @@ static void give_up_stream(struct serve *s, p2_conn conn, uint32_t stream, enum 
 }
 
 static void send_message(struct serve *s, const struct coord_action *a) {
+    const struct link *l = plain_needed(&a->u.msg) ? link_of(s, a->conn) : NULL;
+    if (!l || l->features & P2_FEATURE_ZSTD) {
+        put(s, a->conn, a->lane, &a->u.msg);
+        return;
+    }
     struct p2_msg m = a->u.msg;
-    const struct link *l = plain_needed(&m) ? link_of(s, a->conn) : NULL;
     struct p2_blob *held = NULL;
-    enum p2_err e = l && !(l->features & P2_FEATURE_ZSTD) ? plain_make(&m, &s->plain, &held) : P2_OK;
+    enum p2_err e = plain_make(&m, &s->plain, &held);
     if (e != P2_OK) {
         give_up_stream(s, a->conn, m.stream, e);
         return;
@@ -131,29 +134,30 @@ static void carry_out(struct serve *s, const struct coord_action *a) {
 }
 
 static void step_once(struct serve *s, struct coord_event *ev) {
-    ev->now_ns = p2_clock_now();
+    if (!ev->more) s->now = p2_clock_now();
+    ev->now_ns = s->now;
     coord_step(s->core, ev, &s->actions);
     for (uint32_t i = 0; i < s->actions.count; i++) carry_out(s, &s->actions.items[i]);
     coord_actions_clear(&s->actions);
 }
 
-static void tell_keys(struct serve *s) {
-    struct coord_event hashed = {.kind = COORD_HASHED};
+static void tell_keys(struct serve *s, bool more) {
+    struct coord_event hashed = {.kind = COORD_HASHED, .more = more};
     while (digest_take(s->digest, &hashed.task, &hashed.key)) step_once(s, &hashed);
 }
 
 static void step(struct serve *s, struct coord_event *ev) {
     step_once(s, ev);
-    tell_keys(s);
+    tell_keys(s, ev->more);
     while (s->broken_count) {
         const struct broken b = s->broken[--s->broken_count];
         const struct p2_msg m = broken_stream(&b);
-        struct coord_event error = {.kind = COORD_MSG, .conn = b.conn, .msg = &m};
+        struct coord_event error = {.kind = COORD_MSG, .more = ev->more, .conn = b.conn, .msg = &m};
         step_once(s, &error);
     }
     struct p2_blob_work refused;
     while (s->blobs && blob_keeper_refused(s->blobs, &refused)) {
-        struct coord_event done = {.kind = COORD_BLOB_DONE, .work = &refused};
+        struct coord_event done = {.kind = COORD_BLOB_DONE, .more = ev->more, .work = &refused};
         step_once(s, &done);
     }
 }
@@ -188,7 +192,7 @@ struct arrival {
 
 static enum p2_err on_message(void *context, struct p2_msg *m) {
     const struct arrival *a = context;
-    struct coord_event ev = {.kind = COORD_MSG, .conn = a->link->conn, .msg = m};
+    struct coord_event ev = {.kind = COORD_MSG, .more = true, .conn = a->link->conn, .msg = m};
     step(a->serve, &ev);
     return a->link->closing ? P2_ERR_CLOSED : P2_OK;
 }
@@ -211,8 +215,11 @@ static void on_received(void *context, p2_conn conn, const uint8_t *bytes, size_
     struct link *l = link_of(s, conn);
     if (!l || l->closing) return;
     struct arrival a = {s, l};
+    s->now = p2_clock_now();
     enum p2_err e = p2_reader_feed(&l->reader, bytes, size, on_message, &a);
     if (e != P2_OK && !l->closing) break_off(s, l, e);
+    struct coord_event settle = {.kind = COORD_TICK};
+    step(s, &settle);
 }
 
 static void on_message_end(void *context, p2_conn conn) {
@@ -311,7 +318,8 @@ static enum p2_err make_core(struct serve *s, const struct serve_config *config,
                                 .types = p2_task_types,
                                 .type_count = p2_task_type_count,
                                 .pool = &s->plain.pool,
-                                .unpack = plain_unpack};
+                                .unpack = plain_unpack,
+                                .terse = !p2_log_on(P2_LOG_DEBUG)}; // report.c
     p2_entropy(&core.seed, sizeof core.seed);
     if (core.limits.blob_budget_bytes) {
         s->blobs = blob_keeper_open(config->blob_dir, port, &core.limits, &s->plain.pool);
@@ -388,7 +396,7 @@ bool serve_run(struct serve *s) {
         if (coord_idle(s->core) && s->links.live == 0) return true;
         p2_ns next = coord_next_ns(s->core), now = p2_clock_now();
         p2_loop_turn(s->loop, next == P2_NEVER ? P2_NEVER : p2_ns_max(0, next - now));
-        tell_keys(s);
+        tell_keys(s, false);
         if (p2_clock_now() < coord_next_ns(s->core)) continue;
         struct coord_event ev = {.kind = COORD_TICK};
         step(s, &ev);

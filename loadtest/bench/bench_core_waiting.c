@@ -55,7 +55,9 @@ static void tell_struct(struct bench *b) {
 
 // Of each place, also those that no task has.
 static double tables(const struct coord *c) {
-    return (double)(p2_index_bytes(&c->by_id) + p2_index_bytes(&c->by_stream)) / BENCH_CORE_WAITING;
+    size_t ids = p2_index_bytes(&c->by_id) / c->by_id.capacity * c->tasks.capacity; // recent ones lie there too
+    size_t places = CLIENTS * (c->by_stream.mask + (size_t)1) * sizeof *c->by_stream.places;
+    return (double)(ids + places + p2_index_bytes(&c->by_stream.rest)) / BENCH_CORE_WAITING;
 }
 
 static double free_list(const struct coord *c) {

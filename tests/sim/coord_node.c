@@ -116,14 +116,14 @@ static void step_once(struct coord_event *ev) {
     coord_step(coord.core, ev, &coord.out);
     for (uint32_t i = 0; i < coord.out.count; i++) carry_out(&coord.out.items[i]);
     coord_actions_clear(&coord.out);
-    if (++coord.since_check >= sim.plan->check_each) coord_probe();
+    if (!ev->more && ++coord.since_check >= sim.plan->check_each) coord_probe();
 }
 
 static void step(struct coord_event *ev) {
-    struct coord_event hashed = {.kind = COORD_HASHED};
+    struct coord_event hashed = {.kind = COORD_HASHED, .more = ev->more};
     step_once(ev);
     while (hash_ready(&hashed.task, &hashed.key)) step_once(&hashed);
-    timer_at(&coord.tick, coord_next_ns(coord.core));
+    timer_at(&coord.tick, ev->more ? sim.now : coord_next_ns(coord.core));
 }
 
 void coord_hashed(p2_handle task, const struct p2_digest *key) {
@@ -152,7 +152,8 @@ void coord_opened(struct link *l) {
 }
 
 enum p2_err coord_heard(struct link *l, struct p2_msg *m) {
-    struct coord_event ev = {.kind = COORD_MSG, .conn = link_handle(l), .msg = m};
+    // Of half the seeds, what comes at one time is settled once, by the tick that follows.
+    struct coord_event ev = {.kind = COORD_MSG, .more = sim.seed % 2, .conn = link_handle(l), .msg = m};
     witness_heard(l, m);
     step(&ev);
     return link_open(l) ? P2_OK : P2_ERR_CLOSED;

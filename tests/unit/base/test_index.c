@@ -71,6 +71,15 @@ static void play(struct p2_index *ix, struct p2_rng *r, const struct p2_id *keys
             m.slot_of_key[k] = slot;
             used[slot] = true;
             m.count++;
+        } else if (slot != P2_NO_SLOT && p2_rng_below(r, 4) == 0) {
+            uint32_t to = slot;
+            while (used[to]) to = (uint32_t)p2_rng_below(r, OBJECTS);
+            objects.keys[to] = keys[k];
+            assert_true(p2_index_replace(ix, slot, to));
+            assert_false(p2_index_replace(ix, slot, to));
+            m.slot_of_key[k] = to;
+            used[slot] = false;
+            used[to] = true;
         } else if (slot != P2_NO_SLOT) {
             assert_true(p2_index_remove(ix, slot));
             assert_false(p2_index_remove(ix, slot));

@@ -224,6 +224,24 @@ static void test_jobs_are_counted_until_they_end(void **state) {
     assert_int_equal(r->c->replicas.live, 0);
 }
 
+// Of what came in one read nothing is placed before all of it is known: the most urgent goes first, not the first.
+static void test_one_read_is_settled_once(void **state) {
+    struct rig *r = *state;
+    p2_handle peer = rig_peer(r, 1, 0), client = rig_client(r);
+    rig_forget(r);
+    for (uint32_t i = 1; i <= 3; i++) {
+        struct p2_msg m = rig_submit_msg(i, i, 0);
+        m.u.submit.class_ = i == 2 ? P2_CLASS_REALTIME : P2_CLASS_BATCH;
+        struct coord_event ev = {.kind = COORD_MSG, .more = true, .now_ns = r->now, .conn = client, .msg = &m};
+        coord_step(r->c, &ev, &r->out);
+    }
+    assert_int_equal(rig_count(r, client, P2_MSG_TASK_ACCEPTED), 3);
+    assert_int_equal(rig_count(r, peer, P2_MSG_TASK_ASSIGN), 0);
+    struct coord_event tick = {.kind = COORD_TICK};
+    rig_step(r, &tick);
+    assert_int_equal(finish_one(r, peer), 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
@@ -237,6 +255,7 @@ int main(void) {
         TEST(test_deadlines_order_one_clients_tasks),
         TEST(test_no_type_starves_another_on_shared_slots),
         TEST(test_jobs_are_counted_until_they_end),
+        TEST(test_one_read_is_settled_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

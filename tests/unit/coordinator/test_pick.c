@@ -102,6 +102,7 @@ static const struct offer *naive(const struct pick_for *t, bool untried_only, bo
 }
 
 static void compare(const struct pick_for *t) {
+    sched_refresh_all(rig.c);
     bool untried, anybody;
     const struct offer *expected = naive(t, true, &untried);
     if (!untried) expected = naive(t, false, &anybody);
@@ -142,6 +143,7 @@ static void test_the_best_of_all(void **state) {
 
 static struct peer *chosen(uint64_t units, uint64_t bytes) {
     const struct p2_task_cost cost = {.units = units};
+    sched_refresh_all(rig.c);
     const struct pick_for t = {.cost = &cost, .payload_bytes = bytes};
     struct offer *o = pick_best(rig.c, &rig.c->types[0], &t);
     assert_non_null(o);
@@ -212,6 +214,7 @@ static void test_random_is_fair(void **state) {
     for (unsigned i = 0; i < 4; i++) peers[i] = join(&rng, 0, 1000 * (i + 1), P2_DEVICE_CPU);
     for (unsigned i = 0; i < 4000; i++) {
         const struct p2_task_cost cost = {.units = 1};
+        sched_refresh_all(rig.c);
         const struct pick_for t = {.cost = &cost};
         struct offer *o = pick_best(rig.c, &rig.c->types[0], &t);
         pick_chosen(rig.c, &t, o);

@@ -339,9 +339,8 @@ static void client_acts(struct actor *a) {
 // ---- peers ----------------------------------------------------------------------------------------------------------
 
 static void send_result(struct actor *a, struct line *l) {
-    const struct p2_index *jobs = &w.rig.c->by_job;
-    struct p2_id key = table_pair_key(session_find(w.rig.c, a->conn)->who, l->stream);
-    const struct replica *r = coord_at(&w.rig.c->replicas, p2_index_get(jobs, &key));
+    p2_handle peer = session_find(w.rig.c, a->conn)->who;
+    const struct replica *r = coord_at(&w.rig.c->replicas, table_get(&w.rig.c->by_job, peer, l->stream));
     const struct task *t = r ? p2_slab_get(&w.rig.c->tasks, r->task) : NULL;
     uint64_t most = t ? t->cost.result_bytes_max : 100; // as its own prepare() would tell it
     l->out_size = chance(90) ? most : below((uint32_t)most + 1);
