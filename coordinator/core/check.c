@@ -75,13 +75,13 @@ static void check_task(const struct coord *c, const struct task *t) {
     P2_CHECK(cl && p2_slot_list_linked(&t->in_client));
     bool joined = t->state == TASK_JOINED, kept = t->state == TASK_KEPT;
     P2_CHECK(queued || joined || kept || t->state == TASK_PLACED || t->state == TASK_RETURNING);
-    P2_CHECK((t->is_stranded || t->is_in_line || t->is_in_heap) == (queued && !t->unready));
+    P2_CHECK((t->is_stranded || p2_slot_order_in(&t->queued)) == (queued && !t->unready));
     P2_CHECK(!queued || t->unready == !task_payload_ready(c, t));
     P2_CHECK(p2_slot_list_linked(&t->in_group) == (queued || joined));
-    bool timed = p2_slot_heap_in(&t->deadline); // not what is in time: kept, and sent again
+    bool timed = p2_slot_order_in(&t->deadline); // not what is in time: kept, and sent again
+    task_check_deadline(c, t);
     P2_CHECK(kept ? !timed : timed || t->state == TASK_RETURNING);
     P2_CHECK(timed || (p2_inflow_whole(&co->result_in) && co->replica == P2_NO_HANDLE));
-    P2_CHECK(!timed || p2_slot_heap_key(&c->deadlines, task_slot(c, t)) == t->deadline_ns);
     P2_CHECK(task_by_id(c, cl, &t->id) == t && t->stream <= cl->stream_max);
     P2_CHECK(!t->stream || task_by_stream(c, cl, t->stream) == t);
     P2_CHECK(!task_recent(c, cl, &t->id));
@@ -104,7 +104,7 @@ static void check_tasks(const struct coord *c) {
         courses += co != NULL;
         if (co) collected += co->memo.collected_bytes;
         kept += t->state == TASK_KEPT;
-        timed += p2_slot_heap_in(&t->deadline);
+        timed += p2_slot_order_in(&t->deadline);
         unbound += t->stream == 0;
         if (t->state != TASK_QUEUED) continue;
         in_class[t->class_]++;
@@ -118,7 +118,6 @@ static void check_tasks(const struct coord *c) {
     P2_CHECK(s->tasks_running + queued + s->tasks_joined + kept == c->tasks.live);
     P2_CHECK(c->by_stream.count == c->tasks.live - unbound);
     P2_CHECK(c->deadlines.count == timed && c->courses.live == courses && p2_list_empty(&c->looked_at));
-    p2_slot_heap_check(&c->deadlines);
     P2_CHECK(s->tasks_accepted ==
              s->tasks_completed + s->tasks_failed + s->tasks_expired + s->tasks_cancelled + c->tasks.live);
 }

@@ -31,15 +31,6 @@ static bool make_cache(struct coord *c) {
     return cache_init(&c->cache, l->cache_entries_max, l->cache_bytes_max, l->cache_ttl_ns, seed);
 }
 
-static bool by_arrival(const struct p2_slot_heap_node *a, const struct p2_slot_heap_node *b) {
-    return P2_CONTAINER_OF(a, struct task, deadline)->arrival < P2_CONTAINER_OF(b, struct task, deadline)->arrival;
-}
-
-static bool make_deadlines(struct coord *c) {
-    const struct p2_slots nodes = p2_slots_of(&c->tasks, offsetof(struct task, deadline));
-    return p2_slot_heap_init(&c->deadlines, c->limits.tasks_max, nodes, by_arrival);
-}
-
 static bool make_tables(struct coord *c) {
     const struct coord_limits *l = &c->limits;
     return p2_slab_init(&c->sessions, sizeof(struct session), sessions_max(l)) &&
@@ -50,7 +41,7 @@ static bool make_tables(struct coord *c) {
            p2_slab_init(&c->courses, sizeof(struct course), l->tasks_max) &&
            p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
            map(c, &c->by_session, l->clients_max) && tables_init(c) && p2_heap_init(&c->timers, sessions_max(l)) &&
-           make_deadlines(c) && p2_heap_init(&c->stragglers, l->tasks_max) && make_cache(c) &&
+           p2_heap_init(&c->stragglers, l->tasks_max) && make_cache(c) &&
            (c->recent = calloc(l->recent_max, sizeof *c->recent));
 }
 
@@ -110,7 +101,6 @@ void coord_destroy(struct coord **at) {
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
     p2_map_deinit(&c->by_session);
     p2_heap_deinit(&c->timers);
-    p2_slot_heap_deinit(&c->deadlines);
     p2_heap_deinit(&c->stragglers);
     next_deinit(c);
     health_deinit(c);
@@ -129,7 +119,7 @@ size_t coord_memory_bytes(const struct coord *c) {
                                            &c->tasks,    &c->courses, &c->replicas, &c->cache.entries};
     size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + tables_bytes(c) + map_bytes(&c->by_conn) +
                  map_bytes(&c->by_session) + map_bytes(&c->cache.by_key) + c->limits.recent_max * sizeof *c->recent +
-                 heap_bytes(&c->timers) + p2_slot_heap_bytes(&c->deadlines) + heap_bytes(&c->stragglers);
+                 heap_bytes(&c->timers) + heap_bytes(&c->stragglers);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     return sum + c->type_count * sizeof *c->types + next_bytes(c) + health_bytes(c) + estimate_bytes(c) + blob_bytes(c);
 }

@@ -35,11 +35,12 @@ uint32_t listing_fill(const struct coord *c, const struct session *s, struct p2_
     uint32_t slot = own ? p2_slot_list_first(&own->tasks) : P2_NO_SLOT;
     for (; slot != P2_NO_SLOT && n < max; slot = p2_slot_list_next(&links, slot))
         out[n++] = row_of(c, task_at(c, slot), true);
-    // The front of the heap of deadlines: those due first, nearly in order. Own ones there, which are skipped, are no
-    // more than are in the answer, unless it is full.
-    uint32_t looked_at = c->limits.list_tasks && n < max ? c->deadlines.count : 0;
-    for (uint32_t i = 0; i < looked_at && n < max; i++) {
-        const struct task *t = task_at(c, c->deadlines.slots[i]);
+    // Those due first, nearly in order. Own ones there, which are skipped, are no more than are in the answer, unless it
+    // is full.
+    const struct p2_slots due = TASKS_BY_DEADLINE(c);
+    slot = c->limits.list_tasks ? p2_slot_order_walk(&due, &c->deadlines) : P2_NO_SLOT;
+    for (; slot != P2_NO_SLOT && n < max; slot = p2_slot_order_next(&due, &c->deadlines, slot)) {
+        const struct task *t = task_at(c, slot);
         if (task_client(c, t) != own) out[n++] = row_of(c, t, false);
     }
     return n;

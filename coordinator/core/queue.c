@@ -6,10 +6,6 @@
 
 static const struct task *task_of(const struct p2_slot_meld_node *n) { return P2_CONTAINER_OF(n, struct task, queued); }
 
-static bool task_before(const struct task *a, const struct task *b) {
-    return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->arrival < b->arrival;
-}
-
 static bool tasks_in_order(const struct p2_slot_meld_node *a, const struct p2_slot_meld_node *b) {
     return task_before(task_of(a), task_of(b));
 }
@@ -20,9 +16,7 @@ static struct task *task_in(const struct queue *q, uint32_t slot) {
 
 static uint32_t slot_of(const struct queue *q, const struct task *t) { return (uint32_t)p2_slab_handle(q->tasks, t); }
 
-static struct p2_slots heaped_in(const struct queue *q) { return p2_slots_of(q->tasks, offsetof(struct task, queued)); }
-
-static struct p2_slots lined_in(const struct queue *q) { return p2_slots_of(q->tasks, offsetof(struct task, in_line)); }
+static struct p2_slots queued_in(const struct queue *q) { return p2_slots_of(q->tasks, offsetof(struct task, queued)); }
 
 static struct p2_slots stranded_in(const struct queue *q) {
     return p2_slots_of(q->tasks, offsetof(struct task, stranded.link));
@@ -33,9 +27,8 @@ struct flow *queue_flow(const struct queue *q, const struct task *t) {
 }
 
 struct task *flow_first(const struct flow *f) {
-    struct task *line = task_in(f->queue, p2_slot_list_first(&f->line));
-    struct task *heap = task_in(f->queue, p2_slot_meld_peek(&f->heap));
-    return !line || (heap && task_before(heap, line)) ? heap : line;
+    struct p2_slots links = queued_in(f->queue);
+    return task_in(f->queue, p2_slot_order_first(&links, &f->waiting, tasks_in_order));
 }
 
 bool flow_before(const struct flow *a, const struct flow *b) {
@@ -91,25 +84,16 @@ void queue_init(struct queue *q, const struct p2_slab *tasks, struct account *ac
     *q = (struct queue){.tasks = tasks, .accounts = accounts};
 }
 
-static bool is_waiting(const struct task *t) { return t->is_in_line || t->is_in_heap; }
+static bool is_waiting(const struct task *t) { return !t->is_stranded && p2_slot_order_in(&t->queued); }
 
 void queue_wait_again(struct queue *q, struct task *t) {
     struct flow *f = queue_flow(q, t);
-    P2_CHECK(f->queue == q && !t->is_stranded && !is_waiting(t));
-    const struct task *first = flow_first(f), *last = task_in(q, p2_slot_list_last(&f->line));
+    struct p2_slots links = queued_in(q);
+    P2_CHECK(f->queue == q && !t->is_stranded);
+    const struct task *first = flow_first(f);
     bool leads = !first || task_before(t, first);
     if (leads) turn_out(f);
-    if (!last || task_before(last, t)) {
-        struct p2_slots links = lined_in(q);
-        t->in_line = (struct p2_slot_node){0, 0};
-        p2_slot_list_push_back(&links, &f->line, slot_of(q, t));
-        t->is_in_line = true;
-    } else {
-        struct p2_slots links = heaped_in(q);
-        t->queued = (struct p2_slot_meld_node){.rank = 0};
-        p2_slot_meld_push(&links, &f->heap, slot_of(q, t), tasks_in_order);
-        t->is_in_heap = true;
-    }
+    p2_slot_order_push(&links, &f->waiting, slot_of(q, t), tasks_in_order);
     if (leads) turn_in(f);
 }
 
@@ -117,23 +101,18 @@ static void drop_stranded(struct queue *q, struct task *t) {
     struct p2_slots links = stranded_in(q);
     p2_slot_list_remove(&links, &q->stranded, slot_of(q, t));
     t->is_stranded = false;
+    t->queued = (struct p2_slot_meld_node){.rank = 0};
 }
 
 void queue_set_aside(struct queue *q, struct task *t) {
     struct flow *f = queue_flow(q, t);
+    struct p2_slots links = queued_in(q);
     P2_CHECK(f->queue == q);
     if (t->is_stranded) drop_stranded(q, t);
     if (!is_waiting(t)) return;
     bool led = flow_first(f) == t;
     if (led) turn_out(f);
-    if (t->is_in_line) {
-        struct p2_slots links = lined_in(q);
-        p2_slot_list_remove(&links, &f->line, slot_of(q, t));
-    } else {
-        struct p2_slots links = heaped_in(q);
-        p2_slot_meld_remove(&links, &f->heap, slot_of(q, t), tasks_in_order);
-    }
-    t->is_in_line = t->is_in_heap = false;
+    p2_slot_order_remove(&links, &f->waiting, slot_of(q, t), tasks_in_order);
     if (led) turn_in(f);
 }
 
@@ -204,13 +183,9 @@ void flow_check(const struct flow *f) {
 
 void queue_check_task(const struct queue *q, const struct task *t) {
     const struct flow *f = queue_flow(q, t);
-    struct p2_slots links = heaped_in(q), line = lined_in(q);
+    struct p2_slots links = queued_in(q);
     P2_CHECK(f->queue == q && f->class_ == (enum p2_class)t->class_ && q->count[t->class_] > 0);
     P2_CHECK(f->count > 0 && t->deadline_ns <= f->last_deadline_ns);
     P2_CHECK(is_waiting(t) + t->is_stranded + t->unready == 1);
-    P2_CHECK(!(t->is_in_line && t->is_in_heap));
-    if (t->is_in_heap) p2_slot_meld_check(&links, &f->heap, slot_of(q, t), tasks_in_order);
-    if (!t->is_in_line) return;
-    const struct task *before = task_in(q, p2_slot_list_before(&line, slot_of(q, t)));
-    P2_CHECK(before ? task_before(before, t) : p2_slot_list_first(&f->line) == slot_of(q, t));
+    if (is_waiting(t)) p2_slot_order_check(&links, &f->waiting, slot_of(q, t), tasks_in_order);
 }

@@ -19,7 +19,7 @@
 #include "base/meld.h"
 #include "base/ns.h"
 #include "base/slot_list.h"
-#include "base/slot_meld.h"
+#include "base/slot_order.h"
 #include "msg/msg.h"
 
 #define FLOW_QUANTUM_NS (100 * P2_MS)
@@ -56,11 +56,8 @@ struct account {
     uint32_t weight;
 };
 
-// Tasks mostly come in the order in which they go: then they wait in a line. Who goes before the last of the line waits
-// in a heap.
 struct flow {
-    struct p2_slot_list line;
-    struct p2_slot_meld heap; // neither has those stranded or set aside
+    struct p2_slot_order waiting; // tasks, but not those stranded or set aside
     struct p2_meld_node turn;
     struct queue *queue;
     struct account *account;

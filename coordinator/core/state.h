@@ -76,7 +76,7 @@ struct coord {
     uint32_t recent_next;
 
     struct p2_heap timers;                     // sessions
-    struct p2_slot_heap deadlines;             // tasks
+    struct p2_slot_order deadlines;            // tasks
     struct p2_list looked_at;                  // courses that may not be needed any more
     struct p2_list pumping;                    // sessions whose outlets are to be looked at
     struct p2_list awaited;                    // courses whose client owes bytes, longest since it brought some first

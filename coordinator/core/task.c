@@ -49,6 +49,39 @@ static struct coord_note *note_move(struct coord *c, const struct task *t, enum 
     return n;
 }
 
+// ---- deadlines ---------------------------------------------------------------------------------------------------
+
+bool task_before(const struct task *a, const struct task *b) {
+    return a->deadline_ns != b->deadline_ns ? a->deadline_ns < b->deadline_ns : a->arrival < b->arrival;
+}
+
+static bool due_before(const struct p2_slot_meld_node *a, const struct p2_slot_meld_node *b) {
+    return task_before(P2_CONTAINER_OF(a, struct task, deadline), P2_CONTAINER_OF(b, struct task, deadline));
+}
+
+static void deadline_in(struct coord *c, const struct task *t) {
+    struct p2_slots links = TASKS_BY_DEADLINE(c);
+    p2_slot_order_push(&links, &c->deadlines, task_slot(c, t), due_before);
+}
+
+static void deadline_out(struct coord *c, const struct task *t) {
+    struct p2_slots links = TASKS_BY_DEADLINE(c);
+    p2_slot_order_remove(&links, &c->deadlines, task_slot(c, t), due_before);
+}
+
+static struct task *first_due(const struct coord *c) {
+    struct p2_slots links = TASKS_BY_DEADLINE(c);
+    uint32_t first = p2_slot_order_first(&links, &c->deadlines, due_before);
+    return first == P2_NO_SLOT ? NULL : task_at(c, first);
+}
+
+void task_check_deadline(const struct coord *c, const struct task *t) {
+    struct p2_slots links = TASKS_BY_DEADLINE(c);
+    if (p2_slot_order_in(&t->deadline)) p2_slot_order_check(&links, &c->deadlines, task_slot(c, t), due_before);
+}
+
+// ---- states ------------------------------------------------------------------------------------------------------
+
 // Newest last; one that comes back is never newer than one that has not been tried.
 static void wait_in_class(struct coord *c, struct task *t) {
     struct p2_slots links = TASKS_IN_GROUP(c);
@@ -77,12 +110,12 @@ static void state_move(struct coord *c, struct task *t, enum task_state to) {
         wait_in_class(c, t);
     }
     struct course *co = course_of(c, t);
-    bool timed = p2_slot_heap_in(&t->deadline);
+    bool timed = p2_slot_order_in(&t->deadline);
     if (t->state == TASK_KEPT) p2_list_remove(&co->kept);
     if (to == TASK_QUEUED && !timed && t->state != TASK_NEW) // its result is lost after all
-        p2_slot_heap_push(&c->deadlines, task_slot(c, t), t->deadline_ns);
+        deadline_in(c, t);
     if (to == TASK_KEPT) {
-        p2_slot_heap_remove(&c->deadlines, task_slot(c, t)); // its result is in time, whenever it is asked for again
+        deadline_out(c, t); // its result is in time, whenever it is asked for again
         co->kept_until_ns = p2_ns_add(c->now, c->limits.resume_grace_ns);
         p2_list_push_back(&c->kept, &co->kept);
     }
@@ -138,7 +171,7 @@ bool task_link(struct coord *c, struct client *cl, struct task *t) {
     p2_slot_list_push_back(&links, &cl->tasks, slot);
     cl->task_count++;
     cl->bytes += cargo_payload_bytes(t->cargo);
-    p2_slot_heap_push(&c->deadlines, slot, t->deadline_ns);
+    deadline_in(c, t);
     c->reserved_bytes += t->reserved_bytes;
     return true;
 }
@@ -177,7 +210,7 @@ static void let_go(struct coord *c, struct task *t, enum p2_err code) {
     p2_slot_list_remove(&links, &cl->tasks, slot);
     cl->task_count--;
     cl->bytes -= cargo_payload_bytes(t->cargo);
-    p2_slot_heap_remove(&c->deadlines, slot);
+    deadline_out(c, t);
     course_end(c, t);
     cargo_drop(c, t->cargo);
     if (!(P2_CANARY(reservation_leaked) && t->state == TASK_EXPIRED)) c->reserved_bytes -= t->reserved_bytes;
@@ -379,8 +412,8 @@ void task_stalled_due(struct coord *c) {
 }
 
 p2_ns task_expire_next_ns(const struct coord *c) {
-    uint32_t first = p2_slot_heap_peek(&c->deadlines);
-    return first == P2_NO_SLOT ? P2_NEVER : p2_slot_heap_key(&c->deadlines, first);
+    const struct task *first = first_due(c);
+    return first ? first->deadline_ns : P2_NEVER;
 }
 
 void task_expire_due(struct coord *c) {
@@ -388,6 +421,6 @@ void task_expire_due(struct coord *c) {
     while (task_expire_next_ns(c) <= c->now) {
         if (coord_step_full(c)) return;
         const struct task_end end = {.last = TASK_EXPIRED, .why = WHY_DEADLINE, .code = P2_ERR_DEADLINE_EXCEEDED};
-        task_end(c, task_at(c, p2_slot_heap_peek(&c->deadlines)), &end);
+        task_end(c, first_due(c), &end);
     }
 }

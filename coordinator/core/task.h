@@ -9,9 +9,8 @@
 #include <stdint.h>
 
 #include "base/slab.h"
-#include "base/slot_heap.h"
 #include "base/slot_list.h"
-#include "base/slot_meld.h"
+#include "base/slot_order.h"
 #include "coordinator/core/note.h"
 #include "kernels/task_type.h"
 #include "msg/msg.h"
@@ -35,13 +34,12 @@ struct task {
     struct cargo *cargo; // takes; NULL: it brought nothing
 
     union { // QUEUED, with a place in its type's queue: of its flow, or set aside because nobody present can do it
-        struct p2_slot_node in_line;
         struct p2_slot_meld_node queued;
         struct task_stranded stranded;
     };
     struct p2_slot_node in_client;
-    struct p2_slot_node in_group; // QUEUED: of coord.queued, newest last; JOINED: of the members of its flight
-    struct p2_slot_heap_node deadline;
+    struct p2_slot_node in_group;      // QUEUED: of coord.queued, newest last; JOINED: of the members of its flight
+    struct p2_slot_meld_node deadline; // coord.deadlines
 
     uint32_t client;         // slot
     uint32_t stream;         // the client's; 0: the connection it had is gone, and it was not resumed on another
@@ -56,7 +54,7 @@ struct task {
     uint8_t type;    // index into coord.types
     uint8_t attempt; // runs so far
 
-    bool is_in_line : 1, is_in_heap : 1, is_stranded : 1; // where it waits, if it does
+    bool is_stranded : 1;
     bool unready : 1; // QUEUED, but not to be placed: its first bytes are not here, or not all of a kept payload
     bool absent : 1;  // not to be placed: nobody is there for a result that may be long
     bool keep : 1;    // its payload fits P2_STREAM_WINDOW: it stays here whole, so that another attempt needs no client
@@ -104,8 +102,10 @@ void task_ready(struct coord *c, struct task *t); // may it be placed now?
 bool task_payload_ready(const struct coord *c, const struct task *t);
 void task_stalled_due(struct coord *c); // payloads that stopped arriving
 p2_ns task_stalled_next_ns(const struct coord *c);
-void task_expire_due(struct coord *c); // deadlines that passed
+bool task_before(const struct task *a, const struct task *b); // by deadline, then by arrival
+void task_expire_due(struct coord *c);                        // deadlines that passed
 p2_ns task_expire_next_ns(const struct coord *c);
+void task_check_deadline(const struct coord *c, const struct task *t);
 
 // These lend for as long as the task lives.
 struct task *task_at(const struct coord *c, uint32_t slot); // of one that is there
@@ -125,6 +125,7 @@ bool task_link(struct coord *c, struct client *cl, struct task *t); // into the 
 
 // The tasks of a client, of a class that waits, of a flight.
 #define TASKS_IN_CLIENT(c) p2_slots_of(&(c)->tasks, offsetof(struct task, in_client))
+#define TASKS_BY_DEADLINE(c) p2_slots_of(&(c)->tasks, offsetof(struct task, deadline))
 #define TASKS_IN_GROUP(c) p2_slots_of(&(c)->tasks, offsetof(struct task, in_group))
 
 #endif

@@ -48,6 +48,7 @@ struct serve {
     struct blob_keeper *blobs; // NULL: none are kept
     int signals_fd;
     unsigned signals;
+    bool hashing; // since keys were last asked for
     struct broken broken[BROKEN_MAX];
     uint32_t broken_count;
     p2_ns now; // of the last step; the messages of one read share it
@@ -128,7 +129,10 @@ static void carry_out(struct serve *s, const struct coord_action *a) {
     case COORD_BLOB_WORK: blob_keeper_do(s->blobs, &a->u.work); break;
     case COORD_WANT_ROOM: p2_conn_want_room(s->loop, a->conn); break;
     case COORD_NOTE: report_note(&a->u.note); break;
-    case COORD_HASH: digest_put(s->digest, &a->u.hash); break;
+    case COORD_HASH:
+        digest_put(s->digest, &a->u.hash);
+        s->hashing = true;
+        break;
     case COORD_UNHASH: digest_drop(s->digest, a->u.hash.task); break;
     }
 }
@@ -142,6 +146,8 @@ static void step_once(struct serve *s, struct coord_event *ev) {
 }
 
 static void tell_keys(struct serve *s, bool more) {
+    if (more && !s->hashing) return;
+    s->hashing = false;
     struct coord_event hashed = {.kind = COORD_HASHED, .more = more};
     while (digest_take(s->digest, &hashed.task, &hashed.key)) step_once(s, &hashed);
 }

@@ -69,9 +69,7 @@ static void tell_tables(struct bench *b, const struct stand *s, double measured)
     double slab = (double)(c->tasks.object_size - sizeof(struct task) + sizeof *c->tasks.generation) + free_list(c);
     bench_tell(b, "  its place in the slab", slab, "bytes", "generation, list of free places");
     bench_tell(b, "  found by id, by stream", tables(c), "bytes", "two tables of slots, at most three quarters full");
-    double heap = sizeof *c->deadlines.keys + sizeof *c->deadlines.slots;
-    bench_tell(b, "  in the heap of deadlines", heap, "bytes", "key and slot");
-    double named = sizeof(struct task) + slab + tables(c) + heap;
+    double named = sizeof(struct task) + slab + tables(c);
     bench_tell(b, "  not named above", measured - named, "bytes", "pages begun");
     bench_tell(b, "reserved for a task that may come", (double)coord_memory_bytes(c) / TASKS_MAX, "bytes",
                "all tables / tasks_max, with its course (%zu), replica (%zu) and flight (%zu)", sizeof(struct course),
