@@ -8,6 +8,7 @@
 #include "os/os.h"
 
 #define HELD_PER_TURN 8u // a system call each
+#define ROUNDS_MAX 2u    // of what is due, in one go
 
 #define BIT(state) (1u << (state))
 
@@ -38,6 +39,7 @@ struct conn *p2_conn_new(struct p2_loop *loop, enum conn_state state) {
     c->born_ns = c->heard_ns = c->pinged_ns = c->moved_ns = now;
     p2_list_init(&c->due_node);
     p2_list_init(&c->held_node);
+    c->known = state == CONN_DIALING;
     p2_conn_move(c, state);
     loop->stats.connections = loop->conns.live;
     if (loop->stats.connections_peak < loop->conns.live) loop->stats.connections_peak = loop->conns.live;
@@ -47,6 +49,8 @@ struct conn *p2_conn_new(struct p2_loop *loop, enum conn_state state) {
 void p2_conn_release(struct p2_loop *loop, struct conn *c) {
     if (c->wsi) lws_set_opaque_user_data(c->wsi, NULL);
     p2_queue_clear(loop, c);
+    p2_going_clear(loop, c);
+    p2_receive_forget(c);
     p2_listen_forget(loop, c);
     p2_dial_forget(c);
     p2_list_remove(&c->due_node);
@@ -58,7 +62,7 @@ void p2_conn_release(struct p2_loop *loop, struct conn *c) {
 // The handle is dead before the application hears of it: `closed` is the last call, whatever it does in there.
 static void release_and_tell(struct p2_loop *loop, struct conn *c, enum p2_err why) {
     p2_conn handle = c->handle;
-    bool known = c->state != CONN_ARRIVED;
+    bool known = c->known;
     p2_conn_release(loop, c);
     loop->served++;
     if (known) loop->handlers.closed(loop->handlers.context, handle, why);
@@ -71,6 +75,9 @@ void p2_conn_gone(struct p2_loop *loop, struct conn *c) {
     }
     if (c->state == CONN_DIALING && p2_dial_has_next(c)) {
         c->wsi = NULL;
+        c->up = c->waits_for_socket = false;
+        p2_going_clear(loop, c);
+        p2_receive_forget(c);
         p2_conn_due(loop, c, DUE_DIAL);
         return;
     }
@@ -101,43 +108,30 @@ void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why) {
     lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
 }
 
-// Close codes: 1000 when all is well, else from the range for private use, so a browser can tell why. Not from inside a
-// callback: there lws (a debug build in Debian 12) closes twice, and the second time without a word.
-static void say_goodbye(struct p2_loop *loop, struct conn *c) {
-    unsigned code = c->why == P2_OK ? 1000u : 4000u + (unsigned)c->why;
-    const char *name = c->why == P2_OK ? "" : p2_err_name(c->why);
-    unsigned char reason[64];
-    size_t size = strlen(name) < sizeof reason ? strlen(name) : sizeof reason;
-    memcpy(reason, name, size);
-    p2_conn_move(c, CONN_ENDED);
+// lws lets go of it, which tells p2_conn_gone. Not from inside a callback of its.
+static void end_now(struct p2_loop *loop, struct conn *c) {
     loop->dirty = true;
-    lws_close_reason(c->wsi, (enum lws_close_status)code, reason, size);
-    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC); // the orderly way, since there is a reason
+    lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
 }
 
 // ---- what is left for the end of the turn ---------------------------------------------------------------------------
 
 void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what) {
     c->due |= (uint8_t)what;
-    if (!p2_list_linked(&c->due_node)) p2_list_push_back(&loop->due, &c->due_node);
-    if (!loop->turning) p2_loop_wake(loop);
+    if (p2_list_linked(&c->due_node)) return;
+    p2_list_push_back(&loop->due, &c->due_node);
+    if (loop->fd_lent && !loop->turning) p2_loop_wake(loop);
 }
 
-// A remote that ends its side and takes nothing any more: lws waits 5 s for what it still holds to be taken, and is
-// called all the while for an end that it does not read again. A dead socket makes it let go.
+// A remote that ends its side and takes nothing any more, while it is not read: its end is not reported then.
 static void look_at_held(struct p2_loop *loop) {
     for (unsigned i = 0; i < HELD_PER_TURN && !p2_list_empty(&loop->held); i++) {
         struct p2_list *node = p2_list_first(&loop->held);
         struct conn *c = P2_CONTAINER_OF(node, struct conn, held_node);
         p2_list_remove(node);
-        if (!c->wsi || !lws_partial_buffered(c->wsi)) continue;
-        int fd = lws_get_socket_fd(c->wsi);
-        if (p2_socket_ended(fd)) {
-            (void)shutdown(fd, SHUT_RDWR);
-            loop->dirty = true;
-        } else {
-            p2_list_push_back(&loop->held, node);
-        }
+        if (!c->wsi || !c->going.first) continue;
+        p2_list_push_back(&loop->held, node);
+        if (p2_socket_ended(lws_get_socket_fd(c->wsi))) end_now(loop, c);
     }
 }
 
@@ -145,41 +139,57 @@ static bool has_room(const struct p2_loop *loop, const struct conn *c) {
     return c->queued_bytes <= loop->limits.room_bytes / 2;
 }
 
+void p2_conn_look_at_room(struct p2_loop *loop, struct conn *c) {
+    if (c->room_wanted && has_room(loop, c)) p2_conn_due(loop, c, DUE_ROOM);
+}
+
+static void say_room(struct p2_loop *loop, struct conn *c) {
+    if (!c->room_wanted || c->state != CONN_OPEN || !has_room(loop, c)) return;
+    if (c->room_turn == loop->turns) {
+        p2_conn_due(loop, c, DUE_ROOM); // asked in this very turn: answered in the next
+        return;
+    }
+    c->room_wanted = false;
+    loop->served++;
+    loop->handlers.writable(loop->handlers.context, c->handle, p2_conn_room(loop, c->handle));
+}
+
+static void attend(struct p2_loop *loop, struct conn *c) {
+    unsigned due = c->due;
+    if (due & DUE_CUT) {
+        p2_conn_cut(loop, c, c->why);
+        return;
+    }
+    c->due = 0;
+    if (due & DUE_DIAL && c->state == CONN_DIALING) {
+        p2_dial_next(loop, c);
+        return;
+    }
+    bool over = due & DUE_OVER;
+    if (!over && due & DUE_AGAIN && c->wsi) over = p2_receive_again(loop, c) < 0;
+    if (!over && due & DUE_WRITE) over = p2_conn_flush(loop, c) < 0;
+    if (over && c->wsi)
+        end_now(loop, c);
+    else if (due & DUE_ROOM)
+        say_room(loop, c);
+}
+
+// What a connection's turn makes due has its own in the next round; what keeps coming waits for the next turn.
 void p2_conns_attend(struct p2_loop *loop) {
     look_at_held(loop);
-    struct p2_list work;
-    p2_list_init(&work);
-    while (!p2_list_empty(&loop->due)) {
-        struct p2_list *node = p2_list_first(&loop->due);
-        p2_list_remove(node);
-        p2_list_push_back(&work, node);
-    }
-    while (!p2_list_empty(&work)) {
-        struct p2_list *node = p2_list_first(&work);
-        struct conn *c = P2_CONTAINER_OF(node, struct conn, due_node);
-        p2_list_remove(node);
-        if (c->due & DUE_CUT) {
-            p2_conn_cut(loop, c, c->why);
-            continue;
+    for (unsigned round = 0; round < ROUNDS_MAX && !p2_list_empty(&loop->due); round++) {
+        struct p2_list work;
+        p2_list_init(&work);
+        while (!p2_list_empty(&loop->due)) {
+            struct p2_list *node = p2_list_first(&loop->due);
+            p2_list_remove(node);
+            p2_list_push_back(&work, node);
         }
-        bool goodbye = c->due & DUE_GOODBYE, dial = c->due & DUE_DIAL;
-        c->due = 0;
-        if (dial && c->state == CONN_DIALING) {
-            p2_dial_next(loop, c);
-            continue;
+        while (!p2_list_empty(&work)) {
+            struct p2_list *node = p2_list_first(&work);
+            p2_list_remove(node);
+            attend(loop, P2_CONTAINER_OF(node, struct conn, due_node));
         }
-        if (goodbye && c->wsi && c->state == CONN_FLUSHING) {
-            say_goodbye(loop, c);
-            continue;
-        }
-        if (!c->room_wanted || c->state != CONN_OPEN || !has_room(loop, c)) continue;
-        if (c->room_turn == loop->turns) {
-            p2_conn_due(loop, c, DUE_ROOM); // asked in this very turn: answered in the next
-            continue;
-        }
-        c->room_wanted = false;
-        loop->served++;
-        loop->handlers.writable(loop->handlers.context, c->handle, p2_conn_room(loop, c->handle));
     }
 }
 
@@ -200,87 +210,40 @@ static void set_reading(struct p2_loop *loop, struct conn *c, bool paused, bool 
     c->held_up = held_up;
     if (was_read == is_read) return;
     if (is_read) c->heard_ns = loop->turning ? loop->now : p2_clock_now();
+    if (is_read && c->kept) { // first
+        p2_conn_due(loop, c, DUE_AGAIN);
+        return;
+    }
     loop->dirty = true;
     lws_rx_flow_control(c->wsi, is_read);
     if (loop->fd_lent && !loop->turning) p2_loop_wake(loop);
 }
 
 // Only who came to us is held up. If both ends did so, each could wait for the other to read.
-static void hold_up(struct p2_loop *loop, struct conn *c) {
+void p2_conn_hold_up(struct p2_loop *loop, struct conn *c) {
     if (c->dialled || c->state != CONN_OPEN) return;
     uint64_t bytes = c->lanes[0].bytes;
     if (!c->held_up && bytes > ANSWERS_BYTES_MAX) set_reading(loop, c, c->paused, true);
     if (c->held_up && bytes <= ANSWERS_BYTES_LOW) set_reading(loop, c, c->paused, false);
 }
 
-// ---- opening and writing --------------------------------------------------------------------------------------------
+// ---- opening --------------------------------------------------------------------------------------------
 
+// At the end of the turn, so that all that comes to be queued until then leaves at once.
 void p2_conn_ask_write(struct p2_loop *loop, struct conn *c) {
-    if (c->write_asked || !c->wsi || (c->state != CONN_OPEN && c->state != CONN_FLUSHING)) return;
-    c->write_asked = true;
-    loop->dirty = true;
-    lws_callback_on_writable(c->wsi);
-    if (loop->fd_lent && !loop->turning) p2_loop_wake(loop);
+    if (c->up && !c->waits_for_socket) p2_conn_due(loop, c, DUE_WRITE);
 }
 
-void p2_conn_opened(struct p2_loop *loop, struct conn *c, struct lws *wsi) {
+void p2_conn_opened(struct p2_loop *loop, struct conn *c) {
     char remote[INET6_ADDRSTRLEN];
-    c->wsi = wsi;
     c->heard_ns = c->moved_ns = loop->now;
+    c->known = true;
     p2_conn_move(c, CONN_OPEN);
     p2_dial_forget(c);
-    p2_socket_tune(lws_get_socket_fd(wsi), loop->limits.idle_ns);
-    p2_socket_remote(lws_get_socket_fd(wsi), remote);
+    p2_socket_tune(lws_get_socket_fd(c->wsi), loop->limits.idle_ns);
+    p2_socket_remote(lws_get_socket_fd(c->wsi), remote);
     if (c->queued_bytes > 0) p2_conn_ask_write(loop, c);
     loop->handlers.opened(loop->handlers.context, c->handle, remote);
-}
-
-// A reader that takes whole messages gets larger ones again, step by step.
-static void fit_message(struct conn *c, bool taken_whole) {
-    if (!taken_whole) {
-        c->message_bytes = MESSAGE_MIN;
-    } else if (c->message_bytes < MESSAGE_MAX) {
-        c->message_bytes += MESSAGE_MIN / 4;
-    }
-}
-
-static int write_queue(struct p2_loop *loop, struct conn *c) {
-    for (unsigned i = 0; i < MESSAGES_PER_CALLBACK && c->queued_bytes > 0; i++) {
-        size_t size = p2_queue_gather(loop, c);
-        int written = c->dialled ? p2_write_masked(loop, c, size)
-                                 : lws_write(c->wsi, loop->scratch + LWS_PRE, size, LWS_WRITE_BINARY);
-        if (written < 0) return -1;
-        loop->stats.messages_out++;
-        loop->stats.bytes_out += size;
-        // What the socket did not take lws has copied; it calls back when that is gone.
-        bool whole = !lws_partial_buffered(c->wsi);
-        fit_message(c, whole);
-        if (!whole || (c->queued_bytes > 0 && lws_send_pipe_choked(c->wsi))) break;
-    }
-    return 0;
-}
-
-// lws reports only pongs that carry something.
-static int write_ping(struct p2_loop *loop, struct conn *c) {
-    static const char text[] = "p2c2r";
-    c->ping_due = false;
-    memcpy(loop->scratch + LWS_PRE, text, sizeof text - 1);
-    return lws_write(c->wsi, loop->scratch + LWS_PRE, sizeof text - 1, LWS_WRITE_PING);
-}
-
-int p2_conn_flush(struct p2_loop *loop, struct conn *c) {
-    c->write_asked = false;
-    if (c->state != CONN_OPEN && c->state != CONN_FLUSHING) return 0;
-    c->moved_ns = loop->now;
-    if (c->ping_due && write_ping(loop, c) < 0) return -1;
-    if (!lws_partial_buffered(c->wsi) && write_queue(loop, c) < 0) return -1;
-    hold_up(loop, c);
-    bool held = lws_partial_buffered(c->wsi), all_taken = c->queued_bytes == 0 && !held;
-    if (held && !p2_list_linked(&c->held_node)) p2_list_push_back(&loop->held, &c->held_node);
-    if (all_taken && c->state == CONN_FLUSHING) p2_conn_due(loop, c, DUE_GOODBYE);
-    if (!all_taken) p2_conn_ask_write(loop, c);
-    if (c->room_wanted && has_room(loop, c)) p2_conn_due(loop, c, DUE_ROOM);
-    return 0;
 }
 
 // ---- public ---------------------------------------------------------------------------------------------------------
@@ -303,7 +266,7 @@ enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, co
     if (!r) return P2_ERR_NO_MEMORY;
     if (c->queued_bytes == 0) c->moved_ns = loop->turning ? loop->now : p2_clock_now();
     p2_queue_push(c, lane, r);
-    hold_up(loop, c);
+    p2_conn_hold_up(loop, c);
     p2_conn_ask_write(loop, c);
     return P2_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "internal.h"
+#include "os/os.h"
 
 #define HOST_MAX 256
 #define PATH_MAX_BYTES 256
@@ -80,18 +81,30 @@ static bool is_numeric(const char *host) {
     return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
 }
 
+// The opening handshake, which leaves as soon as TCP is up.
+static bool put_request(struct p2_loop *loop, struct conn *c, const struct target *t) {
+    char key[P2_HEAD_KEY_BYTES + 1], text[HOST_MAX + PATH_MAX_BYTES + 256];
+    p2_entropy(c->nonce, sizeof c->nonce);
+    p2_head_key(c->nonce, key);
+    int size = snprintf(text, sizeof text,
+                        "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n"
+                        "Sec-WebSocket-Protocol: " P2_SUBPROTOCOL "\r\n\r\n",
+                        t->path, t->host_header, key);
+    return p2_put_plain(loop, c, (const uint8_t *)text, (size_t)size);
+}
+
 // `address` is numeric, so that lws looks nothing up.
 static bool connect_to(struct p2_loop *loop, struct conn *c, const struct target *t, const char *address) {
+    if (!put_request(loop, c, t)) return false;
     struct lws_client_connect_info info = {
         .context = loop->context,
         .vhost = loop->vhost,
         .address = address,
         .port = t->port,
-        .path = t->path,
-        .host = t->host_header,
-        .protocol = P2_SUBPROTOCOL,
+        .host = t->host,
+        .method = "RAW",
         .local_protocol_name = P2_SUBPROTOCOL,
-        .ssl_connection = LCCSCF_HTTP_NO_FOLLOW_REDIRECT,
         .opaque_user_data = handle_to_pointer(c->handle),
     };
     loop->dialing = c->handle;

@@ -1,7 +1,6 @@
 // Plain HTTP on the listening port: a few GET routes, and who may upgrade to WebSocket.
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/check.h"
 #include "internal.h"
@@ -31,8 +30,8 @@ static const char *phrase(unsigned status) {
     }
 }
 
-// The body stands at scratch + LWS_PRE + HEADERS_MAX; the head is put right before it. One request per connection.
-static int reply(struct p2_loop *loop, struct lws *wsi, unsigned status, const char *type, size_t body_size,
+// The body stands at scratch + HEADERS_MAX; the head is put right before it. One request per connection.
+static int reply(struct p2_loop *loop, struct conn *c, unsigned status, const char *type, size_t body_size,
                  bool head_only) {
     char head[HEADERS_MAX];
     int head_size = snprintf(head, sizeof head,
@@ -40,74 +39,75 @@ static int reply(struct p2_loop *loop, struct lws *wsi, unsigned status, const c
                              "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n",
                              status, phrase(status), type, body_size);
     P2_CHECK(head_size > 0 && (size_t)head_size < sizeof head);
-    uint8_t *start = loop->scratch + LWS_PRE + HEADERS_MAX - (size_t)head_size;
+    uint8_t *start = loop->scratch + HEADERS_MAX - (size_t)head_size;
     memcpy(start, head, (size_t)head_size);
-    size_t size = (size_t)head_size + (head_only ? 0 : body_size);
-    if (lws_write(wsi, start, size, LWS_WRITE_HTTP) < 0) return -1;
-    return -1; // lws sends what the socket did not take, then closes
+    c->plain = true;
+    c->closing_ns = loop->now;
+    p2_conn_move(c, CONN_ENDED);
+    return p2_put_plain(loop, c, start, (size_t)head_size + (head_only ? 0 : body_size)) ? 0 : -1;
 }
 
-static int reply_text(struct p2_loop *loop, struct lws *wsi, unsigned status, const char *text) {
-    char *body = (char *)loop->scratch + LWS_PRE + HEADERS_MAX;
+static int reply_text(struct p2_loop *loop, struct conn *c, unsigned status, const char *text) {
+    char *body = (char *)loop->scratch + HEADERS_MAX;
     int size = snprintf(body, BODY_MAX, "%s\n", text);
-    return reply(loop, wsi, status, "text/plain; charset=utf-8", (size_t)size, false);
+    return reply(loop, c, status, "text/plain; charset=utf-8", (size_t)size, false);
 }
 
-int p2_http_answer(struct p2_loop *loop, struct lws *wsi, const char *path, size_t size) {
-    bool head_only = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
-    if (!head_only && lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0) {
-        return reply_text(loop, wsi, 405, "only GET and HEAD");
-    }
+int p2_http_refuse(struct p2_loop *loop, struct conn *c) { return reply_text(loop, c, 400, "this is no request"); }
+
+int p2_http_answer(struct p2_loop *loop, struct conn *c, const struct p2_head *head) {
+    bool head_only = p2_head_is(&head->method, "HEAD");
+    if (!head_only && !p2_head_is(&head->method, "GET")) return reply_text(loop, c, 405, "only GET and HEAD");
     for (uint32_t i = 0; i < loop->route_count; i++) {
         const struct route *r = &loop->routes[i];
-        if (strlen(r->path) != size || memcmp(r->path, path, size) != 0) continue;
-        char *body = (char *)loop->scratch + LWS_PRE + HEADERS_MAX;
+        if (strlen(r->path) != head->path.size || memcmp(r->path, head->path.at, head->path.size) != 0) continue;
+        char *body = (char *)loop->scratch + HEADERS_MAX;
         const char *type = "text/plain; charset=utf-8";
         body[0] = '\0';
         unsigned status = r->handler(r->context, body, BODY_MAX, &type);
         body[BODY_MAX - 1] = '\0';
-        return reply(loop, wsi, status, type, strlen(body), head_only);
+        return reply(loop, c, status, type, strlen(body), head_only);
     }
-    return reply_text(loop, wsi, 404, "nothing here");
+    return reply_text(loop, c, 404, "nothing here");
 }
 
-// Whether the comma-separated list names our sub-protocol.
-static bool lists_subprotocol(const char *list) {
-    size_t size = strlen(P2_SUBPROTOCOL);
-    for (const char *p = list; *p;) {
-        p += strspn(p, ", \t");
-        size_t word = strcspn(p, ", \t");
-        if (word == size && strncmp(p, P2_SUBPROTOCOL, size) == 0) return true;
-        p += word;
-    }
-    return false;
-}
+// ---- who may upgrade ------------------------------------------------------------------------------------------------
 
 // What is too long to be copied is not ours either.
-static bool page_allowed(const struct p2_loop *loop, struct lws *wsi) {
+static bool copy_part(const struct p2_head_part *part, char *out, size_t capacity) {
+    if (part->size >= capacity) return false;
+    if (part->size > 0) memcpy(out, part->at, part->size);
+    out[part->size] = '\0';
+    return true;
+}
+
+static bool page_allowed(const struct p2_loop *loop, const struct p2_head *head) {
     char origin[256] = "", host[256] = "";
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) <= 0) return true;
-    bool copied = lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) > 0;
-    if (lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) < 0) host[0] = '\0';
-    if (copied && p2_origin_allowed(loop->origins, origin, host)) return true;
+    if (!head->origin.at) return true;
+    bool copied = copy_part(&head->origin, origin, sizeof origin) && copy_part(&head->host, host, sizeof host);
+    if (copied && !head->origin_twice && p2_origin_allowed(loop->origins, origin, host)) return true;
     p2_log(P2_LOG_WARN, "origin_refused", "origin=\"%s\"", origin);
     return false;
 }
 
-// The headers are read afresh: what lws passes to its callback here may point to freed memory. Upgrades to anything but
-// WebSocket (lws would speak HTTP/2) are refused.
-bool p2_http_upgrade_allowed(struct p2_loop *loop, struct lws *wsi) {
-    char text[128];
-    bool websocket = lws_hdr_total_length(wsi, WSI_TOKEN_UPGRADE) > 0 &&
-                     lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_UPGRADE) > 0 && strcasecmp(text, "websocket") == 0;
-    bool ours = websocket && lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0 &&
-                lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_PROTOCOL) > 0 && lists_subprotocol(text);
-    if (ours && page_allowed(loop, wsi)) return true;
-    loop->stats.refused++;
-    if (ours) {
-        (void)reply_text(loop, wsi, 403, "pages of this origin may not connect here");
-        return false;
+bool p2_http_wants_upgrade(const struct p2_head *head) { return head->upgrade.size > 0; }
+
+// Upgrades to anything but our sub-protocol of WebSocket are refused.
+bool p2_http_upgrade(struct p2_loop *loop, struct conn *c, const struct p2_head *head) {
+    bool ours = p2_head_wants_websocket(head) && p2_head_lists(&head->protocol, P2_SUBPROTOCOL, true);
+    if (ours && page_allowed(loop, head)) {
+        char accept[P2_HEAD_ACCEPT_BYTES + 1], text[256];
+        p2_head_accept(head->key.at, accept);
+        int size = snprintf(text, sizeof text,
+                            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Accept: %s\r\nSec-WebSocket-Protocol: " P2_SUBPROTOCOL "\r\n\r\n",
+                            accept);
+        return p2_put_plain(loop, c, (const uint8_t *)text, (size_t)size);
     }
-    (void)reply_text(loop, wsi, 400, "WebSocket with sub-protocol " P2_SUBPROTOCOL " only");
+    loop->stats.refused++;
+    if (ours)
+        (void)reply_text(loop, c, 403, "pages of this origin may not connect here");
+    else
+        (void)reply_text(loop, c, 400, "WebSocket with sub-protocol " P2_SUBPROTOCOL " only");
     return false;
 }

@@ -9,14 +9,17 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/slab.h"
+#include "net/head.h"
 #include "net/net.h"
+#include "net/ws.h"
 
 // One WebSocket message, and so one send, holds at most this much. Buffers of this size are per loop, not per
 // connection: they are what makes large payloads fast.
 #define MESSAGE_MAX (256u * 1024u)
+#define SCRATCH_BYTES (MESSAGE_MAX + 4096u) // a message and some control frames
 // A message to a slow reader shrinks to this, one chunk: an urgent record then waits for one chunk at most.
 #define MESSAGE_MIN (64u * 1024u)
-#define MESSAGES_PER_CALLBACK 4u // then other connections have their turn
+#define MESSAGES_PER_FLUSH 4u // then other connections have their turn
 #define ROUTES_MAX 8u
 // Who makes us answer and does not read the answers is not read from while its control lane holds more than the first,
 // until it holds no more than the second.
@@ -29,7 +32,8 @@ struct record {
     struct record *next;
     struct p2_slice payload; // one reference
     uint32_t head_size;
-    uint32_t size_class;
+    uint16_t size_class;
+    bool plain; // head of a frame, control frame, HTTP: leaves as it is
     uint8_t head[];
 };
 
@@ -49,17 +53,33 @@ struct record_pool {
 // ---- a connection (conn.c) ------------------------------------------------------------------------------------------
 
 //   DIALING --> OPEN --> FLUSHING --> ENDED        OPEN: records flow. FLUSHING: p2_conn_close was called and the
-//   ARRIVED --/   \------------------/             queue drains. ENDED: nothing more of ours leaves;
-//      \-------------------------------/           the remote answers our goodbye, or a turn cuts it. Then it dies.
+//   ARRIVED --/   \------------------/             queue drains. ENDED: our goodbye is the last thing to leave;
+//      \-------------------------------/           the remote answers it, or a turn cuts it. Then it dies.
 enum conn_state { CONN_NONE, CONN_DIALING, CONN_ARRIVED, CONN_OPEN, CONN_FLUSHING, CONN_ENDED, CONN_STATES };
 
-enum { DUE_CUT = 1, DUE_ROOM = 2, DUE_GOODBYE = 4, DUE_DIAL = 8 };
+enum {
+    DUE_CUT = 1,   // drop it, for conn.why
+    DUE_DIAL = 2,  // try the next address
+    DUE_AGAIN = 4, // read what was kept while nobody wanted it
+    DUE_WRITE = 8, // send
+    DUE_ROOM = 16, // say that there is room
+    DUE_OVER = 32, // both ends have said goodbye
+};
 
 struct conn {
     p2_conn handle;
     struct lws *wsi;   // NULL when lws never made one or has let go of it
     struct dial *dial; // while a name is looked up or has further addresses
     struct lane lanes[P2_LANES];
+    struct lane going;     // taken from the lanes, in the order in which they leave
+    uint32_t gone_bytes;   // of the first of them
+    uint64_t masked_bytes; // of the present message, gone
+    struct record *pong;   // to be sent next
+    uint8_t *kept;         // a head that is not whole, or what came in before reading was stopped; NULL while none
+    uint32_t kept_size;
+    uint8_t mask_key[P2_WS_KEY_BYTES];  // of the present message
+    uint8_t nonce[P2_HEAD_NONCE_BYTES]; // of who dials
+    struct p2_ws_in in;
     uint64_t queued_bytes;    // what the records of all lanes cost: their memory and the payload they hold
     struct p2_list due_node;  // in loop->due
     struct p2_list held_node; // in loop->held
@@ -76,13 +96,16 @@ struct conn {
     uint32_t passed_over;   // times a waiting lane got nothing into a message since one was last favoured
     enum p2_err why;
     enum conn_state state;
-    uint8_t due;      // DUE_ bits
-    uint8_t favoured; // the lane favoured last
-    bool counted;     // in loop->arriving
-    bool established; // by the application
-    bool paused;      // by the application
-    bool held_up;     // by us, until it has read our answers
-    bool write_asked;
+    uint8_t due;           // DUE_ bits
+    uint8_t favoured;      // the lane favoured last
+    bool counted;          // in loop->arriving
+    bool known;            // to the application
+    bool plain;            // it asked for a page: no WebSocket
+    bool established;      // by the application
+    bool paused;           // by the application
+    bool held_up;          // by us, until it has read our answers
+    bool up;               // TCP is
+    bool waits_for_socket; // to take more
     bool ping_due;
     bool dialled; // we are the client of this connection
     bool room_wanted;
@@ -127,11 +150,11 @@ struct p2_loop {
     bool arriving_ready;
     bool turning, dirty, fd_lent, destroying;
     struct p2_list due;  // connections with something to be done at the end of this turn or the start of the next
-    struct p2_list held; // connections whose last message the socket did not take whole, longest looked at first
+    struct p2_list held; // connections of which the socket did not take everything, longest looked at first
     struct p2_list listeners, watches;
     uint32_t lookups; // names libuv is looking up, also for connections that are gone
     struct record_pool records;
-    uint8_t *scratch;       // LWS_PRE bytes, then room for a message
+    uint8_t *scratch;       // SCRATCH_BYTES
     uint8_t mask_keys[256]; // random, used up four at a time
     uint32_t mask_at;       // first unused; at the end: fetch more
     p2_ns now, ticked_ns, tick_every_ns;
@@ -157,12 +180,20 @@ void p2_records_deinit(struct record_pool *pool);
 uint64_t p2_record_cost(size_t head_size, size_t payload_size); // bytes it costs while it is queued
 void p2_queue_push(struct conn *c, unsigned lane, struct record *r);
 void p2_queue_clear(struct p2_loop *loop, struct conn *c);
-// Moves whole records from the lanes into one message at scratch + LWS_PRE; returns its size.
+// Moves whole records from the lanes to what is on its way, as one message; returns its size.
 size_t p2_queue_gather(struct p2_loop *loop, struct conn *c);
 
-// mask.c
-// Writes scratch + LWS_PRE as one masked WebSocket message. Below zero when the connection is dead.
-int p2_write_masked(struct p2_loop *loop, struct conn *c, size_t size);
+// write.c
+void p2_going_push(struct conn *c, struct record *r);
+void p2_going_clear(struct p2_loop *loop, struct conn *c);
+bool p2_put_plain(struct p2_loop *loop, struct conn *c, const uint8_t *bytes, size_t size); // false: no memory
+void p2_put_pong(struct p2_loop *loop, struct conn *c, const uint8_t *bytes, size_t size);
+int p2_conn_flush(struct p2_loop *loop, struct conn *c); // below zero: it is dead
+
+// receive.c
+int p2_receive(struct p2_loop *loop, struct conn *c, uint8_t *bytes, size_t size); // below zero: it is over
+int p2_receive_again(struct p2_loop *loop, struct conn *c);                        // what was kept; likewise
+void p2_receive_forget(struct conn *c);
 
 // conn.c
 struct conn *p2_conn_find(const struct p2_loop *loop, p2_conn handle); // NULL when dead
@@ -170,8 +201,9 @@ struct conn *p2_conn_new(struct p2_loop *loop, enum conn_state state); // NULL w
 void p2_conn_move(struct conn *c, enum conn_state to);
 void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what);
 void p2_conn_ask_write(struct p2_loop *loop, struct conn *c);
-void p2_conn_opened(struct p2_loop *loop, struct conn *c, struct lws *wsi);
-int p2_conn_flush(struct p2_loop *loop, struct conn *c);                   // -1: lws closes it
+void p2_conn_opened(struct p2_loop *loop, struct conn *c);
+void p2_conn_hold_up(struct p2_loop *loop, struct conn *c);                // or no longer
+void p2_conn_look_at_room(struct p2_loop *loop, struct conn *c);           // who waits for it is told
 void p2_conn_gone(struct p2_loop *loop, struct conn *c);                   // lws let go of it: tells the application
 void p2_conn_leave(struct p2_loop *loop, struct conn *c, enum p2_err why); // flushes, says goodbye, ends
 void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why);   // now, unsent bytes are dropped
@@ -193,8 +225,12 @@ void p2_listen_resume(struct p2_loop *loop);
 void p2_listen_forget(struct p2_loop *loop, struct conn *c); // it no longer counts as arriving
 
 // http.c
-int p2_http_answer(struct p2_loop *loop, struct lws *wsi, const char *path, size_t size);
-bool p2_http_upgrade_allowed(struct p2_loop *loop, struct lws *wsi);
+// The answers, after which the connection ends; below zero when memory is short.
+int p2_http_answer(struct p2_loop *loop, struct conn *c, const struct p2_head *head);
+int p2_http_refuse(struct p2_loop *loop, struct conn *c); // what is no request
+bool p2_http_wants_upgrade(const struct p2_head *head);
+// False when it is refused, which is the answer then, or memory is short.
+bool p2_http_upgrade(struct p2_loop *loop, struct conn *c, const struct p2_head *head);
 
 // A lws callback knows a connection by its handle, so one that comes late finds nothing.
 _Static_assert(sizeof(void *) >= sizeof(p2_conn), "handles travel through lws as pointers");

@@ -61,14 +61,16 @@ static void adopt(struct p2_loop *loop, int fd, const struct sockaddr_storage *s
     p2_conn handle = c->handle;
     lws_adopt_desc_t info = {
         .vh = loop->vhost,
-        .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
+        .type = LWS_ADOPT_SOCKET,
         .fd.sockfd = fd,
+        .vh_prot_name = P2_SUBPROTOCOL,
         .opaque = handle_to_pointer(handle),
     };
     struct lws *wsi = lws_adopt_descriptor_vhost_via_info(&info); // closes fd when it fails
     c = p2_conn_find(loop, handle);
     if (!c) return;
     c->wsi = wsi;
+    c->up = wsi;
     if (!wsi) p2_conn_release(loop, c);
 }
 

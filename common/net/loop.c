@@ -11,14 +11,11 @@
 #include "os/log.h"
 #include "os/os.h"
 
-#define HEADER_BYTES_MAX 4096 // of one HTTP request
-#define PASSES_MAX 3          // of the loop in one turn, while what one pass queued can leave in the next
+#define PASSES_MAX 3 // of the loop in one turn, while what one pass queued can leave in the next
 #define TICK_NS_MIN (5 * P2_MS)
 #define TICK_NS_MAX (250 * P2_MS)
 
 static const struct lws_protocols protocols[] = {
-    // The first serves plain HTTP. No client can ask for it: upgrades to it are refused.
-    {.name = "http", .callback = p2_net_callback, .rx_buffer_size = MESSAGE_MAX, .tx_packet_size = MESSAGE_MAX},
     {.name = P2_SUBPROTOCOL, .callback = p2_net_callback, .rx_buffer_size = MESSAGE_MAX, .tx_packet_size = MESSAGE_MAX},
     {.name = NULL},
 };
@@ -56,8 +53,7 @@ static bool create_context(struct p2_loop *loop) {
         .pcontext = &loop->context,
         .http_proxy_address = "", // else lws obeys http_proxy, even for loopback
         .user = loop,
-        .pt_serv_buf_size = MESSAGE_MAX,
-        .max_http_header_data = HEADER_BYTES_MAX,
+        .pt_serv_buf_size = MESSAGE_MAX,                                            // what one read takes
         .timeout_secs = (unsigned)(p2_ns_min(longest, 3600 * P2_SEC) / P2_SEC) + 2, // our own limits come first
         .uid = -1,
         .gid = -1,
@@ -103,7 +99,7 @@ struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct 
     }
     loop->wake.data = loop;
     loop->mask_at = sizeof loop->mask_keys;
-    loop->scratch = p2_malloc(LWS_PRE + MESSAGE_MAX);
+    loop->scratch = p2_malloc(SCRATCH_BYTES);
     bool ok = uv_async_init(&loop->uv, &loop->wake, on_wake) == 0 && loop->scratch &&
               p2_slab_init(&loop->conns, sizeof(struct conn), limits->connections_max) && create_context(loop);
     if (!ok) p2_loop_destroy(&loop);
@@ -218,13 +214,14 @@ void p2_loop_turn(struct p2_loop *loop, p2_ns timeout_ns) {
     for (;;) {
         pass(loop);
         if (loop->served != served || loop->now >= deadline) break;
-        if (loop->dirty) continue; // what was asked for since is not with the kernel yet
+        if (!p2_list_empty(&loop->due)) break; // the next turn has something to do at once
+        if (loop->dirty) continue;             // what was asked for since is not with the kernel yet
         wait_ready(loop, p2_ns_min(deadline, next_tick(loop)));
         loop->now = p2_clock_now();
     }
     loop->turning = false;
-    bool left_over = !p2_list_empty(&loop->due) || (loop->fd_lent && loop->dirty);
-    if (left_over) p2_loop_wake(loop);
+    bool left_over = !p2_list_empty(&loop->due) || loop->dirty;
+    if (left_over && loop->fd_lent) p2_loop_wake(loop);
 }
 
 void p2_loop_wake(struct p2_loop *loop) { uv_async_send(&loop->wake); }

@@ -31,7 +31,7 @@ struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, siz
         r = p2_malloc(class_bytes[c]);
     }
     if (!r) return NULL;
-    *r = (struct record){.head_size = (uint32_t)head_size, .size_class = c, .payload = payload};
+    *r = (struct record){.head_size = (uint32_t)head_size, .size_class = (uint16_t)c, .payload = payload};
     if (payload.blob) p2_blob_ref(payload.blob);
     memcpy(r->head, head, head_size);
     return r;
@@ -99,21 +99,18 @@ void p2_queue_clear(struct p2_loop *loop, struct conn *c) {
     }
 }
 
-// Appends the lane's first record at `used` if it fits; returns its size or 0.
+// Appends the lane's first record to a message of `used` bytes if it fits; returns its size or 0.
 static size_t append(struct p2_loop *loop, struct conn *c, unsigned lane, size_t used) {
     const struct record *waiting = c->lanes[lane].first;
     if (!waiting || used + record_bytes(waiting) > MESSAGE_MAX) return 0;
     struct record *r = pop(c, lane);
     size_t size = record_bytes(r);
-    uint8_t *out = loop->scratch + LWS_PRE + used;
-    memcpy(out, r->head, r->head_size);
-    if (r->payload.size > 0) memcpy(out + r->head_size, p2_slice_data(&r->payload), r->payload.size);
     if (loop->handlers.stamp) {
-        loop->handlers.stamp(loop->handlers.context, c->handle, c->records_sent, out, r->head_size);
+        loop->handlers.stamp(loop->handlers.context, c->handle, c->records_sent, r->head, r->head_size);
     }
     c->records_sent++;
     loop->stats.records_out++;
-    p2_record_give(&loop->records, r);
+    p2_going_push(c, r);
     return size;
 }
 
@@ -126,8 +123,6 @@ static size_t append_favoured(struct p2_loop *loop, struct conn *c) {
     return 0;
 }
 
-// Everything is copied, once: a second send for a large payload would cost as much as the copy of a 64 KiB chunk, and
-// as a client lws masks in place, which shared bytes must not see.
 size_t p2_queue_gather(struct p2_loop *loop, struct conn *c) {
     size_t used = 0;
     bool waited = false;

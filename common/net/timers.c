@@ -11,7 +11,7 @@ static bool past(p2_ns now, p2_ns since, p2_ns limit) { return now >= p2_ns_add(
 // Bytes wait and the socket has taken none for stall_ns. A partly sent message moves without us being called, so the
 // kernel is asked, but only when it matters.
 static bool stalled(const struct p2_loop *loop, struct conn *c) {
-    if (c->queued_bytes == 0 && !lws_partial_buffered(c->wsi)) {
+    if (c->queued_bytes == 0 && !c->going.first) {
         c->moved_ns = loop->now;
         return false;
     }
