@@ -9,6 +9,7 @@
 
 #define HELD_PER_TURN 8u // a system call each
 #define ROUNDS_MAX 2u    // of what is due, in one go
+#define FLUSH_BYTES MESSAGE_MAX
 
 #define BIT(state) (1u << (state))
 
@@ -246,6 +247,14 @@ void p2_conn_opened(struct p2_loop *loop, struct conn *c) {
     loop->handlers.opened(loop->handlers.context, c->handle, remote);
 }
 
+// Much is queued, and still in the processor's cache.
+static void flush_now(struct p2_loop *loop, struct conn *c) {
+    if (!loop->turning) loop->now = p2_clock_now();
+    if (p2_conn_flush(loop, c) >= 0) return;
+    c->why = P2_ERR_CLOSED;
+    p2_conn_due(loop, c, DUE_CUT);
+}
+
 // ---- public ---------------------------------------------------------------------------------------------------------
 
 enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, const uint8_t *head, size_t head_size,
@@ -267,7 +276,10 @@ enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, co
     if (c->queued_bytes == 0) c->moved_ns = loop->turning ? loop->now : p2_clock_now();
     p2_queue_push(c, lane, r);
     p2_conn_hold_up(loop, c);
-    p2_conn_ask_write(loop, c);
+    if (c->queued_bytes < FLUSH_BYTES || !c->up || c->waits_for_socket)
+        p2_conn_ask_write(loop, c);
+    else
+        flush_now(loop, c);
     return P2_OK;
 }
 

@@ -49,6 +49,9 @@ struct p2_net_handlers {
     void (*closed)(void *context, p2_conn c, enum p2_err why);
     // What was received so far ends a WebSocket message. May be NULL.
     void (*message_end)(void *context, p2_conn c);
+    // Where the bytes that come next will be copied to and how many of them, when they are many; else NULL. What is
+    // received next may then lie there already. May be NULL.
+    uint8_t *(*place)(void *context, p2_conn c, size_t *size_out);
 };
 
 // ---- loop ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,9 @@
 #include "base/mem.h"
 #include "internal.h"
 
+#define PLACED_MIN (16u * 1024u) // as many bytes at least, else the application copies them
+#define PROBE_BYTES 1024u        // of a record, to see what it is
+
 // ---- bytes that have to wait ----------------------------------------------------------------------------------------
 
 static bool keep(struct conn *c, const uint8_t *bytes, size_t size, size_t capacity) {
@@ -56,14 +59,34 @@ static int take_control(struct p2_loop *loop, struct conn *c, const struct p2_ws
     return 0;
 }
 
+// Masked bytes have to be touched before they are delivered: if the application says where it will copy them to, then
+// on their way there. What it wants next it can say once it has seen the head of a record, so a large frame begins with
+// a small piece, and so does each record in it as long as that pays.
+static struct p2_ws_place next_place(struct p2_loop *loop, const struct conn *c, bool *probe) {
+    struct p2_ws_place place = {NULL, SIZE_MAX};
+    if (!loop->handlers.place || !c->in.in_payload || c->state != CONN_OPEN || !*probe) return place;
+    place.to = loop->handlers.place(loop->handlers.context, c->handle, &place.size);
+    if (place.to) return place;
+    *probe = c->in.left >= 2 * PLACED_MIN;
+    return (struct p2_ws_place){NULL, *probe ? PROBE_BYTES : SIZE_MAX};
+}
+
 static int take_frames(struct p2_loop *loop, struct conn *c, uint8_t *bytes, size_t size) {
     struct p2_ws_piece piece;
-    for (;;) {
+    bool probe = c->in.masked && size >= PLACED_MIN;
+    for (unsigned probed = 0;;) {
         if (size > 0 && c->state == CONN_OPEN && (c->paused || c->held_up)) {
             return keep(c, bytes, size, size) ? 0 : -1;
         }
-        switch (p2_ws_next(&c->in, &bytes, &size, &piece)) {
+        struct p2_ws_place place = next_place(loop, c, &probe);
+        probed = place.to ? 0 : probed + (place.size == PROBE_BYTES);
+        if (probed > 1) probe = false;
+        switch (p2_ws_next(&c->in, &bytes, &size, &place, &piece)) {
         case P2_WS_MORE: return 0;
+        case P2_WS_FRAME:
+            probe = c->in.masked && size >= PLACED_MIN;
+            probed = 0;
+            break;
         case P2_WS_DATA:
             if (c->state == CONN_OPEN) deliver(loop, c, &piece); // else it is leaving, and this is not wanted
             break;

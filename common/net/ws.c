@@ -98,42 +98,49 @@ static void turn_key(struct p2_ws_in *in, size_t by) {
     memcpy(in->key, key, sizeof key);
 }
 
-// As much of the payload as is there. It stands in *at, unmasked.
-static size_t take_payload(struct p2_ws_in *in, uint8_t *at, size_t size) {
+// As much of the payload as is there and wanted, at most `size`, to where it is wanted.
+static size_t take_payload(struct p2_ws_in *in, uint8_t *to, const uint8_t *at, size_t size) {
     size_t n = size < in->left ? size : (size_t)in->left;
     if (in->masked && n > 0) {
-        p2_ws_mask(at, at, n, in->key, 0);
+        p2_ws_mask(to, at, n, in->key, 0);
         turn_key(in, n);
+    } else if (to != at && n > 0) {
+        memcpy(to, at, n);
     }
     in->left -= n;
     if (in->left == 0) in->in_payload = false;
     return n;
 }
 
-enum p2_ws_event p2_ws_next(struct p2_ws_in *in, uint8_t **at, size_t *size, struct p2_ws_piece *out) {
-    while (!in->broken) {
-        if (!in->in_payload && !take_head(in, at, size)) break;
-        if (!in->in_payload) return P2_WS_MORE;
-        bool control = in->op & CONTROL;
-        if (*size == 0 && in->left > 0) return P2_WS_MORE;
-        uint8_t *bytes = *at;
-        size_t n = take_payload(in, bytes, *size);
-        *at += n;
-        *size -= n;
-        if (!control && in->text) return P2_WS_REFUSED;
-        if (!control) {
-            *out = (struct p2_ws_piece){.bytes = bytes, .size = n, .ends = !in->in_payload && in->final};
-            if (n > 0 || out->ends) return P2_WS_DATA;
-            continue; // an empty piece of a message
+static enum p2_ws_event take_control(struct p2_ws_in *in, uint8_t **at, size_t *size, struct p2_ws_piece *out) {
+    size_t n = take_payload(in, in->control + in->control_size, *at, *size);
+    *at += n;
+    *size -= n;
+    in->control_size += (uint8_t)n;
+    if (in->in_payload) return P2_WS_MORE;
+    *out = (struct p2_ws_piece){.bytes = in->control, .size = in->control_size, .op = (enum p2_ws_op)in->op};
+    return P2_WS_CONTROL;
+}
+
+enum p2_ws_event p2_ws_next(struct p2_ws_in *in, uint8_t **at, size_t *size, const struct p2_ws_place *place,
+                            struct p2_ws_piece *out) {
+    if (in->broken) return P2_WS_BROKEN;
+    if (!in->in_payload) {
+        if (!take_head(in, at, size)) {
+            in->broken = true;
+            return P2_WS_BROKEN;
         }
-        if (n > 0) memcpy(in->control + in->control_size, bytes, n);
-        in->control_size += (uint8_t)n;
-        if (in->in_payload) return P2_WS_MORE;
-        *out = (struct p2_ws_piece){.bytes = in->control, .size = in->control_size, .op = (enum p2_ws_op)in->op};
-        return P2_WS_CONTROL;
+        if (!in->in_payload) return P2_WS_MORE;
+        if (!(in->op & CONTROL) && !in->text) return P2_WS_FRAME;
     }
-    in->broken = true;
-    return P2_WS_BROKEN;
+    if (*size == 0 && in->left > 0) return P2_WS_MORE;
+    if (in->op & CONTROL) return take_control(in, at, size, out);
+    uint8_t *to = place->to ? place->to : *at;
+    size_t n = take_payload(in, to, *at, place->size < *size ? place->size : *size);
+    *at += n;
+    *size -= n;
+    *out = (struct p2_ws_piece){.bytes = to, .size = n, .ends = !in->in_payload && in->final};
+    return in->text ? P2_WS_REFUSED : P2_WS_DATA;
 }
 
 // ---- writing --------------------------------------------------------------------------------------------------------

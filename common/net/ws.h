@@ -40,6 +40,7 @@ struct p2_ws_in {
 
 enum p2_ws_event {
     P2_WS_MORE,    // all bytes are used up
+    P2_WS_FRAME,   // a binary frame, or one that continues such a message, begins; `left` bytes
     P2_WS_DATA,    // of a binary message; perhaps none, at its end
     P2_WS_CONTROL, // a whole control frame; `op` says which
     P2_WS_REFUSED, // a piece of a text message; what follows can be read all the same
@@ -47,15 +48,23 @@ enum p2_ws_event {
 };
 
 struct p2_ws_piece {
-    const uint8_t *bytes; // in the input, unmasked in place; of a control frame in the reader, until the next call
+    const uint8_t *bytes; // in the input, unmasked in place, or where they were wanted; of a control frame in the
+                          // reader, until the next call
     size_t size;
     enum p2_ws_op op; // of a control frame
     bool ends;        // the message
 };
 
+// Where the next payload bytes are wanted.
+struct p2_ws_place {
+    uint8_t *to; // NULL: where they are
+    size_t size; // at most so many at once
+};
+
 void p2_ws_in_init(struct p2_ws_in *in, bool masked);
 // Takes bytes from *at, of which there are *size. After P2_WS_BROKEN, always that.
-enum p2_ws_event p2_ws_next(struct p2_ws_in *in, uint8_t **at, size_t *size, struct p2_ws_piece *out);
+enum p2_ws_event p2_ws_next(struct p2_ws_in *in, uint8_t **at, size_t *size, const struct p2_ws_place *place,
+                            struct p2_ws_piece *out);
 
 // ---- writing --------------------------------------------------------------------------------------------------------
 

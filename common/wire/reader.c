@@ -65,7 +65,7 @@ static void fill(struct p2_reader *r, struct input *in, uint32_t from, uint8_t *
     uint32_t have = r->partial_size - from, wanted = size - have;
     uint32_t n = in->left < wanted ? (uint32_t)in->left : wanted;
     if (n == 0) return;
-    memcpy(out + have, in->at, n);
+    if (in->at != out + have) memcpy(out + have, in->at, n); // or it was put where p2_reader_place said
     in->at += n;
     in->left -= n;
     r->partial_size += n;
@@ -97,6 +97,14 @@ static enum p2_err piece(struct p2_reader *r, struct input *in, p2_on_msg *on_ms
     e = emit(r, &p, p.header_len ? r->header->data : r->prefix, r->payload, on_msg, context);
     forget(r);
     return e;
+}
+
+uint8_t *p2_reader_place(const struct p2_reader *r, size_t *size_out) {
+    struct p2_prefix p;
+    if (!r->payload || r->failed != P2_OK || p2_prefix_get(r->prefix, &p) != P2_OK) return NULL;
+    uint32_t have = r->partial_size - P2_PREFIX_BYTES - p.header_len;
+    *size_out = p.payload_len - have;
+    return r->payload->data + have;
 }
 
 enum p2_err p2_reader_message_end(struct p2_reader *r) {

@@ -93,6 +93,10 @@ void p2_reader_deinit(struct p2_reader *r);
 // r->failed.
 enum p2_err p2_reader_feed(struct p2_reader *r, const uint8_t *bytes, size_t size, p2_on_msg *on_msg, void *context);
 
+// Where the next bytes go, and how many, when a payload has begun; else NULL. They may be written there before they are
+// fed, from there.
+uint8_t *p2_reader_place(const struct p2_reader *r, size_t *size_out);
+
 // A WebSocket message ended here: records do not span messages. P2_ERR_BAD_RECORD within one. Returns r->failed.
 enum p2_err p2_reader_message_end(struct p2_reader *r);
 

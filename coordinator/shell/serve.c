@@ -228,6 +228,11 @@ static void on_received(void *context, p2_conn conn, const uint8_t *bytes, size_
     step(s, &settle);
 }
 
+static uint8_t *on_place(void *context, p2_conn conn, size_t *size_out) {
+    const struct link *l = link_of(context, conn);
+    return l && !l->closing ? p2_reader_place(&l->reader, size_out) : NULL;
+}
+
 static void on_message_end(void *context, p2_conn conn) {
     struct serve *s = context;
     struct link *l = link_of(s, conn);
@@ -348,6 +353,7 @@ static enum p2_err listen_on(struct serve *s, const struct serve_config *config,
                                              .opened = on_opened,
                                              .received = on_received,
                                              .message_end = on_message_end,
+                                             .place = on_place,
                                              .stamp = on_stamp,
                                              .writable = on_writable,
                                              .closed = on_closed};
