@@ -188,6 +188,60 @@ def chunks_seeds():
     yield "honest-empty", begin(0, 100, 1) + honest
 
 
+def ws_seeds():
+    def frame(op, data=b"", fin=True, masked=True, length=None, key=b"\x12\x34\x56\x78"):
+        size = len(data) if length is None else length
+        head = bytes([(0x80 if fin else 0) | op])
+        short = size if size < 126 else 126 if size < 65536 else 127
+        head += bytes([(0x80 if masked else 0) | short])
+        head += b"" if short < 126 else struct.pack(">H", size) if short == 126 else struct.pack(">Q", size)
+        if not masked:
+            return head + data
+        return head + key + bytes(byte ^ key[at % 4] for at, byte in enumerate(data))
+
+    text, binary, close, ping, pong = 1, 2, 8, 9, 10
+    for by in (0, 1, 3, 50):
+        client, server = bytes([by << 1 | 1]), bytes([by << 1])
+        name = f"-by-{by}" if by else ""
+        yield "message" + name, client + frame(binary, bytes(range(200)))
+        yield "messages" + name, client + frame(binary, b"one") + frame(binary, b"") + frame(binary, b"three" * 40)
+        yield "from-server" + name, server + b"".join(frame(op, b"abc", masked=False) for op in (binary, ping, close))
+        yield "fragments" + name, client + frame(binary, b"a" * 130, False) + frame(ping, b"here?") + frame(
+            0, b"b", False) + frame(pong) + frame(0, b"c") + frame(close, b"\x03\xe8")
+        yield "longer" + name, client + frame(binary, bytes(300)) + frame(close)
+    client, server = b"\x01", b"\x00"
+    yield "longest", client + frame(binary, bytes(66000)) + frame(close)
+    yield "unmasked-client", client + frame(binary, b"abc", masked=False)
+    yield "masked-server", server + frame(binary, b"abc")
+    yield "text", client + frame(text, b"hello") + frame(binary, b"after")
+    yield "continues-nothing", client + frame(0, b"abc")
+    yield "begins-within", client + frame(binary, b"abc", False) + frame(binary, b"def")
+    yield "control-in-pieces", client + frame(ping, b"abc", False)
+    yield "control-too-long", client + frame(ping, b"a" * 126)
+    yield "length-not-shortest-16", client + b"\x82\xfe\x00\x7d" + bytes(129)
+    yield "length-not-shortest-64", client + b"\x82\xff" + struct.pack(">Q", 65535) + bytes(40)
+    yield "length-top-bit", client + b"\x82\xff" + b"\xff" * 8 + bytes(4)
+    yield "length-never-comes", client + frame(binary, b"abc", length=1 << 62)
+    yield "reserved-bit", client + b"\xc2\x83" + bytes(7)
+    yield "op-unknown", client + b"\x83\x80" + bytes(4)
+    yield "head-cut", client + b"\x82\xfe\x01"
+    upgrade = (b"GET /chat?a=b HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+               b"Origin: http://localhost\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+               b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat, p2c2r.v1\r\n\r\n")
+    answer = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+              b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: p2c2r.v1\r\n\r\n")
+    yield "http-upgrade", server + upgrade
+    yield "http-upgrade-cut", server + upgrade[:-2]
+    yield "http-upgrade-goes-on", server + upgrade + b"x"
+    yield "http-answer", server + answer
+    yield "http-answer-not-status", server + answer.replace(b"101", b"1x1")
+    yield "http-folded", server + upgrade.replace(b"Host: x", b"Host:\r\n x")
+    yield "http-key-twice", server + upgrade.replace(b"Host: x", b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+    yield "http-nul", server + upgrade.replace(b"/chat", b"/ch\0t")
+    yield "http-no-colon", server + b"GET / HTTP/1.1\r\nHost\r\n\r\n"
+    yield "http-blank-name", server + b"GET / HTTP/1.1\r\n: x\r\n\r\n"
+
+
 def conversation(*operations, lines=1, piece=0):
     return bytes([lines - 1 | piece << 1]) + b"".join(operations)
 
@@ -410,6 +464,7 @@ if __name__ == "__main__":
                      and len(data) < 4096), b"\x05")
     write("codec", codec_seeds())
     write("chunks", chunks_seeds())
+    write("ws", ws_seeds())
     write("client", client_seeds())
     write("image", image_seeds())
     write("scene", scene_seeds())

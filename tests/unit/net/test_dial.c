@@ -66,24 +66,61 @@ static void closed_and_destroyed_while_looking_up(void **state) {
     assert_int_equal(p.client.closed, 10);
 }
 
+// A server without WebSocket of ours. Its port in *port_out.
+static int listen_raw(uint16_t *port_out) {
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof sa;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof sa), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &size), 0);
+    *port_out = ntohs(sa.sin_port);
+    return fd;
+}
+
 static void the_server_is_asked_for_by_name(void **state) {
     (void)state;
     struct pair p;
     pair_begin(&p, NULL, NULL);
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof sa;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), taken = -1;
-    assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof sa), 0);
-    assert_int_equal(listen(fd, 1), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &size), 0);
+    uint16_t port;
+    int fd = listen_raw(&port), taken = -1;
     char url[64], host[64], request[2048] = "";
-    snprintf(url, sizeof url, "ws://localhost:%u/", ntohs(sa.sin_port));
-    snprintf(host, sizeof host, "Host: localhost:%u\r\n", ntohs(sa.sin_port));
+    snprintf(url, sizeof url, "ws://localhost:%u/", port);
+    snprintf(host, sizeof host, "Host: localhost:%u\r\n", port);
     assert_int_not_equal(p2_dial(p.client.loop, url), P2_NO_HANDLE);
     UNTIL(&p, (taken = accept(fd, NULL, NULL)) >= 0);
     UNTIL(&p, recv(taken, request, sizeof request - 1, MSG_DONTWAIT) > 0);
     assert_non_null(strstr(request, host));
     close(taken);
+    close(fd);
+    pair_end(&p);
+}
+
+static void answers_that_do_not_accept(void **state) {
+    (void)state;
+    static const char accepts_another[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                          "Connection: Upgrade\r\nSec-WebSocket-Protocol: p2c2r.v1\r\n"
+                                          "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    static const char *const answers[] = {accepts_another, "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\n\r\n",
+                                          "SSH-2.0-server\r\n\r\n", "\x82\x02hi", ""};
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    uint16_t port;
+    int fd = listen_raw(&port);
+    char url[64];
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", port);
+    for (uint32_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        int taken = -1;
+        size_t size = strlen(answers[i]);
+        assert_int_not_equal(p2_dial(p.client.loop, url), P2_NO_HANDLE);
+        UNTIL(&p, (taken = accept(fd, NULL, NULL)) >= 0);
+        assert_int_equal(send(taken, answers[i], size, MSG_NOSIGNAL), (ssize_t)size);
+        if (size == 0) close(taken);
+        UNTIL(&p, p.client.closed == i + 1);
+        assert_int_equal(p.client.why, P2_ERR_UNREACHABLE);
+        if (size > 0) close(taken);
+    }
+    assert_int_equal(p.client.opened, 0);
     close(fd);
     pair_end(&p);
 }
@@ -95,6 +132,7 @@ int main(void) {
         cmocka_unit_test(a_name_that_cannot_exist),
         cmocka_unit_test(closed_and_destroyed_while_looking_up),
         cmocka_unit_test(the_server_is_asked_for_by_name),
+        cmocka_unit_test(answers_that_do_not_accept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -513,6 +513,26 @@ static void frames_in_pieces_arrive_as_a_stream(void **state) {
     pair_end(&p);
 }
 
+static void pings_come_back(void **state) {
+    (void)state;
+    struct pair p;
+    pair_begin(&p, NULL, NULL);
+    int fd = raw_upgrade(&p);
+    uint8_t pong[64] = {0};
+    raw_send(fd, "\x89\x82\x01\x02\x03\x04ik", 8);
+    UNTIL(&p, recv(fd, pong, sizeof pong, MSG_DONTWAIT) == 4);
+    assert_memory_equal(pong, "\x8a\x02hi", 4);
+    // Of several that come at once the last is answered: who pings and does not read costs no more than that.
+    raw_send(fd, "\x89\x81\0\0\0\0a\x89\x81\0\0\0\0b\x89\x81\0\0\0\0c", 21);
+    UNTIL(&p, recv(fd, pong, sizeof pong, MSG_DONTWAIT) == 3);
+    assert_memory_equal(pong,
+                        "\x8a\x01"
+                        "c",
+                        3);
+    close(fd);
+    pair_end(&p);
+}
+
 static void broken_frames_end_the_connection(void **state) {
     (void)state;
     static const struct {
@@ -694,6 +714,7 @@ int main(void) {
         cmocka_unit_test(headers_without_end),
         cmocka_unit_test(text_is_refused),
         cmocka_unit_test(frames_in_pieces_arrive_as_a_stream),
+        cmocka_unit_test(pings_come_back),
         cmocka_unit_test(broken_frames_end_the_connection),
         cmocka_unit_test(waking_ends_the_wait),
         cmocka_unit_test(watching_a_descriptor),
