@@ -4,8 +4,7 @@
 #include "base/check.h"
 
 static void lose_stream(struct session *s, struct ticket *t) {
-    struct p2_id key = p2_session_stream_key(t->stream);
-    P2_CHECK(p2_map_remove(&s->streams, &key));
+    p2_streams_remove(&s->streams, t->stream);
     t->stream = 0;
     p2_list_remove(&t->link);
     p2_ticket_move(s, t, TICKET_QUEUED);

@@ -30,13 +30,12 @@ struct session *p2_session_create(const struct session_config *config) {
     s->link_due_ns = 0; // the first step dials
     s->down_since_ns = P2_NEVER;
     p2_route_init(&s->route, config->addresses ? config->addresses : 1, p2_rng_next(&s->rng));
-    uint64_t seed[2] = {p2_rng_next(&s->rng), p2_rng_next(&s->rng)};
     s->tickets = p2_calloc(config->tasks_max, sizeof *s->tickets);
-    bool ok = s->tickets && p2_map_init(&s->streams, config->tasks_max, seed);
+    bool ok = s->tickets && p2_streams_init(&s->streams, config->tasks_max);
     ok = ok && p2_heap_init(&s->due, config->tasks_max) && p2_timeouts_init(&s->timeouts, config->types);
     if (!ok) {
         p2_heap_deinit(&s->due);
-        p2_map_deinit(&s->streams);
+        p2_streams_deinit(&s->streams);
         p2_free(s->tickets);
         p2_free(s);
         return NULL;
@@ -61,7 +60,7 @@ void p2_session_destroy(struct session **session) {
     }
     p2_timeouts_deinit(&s->timeouts);
     p2_heap_deinit(&s->due);
-    p2_map_deinit(&s->streams);
+    p2_streams_deinit(&s->streams);
     p2_free(s->tickets);
     p2_free(s);
     *session = NULL;

@@ -55,7 +55,7 @@ struct session_config {
     uint32_t tasks_max;
     p2_ns connect_timeout_ns; // a ticket not sent is LOST after so long without a coordinator
     p2_ns lost_timeout_ns;    // one that was sent likewise, or when the coordinator's own grace is over
-    uint64_t seed;            // of the back-off's jitter and of hashing
+    uint64_t seed;            // of the back-off's jitter
     const char *agent;        // in our HELLO; static storage
     uint64_t features;        // P2_FEATURE_* offered
     uint32_t types;           // how many there are; timeouts of each are learned

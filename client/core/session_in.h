@@ -8,8 +8,8 @@
 #include "base/ewma.h"
 #include "base/heap.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "base/rng.h"
+#include "base/streams.h"
 #include "msg/flow.h"
 
 enum ticket_state { TICKET_NONE, TICKET_QUEUED, TICKET_SENT, TICKET_ACCEPTED, TICKET_ARRIVING, TICKET_STATES };
@@ -78,8 +78,8 @@ struct session {
     uint32_t open, in_flight; // all; those sent
     uint64_t in_flight_bytes; // payload bytes of those sent
     uint32_t next_stream;
-    uint64_t arrivals;     // breaks ties in due
-    struct p2_map streams; // of those sent: stream -> handle
+    uint64_t arrivals;         // breaks ties in due
+    struct p2_streams streams; // of those sent: stream -> slot of tickets
     struct p2_heap due;
     struct p2_list queued[P2_CLASSES], flowing[P2_CLASSES];
     struct question questions[SESSION_QUESTIONS_MAX]; // a ring: answers come in the order of questions
@@ -111,7 +111,6 @@ extern const struct ending p2_ticket_cancelled_here;
 
 struct ticket *p2_ticket_find(const struct session *s, session_ticket handle); // open, or NULL
 struct ticket *p2_ticket_of_stream(const struct session *s, uint32_t stream);  // sent, or NULL
-struct p2_id p2_session_stream_key(uint32_t stream);
 void p2_ticket_submit(struct session *s, const struct session_submit *task);
 void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how); // t is void after it
 void p2_ticket_cancel(struct session *s, struct ticket *t);

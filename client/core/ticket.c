@@ -5,12 +5,6 @@
 
 #include "base/check.h"
 
-struct p2_id p2_session_stream_key(uint32_t stream) {
-    struct p2_id key = {{0}};
-    memcpy(key.b, &stream, sizeof stream);
-    return key;
-}
-
 struct ticket *p2_ticket_find(const struct session *s, session_ticket handle) {
     uint32_t slot = (uint32_t)handle;
     if (slot >= s->config.tasks_max) return NULL;
@@ -19,9 +13,8 @@ struct ticket *p2_ticket_find(const struct session *s, session_ticket handle) {
 }
 
 struct ticket *p2_ticket_of_stream(const struct session *s, uint32_t stream) {
-    struct p2_id key = p2_session_stream_key(stream);
-    p2_handle h = p2_map_get(&s->streams, &key);
-    return h == P2_NO_HANDLE ? NULL : p2_ticket_find(s, h);
+    uint32_t slot = p2_streams_get(&s->streams, stream);
+    return slot == P2_NO_SLOT ? NULL : &s->tickets[slot];
 }
 
 static unsigned lane_of(const struct ticket *t) { return 1 + (unsigned)t->task.class_; }
@@ -111,10 +104,7 @@ void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how
     if (how->outcome == SESSION_DONE) s->silences = 0;
     learn(s, t, how);
     if (P2_CANARY(ticket_twice) && how->outcome == SESSION_REFUSED) p2_session_act(s, SESSION_DO_ENDED)->u.ended = *e;
-    if (t->stream) {
-        struct p2_id key = p2_session_stream_key(t->stream);
-        P2_CHECK(p2_map_remove(&s->streams, &key));
-    }
+    if (t->stream) p2_streams_remove(&s->streams, t->stream);
     p2_list_remove(&t->link);
     p2_heap_remove(&s->due, &t->due);
     p2_ticket_move(s, t, TICKET_NONE);
@@ -266,8 +256,7 @@ uint32_t p2_session_next_stream(struct session *s) {
 void p2_ticket_open_stream(struct session *s, struct ticket *t) {
     p2_list_remove(&t->link);
     t->stream = p2_session_next_stream(s);
-    struct p2_id key = p2_session_stream_key(t->stream);
-    P2_CHECK(p2_map_put(&s->streams, &key, t->handle));
+    p2_streams_put(&s->streams, t->stream, (uint32_t)t->handle);
     p2_ticket_move(s, t, TICKET_SENT);
     p2_ticket_rearm(s, t);
 }

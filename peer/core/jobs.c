@@ -15,28 +15,20 @@ static const bool moves[JOB_STATES][JOB_STATES] = {
 
 bool worker_job_may(enum job_state from, enum job_state to) { return moves[from][to]; }
 
-static struct p2_id stream_key(uint32_t stream) {
-    struct p2_id key = {{0}};
-    memcpy(key.b, &stream, sizeof stream);
-    return key;
-}
-
 void worker_job_know(struct worker *w, struct job *j) {
-    struct p2_id key = stream_key(j->stream);
-    P2_CHECK(p2_map_put(&w->streams, &key, j->self));
+    p2_streams_put(&w->streams, j->stream, (uint32_t)j->self);
     j->known = true;
 }
 
 static void forget_stream(struct worker *w, struct job *j) {
     if (!j->known) return;
-    struct p2_id key = stream_key(j->stream);
-    P2_CHECK(p2_map_remove(&w->streams, &key));
+    p2_streams_remove(&w->streams, j->stream);
     j->known = false;
 }
 
 struct job *worker_job_of_stream(const struct worker *w, uint32_t stream) {
-    struct p2_id key = stream_key(stream);
-    return p2_slab_get(&w->jobs, p2_map_get(&w->streams, &key));
+    uint32_t slot = p2_streams_get(&w->streams, stream);
+    return slot == P2_NO_SLOT ? NULL : p2_slab_in(&w->jobs, slot);
 }
 
 bool worker_job_with_executor(enum job_state s) { return s == JOB_HANDED || s == JOB_RECALLING || s == JOB_CANCELLING; }

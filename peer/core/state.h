@@ -6,9 +6,9 @@
 #include "base/canary.h"
 #include "base/heap.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "base/rng.h"
 #include "base/shelf.h"
+#include "base/streams.h"
 #include "msg/flow.h"
 #include "peer/core/worker.h"
 
@@ -117,7 +117,7 @@ struct worker {
     struct link link;
     struct exec execs[P2_DEVICES_MAX];
     struct p2_slab jobs;
-    struct p2_map streams;
+    struct p2_streams streams; // of known jobs: stream -> slot
     struct p2_heap timers;
     uint64_t timer_tie;
     bool pump_again; // results wait only for the next step

@@ -38,11 +38,10 @@ static bool config_valid(const struct worker_config *c) {
 static bool tables_init(struct worker *w) {
     uint32_t cells = 0;
     for (uint32_t i = 0; i < w->config.device_count; i++) cells += w->execs[i].cells;
-    uint64_t seeds[2] = {p2_rng_next(&w->rng), p2_rng_next(&w->rng)};
     const struct p2_shelf_limits shelf = {WORKER_BLOBS_MAX, w->config.blob_budget_bytes, sizeof(struct keep)};
     if (!p2_shelf_init(&w->shelf, &shelf, (const uint64_t[2]){p2_rng_next(&w->rng), p2_rng_next(&w->rng)}))
         return false;
-    return p2_slab_init(&w->jobs, sizeof(struct job), cells) && p2_map_init(&w->streams, cells, seeds) &&
+    return p2_slab_init(&w->jobs, sizeof(struct job), cells) && p2_streams_init(&w->streams, cells) &&
            p2_heap_init(&w->timers, cells) &&
            p2_arena_init(&w->arena, 16384 + (size_t)cells * (512 + sizeof(struct word)));
 }
@@ -70,7 +69,7 @@ void worker_destroy(struct worker **w) {
     if (!*w) return;
     p2_slab_deinit(&(*w)->jobs);
     p2_shelf_deinit(&(*w)->shelf);
-    p2_map_deinit(&(*w)->streams);
+    p2_streams_deinit(&(*w)->streams);
     p2_heap_deinit(&(*w)->timers);
     p2_arena_deinit(&(*w)->arena);
     free(*w);

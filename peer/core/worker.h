@@ -42,7 +42,7 @@ struct worker_device {
 };
 
 struct worker_config {
-    uint64_t seed;                           // of back-off jitter and of the job table's hash
+    uint64_t seed;                           // of back-off jitter and of the hash of blobs
     const struct p2_task_type *const *types; // borrows for the worker's life
     uint32_t type_count;
     struct p2_id instance; // said when registering: the same on all its connections; zero: not said
