@@ -264,17 +264,15 @@ enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, co
     if (!c || (c->state != CONN_OPEN && c->state != CONN_DIALING)) return P2_ERR_CLOSED;
     if (head_size > MESSAGE_MAX || payload.size > MESSAGE_MAX - head_size) return P2_ERR_TOO_LARGE;
     if (head_size + payload.size == 0) return P2_ERR_INVALID_ARGUMENT;
-    if (c->queued_bytes + p2_record_cost(head_size, payload.size) > loop->limits.queue_bytes_max) {
+    if (c->queued_bytes + p2_queue_cost(c, lane, head_size, payload.size) > loop->limits.queue_bytes_max) {
         p2_queue_clear(loop, c);
         c->why = c->state == CONN_DIALING ? P2_ERR_UNREACHABLE : P2_ERR_SLOW_READER;
         p2_conn_move(c, CONN_ENDED);
         p2_conn_due(loop, c, DUE_CUT);
         return P2_ERR_SLOW_READER;
     }
-    struct record *r = p2_record_take(&loop->records, head, head_size, payload);
-    if (!r) return P2_ERR_NO_MEMORY;
     if (c->queued_bytes == 0) c->moved_ns = loop->turning ? loop->now : p2_clock_now();
-    p2_queue_push(c, lane, r);
+    if (!p2_queue_push(loop, c, lane, head, head_size, payload)) return P2_ERR_NO_MEMORY;
     p2_conn_hold_up(loop, c);
     if (c->queued_bytes < FLUSH_BYTES || !c->up || c->waits_for_socket)
         p2_conn_ask_write(loop, c);

@@ -32,8 +32,10 @@ struct record {
     struct record *next;
     struct p2_slice payload; // one reference
     uint32_t head_size;
-    uint16_t size_class;
+    uint8_t size_class;
     bool plain; // head of a frame, control frame, HTTP: leaves as it is
+    uint16_t
+        count; // of small records that share this one, whole and one after the other in `head`; 0: it is one itself
     uint8_t head[];
 };
 
@@ -177,8 +179,10 @@ int p2_net_callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, size_t head_size, struct p2_slice payload);
 void p2_record_give(struct record_pool *pool, struct record *r);
 void p2_records_deinit(struct record_pool *pool);
-uint64_t p2_record_cost(size_t head_size, size_t payload_size); // bytes it costs while it is queued
-void p2_queue_push(struct conn *c, unsigned lane, struct record *r);
+// Bytes that queued_bytes would grow by.
+uint64_t p2_queue_cost(const struct conn *c, unsigned lane, size_t head_size, size_t payload_size);
+bool p2_queue_push(struct p2_loop *loop, struct conn *c, unsigned lane, const uint8_t *head, size_t head_size,
+                   struct p2_slice payload); // false: memory is short
 void p2_queue_clear(struct p2_loop *loop, struct conn *c);
 // Moves whole records from the lanes to what is on its way, as one message; returns its size.
 size_t p2_queue_gather(struct p2_loop *loop, struct conn *c);

@@ -23,8 +23,8 @@ typedef p2_handle p2_conn; // dead handles are harmless everywhere
 struct p2_net_limits {
     uint32_t connections_max;
     uint32_t connections_per_address_max; // not yet through their HELLO
-    uint64_t queue_bytes_max;             // queued to one connection before it is cut as a slow reader (8 MiB). A
-                                          // record counts as the memory it costs, at least 128 bytes, and its payload
+    uint64_t queue_bytes_max;             // queued to one connection before it is cut as a slow reader (8 MiB):
+                                          // the memory it keeps, which small records share, and payloads
     uint64_t room_bytes; // p2_conn_room's ceiling: queued bytes, counted so, a sender should stay under (1 MiB)
     p2_ns handshake_ns;  // TCP accept to first p2_conn_established
     p2_ns idle_ns;       // nothing received at all
@@ -105,8 +105,8 @@ p2_ns p2_backoff(uint32_t failures, uint64_t random);
 
 // ---- connection ----------------------------------------------------------------------------------------------------
 // Queues one whole record: `head` (prefix and header) is copied, the payload slice is referenced until sent.
-// Everything queued leaves in as few WebSocket messages as possible at the next writable callback, lower lanes
-// first, order kept inside a lane. P2_ERR_CLOSED for a dead handle; P2_ERR_SLOW_READER when over queue_bytes_max,
+// Everything queued leaves in as few WebSocket messages as possible before the loop next waits, or as the socket takes
+// it, lower lanes first, order kept inside a lane. P2_ERR_CLOSED for a dead handle; P2_ERR_SLOW_READER when over queue_bytes_max,
 // which also cuts the connection; P2_ERR_NO_MEMORY.
 enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn c, unsigned lane, const uint8_t *head, size_t head_size,
                          struct p2_slice payload);

@@ -8,6 +8,15 @@
 // A record of a class is this large as a whole. Nearly all heads (prefix and small header) fit the first two.
 static const uint32_t class_bytes[RECORD_CLASSES] = {128, 384, 1024, 4096, 16384, MESSAGE_MAX + 4096};
 
+// Small ones are copied whole, several into one: to refer to their payloads would cost more. The first into what is
+// just enough, since most connections have little to say.
+#define SMALL_MAX 512u // bytes of one
+#define CLASS_SHARED 3u
+
+struct small { // at the end of the record that holds them, the first last
+    uint16_t head_size, size;
+};
+
 #define KEPT_BYTES_MAX (4u * 1024u * 1024u)
 // A lane that got nothing in this many messages goes first once: strict priority must not be starvation.
 #define PASSED_OVER_MAX 8u
@@ -18,9 +27,7 @@ static uint32_t class_of(size_t bytes) {
     return c;
 }
 
-struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, size_t head_size,
-                              struct p2_slice payload) {
-    uint32_t c = class_of(sizeof(struct record) + head_size);
+static struct record *take(struct record_pool *pool, uint32_t c, size_t head_size) {
     struct record *r = pool->free[c];
     if (r) {
         pool->free[c] = r->next;
@@ -30,10 +37,21 @@ struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, siz
     } else {
         r = p2_malloc(class_bytes[c]);
     }
-    if (!r) return NULL;
-    *r = (struct record){.head_size = (uint32_t)head_size, .size_class = (uint16_t)c, .payload = payload};
+    if (r) *r = (struct record){.size_class = (uint8_t)c};
+    return r;
+}
+
+static void fill(struct record *r, const uint8_t *head, size_t head_size, struct p2_slice payload) {
+    r->head_size = (uint32_t)head_size;
+    r->payload = payload;
     if (payload.blob) p2_blob_ref(payload.blob);
     memcpy(r->head, head, head_size);
+}
+
+struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, size_t head_size,
+                              struct p2_slice payload) {
+    struct record *r = take(pool, class_of(sizeof *r + head_size), head_size);
+    if (r) fill(r, head, head_size, payload);
     return r;
 }
 
@@ -60,18 +78,41 @@ void p2_records_deinit(struct record_pool *pool) {
     pool->bytes_kept = 0;
 }
 
-// Not its bytes on the wire: a record of 20 bytes takes 128, and a flood of small ones is counted as what it is.
-uint64_t p2_record_cost(size_t head_size, size_t payload_size) {
-    size_t whole = sizeof(struct record) + head_size;
-    uint32_t c = class_of(whole);
-    return (c + 1 == RECORD_CLASSES ? whole : class_bytes[c]) + (uint64_t)payload_size;
+static uint64_t cost_as(uint32_t size_class, size_t head_size) {
+    return size_class + 1 == RECORD_CLASSES ? sizeof(struct record) + head_size : class_bytes[size_class];
 }
 
-static uint64_t cost(const struct record *r) { return p2_record_cost(r->head_size, r->payload.size); }
+// Not its bytes on the wire: what is queued counts as the memory it keeps.
+static uint64_t cost(const struct record *r) { return cost_as(r->size_class, r->head_size) + r->payload.size; }
 
 static size_t record_bytes(const struct record *r) { return (size_t)r->head_size + r->payload.size; }
 
-void p2_queue_push(struct conn *c, unsigned lane, struct record *r) {
+// ---- in -------------------------------------------------------------------------------------------------------------
+
+static bool is_small(size_t head_size, size_t payload_size) { return head_size + payload_size <= SMALL_MAX; }
+
+static struct small *small_at(struct record *r, uint32_t i) {
+    return (struct small *)(void *)((uint8_t *)r + class_bytes[r->size_class]) - 1 - i;
+}
+
+static bool fits(const struct record *r, size_t bytes) {
+    return r && r->count > 0 &&
+           sizeof *r + r->head_size + bytes + (r->count + 1u) * sizeof(struct small) <= class_bytes[r->size_class];
+}
+
+static uint32_t class_for(const struct lane *l, size_t head_size, size_t payload_size) {
+    if (!is_small(head_size, payload_size)) return class_of(sizeof(struct record) + head_size);
+    return l->first ? CLASS_SHARED : class_of(sizeof(struct record) + sizeof(struct small) + head_size + payload_size);
+}
+
+uint64_t p2_queue_cost(const struct conn *c, unsigned lane, size_t head_size, size_t payload_size) {
+    const struct lane *l = &c->lanes[lane];
+    bool small = is_small(head_size, payload_size);
+    if (small && fits(l->last, head_size + payload_size)) return 0;
+    return cost_as(class_for(l, head_size, payload_size), head_size) + (small ? 0 : payload_size);
+}
+
+static void push(struct conn *c, unsigned lane, struct record *r) {
     struct lane *l = &c->lanes[lane];
     if (l->last) {
         l->last->next = r;
@@ -82,6 +123,31 @@ void p2_queue_push(struct conn *c, unsigned lane, struct record *r) {
     l->bytes += cost(r);
     c->queued_bytes += cost(r);
 }
+
+static void add_small(struct record *r, const uint8_t *head, size_t head_size, const struct p2_slice *payload) {
+    uint8_t *to = r->head + r->head_size;
+    memcpy(to, head, head_size);
+    if (payload->size > 0) memcpy(to + head_size, p2_slice_data(payload), payload->size);
+    *small_at(r, r->count++) = (struct small){(uint16_t)head_size, (uint16_t)(head_size + payload->size)};
+    r->head_size += (uint32_t)(head_size + payload->size);
+}
+
+bool p2_queue_push(struct p2_loop *loop, struct conn *c, unsigned lane, const uint8_t *head, size_t head_size,
+                   struct p2_slice payload) {
+    const struct lane *l = &c->lanes[lane];
+    bool small = is_small(head_size, payload.size);
+    if (!small || !fits(l->last, head_size + payload.size)) {
+        uint32_t size_class = class_for(l, head_size, payload.size);
+        struct record *r = take(&loop->records, size_class, small ? 0 : head_size);
+        if (!r) return false;
+        if (!small) fill(r, head, head_size, payload);
+        push(c, lane, r);
+    }
+    if (small) add_small(l->last, head, head_size, &payload);
+    return true;
+}
+
+// ---- out ------------------------------------------------------------------------------------------------------------
 
 static struct record *pop(struct conn *c, unsigned lane) {
     struct lane *l = &c->lanes[lane];
@@ -99,17 +165,26 @@ void p2_queue_clear(struct p2_loop *loop, struct conn *c) {
     }
 }
 
-// Appends the lane's first record to a message of `used` bytes if it fits; returns its size or 0.
+static void stamp(struct p2_loop *loop, struct conn *c, uint8_t *head, size_t head_size) {
+    if (loop->handlers.stamp) loop->handlers.stamp(loop->handlers.context, c->handle, c->records_sent, head, head_size);
+    c->records_sent++;
+    loop->stats.records_out++;
+}
+
+// Appends the lane's first record, or the small ones that it is, to a message of `used` bytes if it fits; returns its
+// size or 0.
 static size_t append(struct p2_loop *loop, struct conn *c, unsigned lane, size_t used) {
     const struct record *waiting = c->lanes[lane].first;
     if (!waiting || used + record_bytes(waiting) > MESSAGE_MAX) return 0;
     struct record *r = pop(c, lane);
     size_t size = record_bytes(r);
-    if (loop->handlers.stamp) {
-        loop->handlers.stamp(loop->handlers.context, c->handle, c->records_sent, r->head, r->head_size);
+    if (r->count == 0) stamp(loop, c, r->head, r->head_size);
+    uint8_t *at = r->head;
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct small *s = small_at(r, i);
+        stamp(loop, c, at, s->head_size);
+        at += s->size;
     }
-    c->records_sent++;
-    loop->stats.records_out++;
     p2_going_push(c, r);
     return size;
 }

@@ -11,6 +11,7 @@
 
 #define PARTS_MAX 64u
 #define DIRECT_BYTES 8192u // a payload so large is sent from where it is; smaller ones are copied together
+#define SHARED_BYTES 2048u // likewise small records that are together already
 
 // ---- what is on its way ---------------------------------------------------------------------------------------------
 
@@ -173,6 +174,10 @@ static size_t add_copy(struct p2_loop *loop, struct parts *p, const uint8_t *byt
 static void add_record(struct p2_loop *loop, const struct conn *c, struct parts *p, const struct record *r, size_t skip,
                        uint64_t *masked) {
     const uint8_t *key = c->dialled && !r->plain ? c->mask_key : NULL;
+    if (!key && r->count > 0 && r->head_size - skip >= SHARED_BYTES) { // and has no payload
+        add_in_place(p, r->head + skip, r->head_size - skip);
+        return;
+    }
     if (skip < r->head_size) {
         *masked += add_copy(loop, p, r->head + skip, r->head_size - skip, key, *masked);
         skip = r->head_size;
