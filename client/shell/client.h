@@ -29,6 +29,7 @@
 #define CLIENT_WIRE_BYTES_MAX (64ull << 20) // records on their way in or compressed on their way out
 #define CLIENT_HELD_BYTES_MAX (64ull << 20) // held back by fake lag before the socket is left unread
 #define CLIENT_URL_BYTES 256u               // of one coordinator, with its end
+#define CLIENT_IDS 32u                      // got from the system at once
 
 //   FREE --> OPEN --> ENDED --> LENT      any --> freed, by release or with the client
 enum record_state { RECORD_FREE, RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
@@ -121,10 +122,14 @@ struct p2c2r_client {
     struct p2_blob_pool payloads, results, wire; // submitted; received; single records
     struct p2_codec codec;
     struct p2_rng rng;
+    struct p2_id ids[CLIENT_IDS]; // random, used up from the end; under the door
+    uint32_t ids_left;
     struct stats stats;
     uint32_t links;                         // connections that reached UP
     char url[ROUTE_MAX * CLIENT_URL_BYTES]; // the list, for sentences
 
+    p2_ns now_ns; // when the clock was last read for a step
+    bool at_once; // it holds for all steps until this ends
     // Events that arise while actions are carried out, fed when they are done.
     bool stepping, closed_waits, opened_waits, writable_waits, fault_waits;
     enum p2_err closed_why, fault_why;
@@ -168,6 +173,8 @@ void p2_lines_deinit(struct p2c2r_client *c);
 // ---- link.c: events in, actions out
 void p2_client_feed(struct p2c2r_client *c, struct session_event *ev); // sets its time and room
 void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns);            // mail, network, timers, held words
+p2_ns p2_client_now(struct p2c2r_client *c);
+void p2_client_at_once(struct p2c2r_client *c, bool begins); // around steps that share one reading of the clock
 p2_ns p2_client_next_ns(struct p2c2r_client *c);
 void p2_client_drop_held(struct p2c2r_client *c);
 void p2_client_feed_waiting(struct p2c2r_client *c); // what arose meanwhile, unless a step is under way

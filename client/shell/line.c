@@ -84,7 +84,9 @@ static void unreadable(struct line *l, enum p2_err why) {
 void p2_line_hear(struct line *l, const uint8_t *bytes, size_t size) {
     if (l->reader.failed != P2_OK) return;
     l->hearing = true;
+    p2_client_at_once(l->client, true);
     enum p2_err e = p2_reader_feed(&l->reader, bytes, size, on_msg, l);
+    p2_client_at_once(l->client, false);
     l->hearing = false;
     if (l->renewed)
         renew_reader(l);

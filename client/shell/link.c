@@ -127,8 +127,18 @@ static void perform(struct p2c2r_client *c, struct session_action *a) {
     }
 }
 
+p2_ns p2_client_now(struct p2c2r_client *c) {
+    if (!c->at_once) c->now_ns = p2_clock_now();
+    return c->now_ns;
+}
+
+void p2_client_at_once(struct p2c2r_client *c, bool begins) {
+    if (begins) c->now_ns = p2_clock_now();
+    c->at_once = begins;
+}
+
 static void step(struct p2c2r_client *c, struct session_event *ev) {
-    ev->now_ns = p2_clock_now();
+    ev->now_ns = p2_client_now(c);
     ev->room = c->conn == P2_NO_HANDLE ? 0 : p2_conn_room(c->loop, c->conn);
     p2_session_step(c->session, ev, &c->actions);
     for (uint32_t i = 0; i < c->actions.count; i++) perform(c, &c->actions.items[i]);
@@ -148,8 +158,15 @@ static bool take_waiting_probe(struct p2c2r_client *c, struct session_event *ev)
     return false;
 }
 
+static bool any_waits(const struct p2c2r_client *c) {
+    bool any = c->drop_waits || c->fault_waits || c->opened_waits || c->writable_waits || c->closed_waits;
+    for (uint32_t i = 0; i < c->line_count; i++) any |= c->lines[i].opened_waits || c->lines[i].closed_waits;
+    return any;
+}
+
 // The next event that arose meanwhile. A ticket to drop first: its bytes may be in what follows.
 static bool take_waiting(struct p2c2r_client *c, struct session_event *ev) {
+    if (!any_waits(c)) return false;
     *ev = (struct session_event){0};
     if (c->drop_waits) {
         ev->kind = SESSION_DROP;

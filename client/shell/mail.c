@@ -58,24 +58,38 @@ bool p2_mail_waits(struct p2c2r_client *c) {
     return waits;
 }
 
+static void take_submit(struct p2c2r_client *c, struct session_event *ev) {
+    const struct session_submit *task = &ev->u.submit;
+    c->now_ns = p2_ns_max(c->now_ns, task->submitted_ns); // it may have come since
+    p2_here_watch(c, task->ticket);
+    p2_client_feed(c, ev);
+}
+
+static void take_cancel(struct p2c2r_client *c, p2c2r_ticket ticket) {
+    struct session_event ev = {.kind = SESSION_CANCEL, .u.end.ticket = ticket};
+    p2_client_feed(c, &ev);
+    p2_here_cancel(c, ticket);
+}
+
 void p2_mail_take(struct p2c2r_client *c) {
+    if (!p2_mail_waits(c)) return;
+    p2_client_at_once(c, true);
     for (;;) {
-        struct session_event submit = {.kind = SESSION_SUBMIT}, cancel = {.kind = SESSION_CANCEL};
+        struct session_event submit;
         p2_client_lock(c);
         struct p2_list *first = p2_list_first(&c->mail);
         struct letter *l = first ? P2_CONTAINER_OF(first, struct letter, link) : NULL;
         bool submits = l && l->submit, cancels = l && l->cancel;
-        if (submits) submit.u.submit = l->task;
-        if (cancels) cancel.u.end.ticket = l->ticket;
+        p2c2r_ticket ticket = l ? l->ticket : 0;
+        if (submits) submit = (struct session_event){.kind = SESSION_SUBMIT, .u.submit = l->task};
         if (l) {
             p2_list_remove(&l->link);
             l->submit = l->cancel = false;
         }
         p2_client_unlock(c);
-        if (!l) return;
-        if (submits) p2_here_watch(c, submit.u.submit.ticket);
-        if (submits) p2_client_feed(c, &submit);
-        if (cancels) p2_client_feed(c, &cancel);
-        if (cancels) p2_here_cancel(c, cancel.u.end.ticket);
+        if (!l) break;
+        if (submits) take_submit(c, &submit);
+        if (cancels) take_cancel(c, ticket);
     }
+    p2_client_at_once(c, false);
 }

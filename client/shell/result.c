@@ -132,7 +132,7 @@ void p2_record_finish(struct p2c2r_client *c, struct record *r) {
     }
     p2_client_lock(c);
     p2_here_drop_job(r);
-    p2_stats_ended(&c->stats, p2_clock_now(), &r->end);
+    p2_stats_ended(&c->stats, p2_client_now(c), &r->end);
     p2_record_move(c, r, RECORD_ENDED);
     p2_io_tell(c);
     if (r->owner) r->owner->ended(r->owner, c, r);

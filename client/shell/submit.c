@@ -67,8 +67,11 @@ p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, str
                                                        : P2_TASK_PAYLOAD_MAX));
     if (blob_bytes(task->payload_size) > c->payloads.bytes_live_max)
         return p2_client_fail(c, P2C2R_EINVAL, "the payload is larger than payload_bytes_max allows");
+    out->param_count = 0;
     p2c2r_status status = parse_params(c, task, out);
     if (status != P2C2R_OK) return status;
+    memset(out->block, 0, sizeof out->block);
+    out->cost = (struct p2_task_cost){0};
     char text[P2_TEXT_MAX];
     struct p2_strbuf why;
     p2_strbuf_init(&why, text, sizeof text);
@@ -113,10 +116,24 @@ static p2c2r_status keep(struct p2c2r_client *c, const p2c2r_task *task, const s
     return P2C2R_OK;
 }
 
-static struct record *new_record(struct p2c2r_client *c, const p2c2r_task *task) {
+// Asking the system for each would cost as much as all the rest of a submit. Under the door.
+static struct p2_id take_id(struct p2c2r_client *c) {
+    if (!c->ids_left) {
+        p2_entropy(c->ids, sizeof c->ids);
+        c->ids_left = CLIENT_IDS;
+    }
+    return c->ids[--c->ids_left];
+}
+
+static bool is_fake_lost(struct p2c2r_client *c) { return c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss; }
+
+// And what of its task is drawn by lot.
+static struct record *new_record(struct p2c2r_client *c, const p2c2r_task *task, struct session_submit *out) {
     p2_handle handle;
     p2_client_lock(c);
     struct record *r = p2_slab_alloc(&c->records, &handle);
+    if (r) out->id = take_id(c);
+    if (r) out->withheld = is_fake_lost(c);
     p2_client_unlock(c);
     if (!r) return NULL;
     r->ticket = handle;
@@ -128,29 +145,15 @@ static struct record *new_record(struct p2c2r_client *c, const p2c2r_task *task)
     return r;
 }
 
-static bool is_fake_lost(struct p2c2r_client *c) {
-    p2_client_lock(c);
-    bool lost = c->fake_loss > 0 && p2_rng_unit(&c->rng) < c->fake_loss;
-    p2_client_unlock(c);
-    return lost;
-}
-
-static void count_one(struct p2c2r_client *c, p2c2r_status status) {
-    p2_client_lock(c);
-    if (status == P2C2R_OK) p2_stats_submitted(&c->stats, p2_clock_now());
-    if (status == P2C2R_EAGAIN) c->stats.window_full++;
-    p2_client_unlock(c);
-}
-
 static p2c2r_status submit_checked(struct p2c2r_client *c, const p2c2r_task *task, const struct placing *placing,
                                    p2c2r_ticket *ticket_out) {
-    struct prepared p = {0};
+    struct prepared p;
     if (task->payload_size && !task->payload) return p2_client_fail(c, P2C2R_EINVAL, "payload is NULL but has a size");
     p2c2r_status status = p2_task_prepare(c, task, &p);
     if (status != P2C2R_OK) return status;
-    struct record *r = new_record(c, task);
-    if (!r) return p2_client_fail(c, P2C2R_EAGAIN, "tasks_max tickets are open or not released");
     struct session_submit s = {.submitted_ns = p2_clock_now()};
+    struct record *r = new_record(c, task, &s);
+    if (!r) return p2_client_fail(c, P2C2R_EAGAIN, "tasks_max tickets are open or not released");
     status = keep(c, task, &p, &s);
     if (status != P2C2R_OK) {
         p2_record_free(c, r);
@@ -163,7 +166,6 @@ static p2c2r_status submit_checked(struct p2c2r_client *c, const p2c2r_task *tas
         s.weight_percent = placing->weight_percent;
     }
     s.ticket = *ticket_out = r->ticket;
-    s.id = p2_id_random();
     s.type = p.type->name;
     s.version = p.type->version;
     s.class_ = (enum p2_class)task->priority;
@@ -174,16 +176,21 @@ static p2c2r_status submit_checked(struct p2c2r_client *c, const p2c2r_task *tas
     s.private_ = task->cache & P2C2R_CACHE_PRIVATE;
     s.series = task->series;
     s.result_bytes_max = p.cost.result_bytes_max;
-    s.withheld = is_fake_lost(c);
     if (!placing) p2_here_keep(c, r, &p, &s); // a tile that is late is filled
+    p2_client_lock(c);
     p2_mail_submit(c, r, &s);
+    p2_stats_submitted(&c->stats, s.submitted_ns);
+    p2_client_unlock(c);
     return P2C2R_OK;
 }
 
 p2c2r_status p2_task_submit(struct p2c2r_client *c, const p2c2r_task *task, const struct placing *placing,
                             p2c2r_ticket *ticket) {
     p2c2r_status status = submit_checked(c, task, placing, ticket);
-    count_one(c, status);
+    if (status != P2C2R_EAGAIN) return status;
+    p2_client_lock(c);
+    c->stats.window_full++;
+    p2_client_unlock(c);
     return status;
 }
 
