@@ -118,12 +118,14 @@ static void perform(struct client *c, struct session_action *a) {
 
 // A session that ends tasks in its actions may be given new ones by whoever counts them, but not before this is over.
 static void feed(struct client *c, struct session_event *ev) {
-    ev->now_ns = p2_clock_now();
+    ev->now_ns = hub_now(&c->node);
     ev->room = hub_room(&c->node);
     p2_session_step(c->session, ev, &c->of->actions);
     for (uint32_t i = 0; i < c->of->actions.count; i++) perform(c, &c->of->actions.items[i]);
-    hub_wake(&c->node, p2_session_next_ns(c->session));
+    if (!c->node.hearing) hub_wake(&c->node, p2_session_next_ns(c->session));
 }
+
+static void on_heard(struct hub_node *n) { hub_wake(n, p2_session_next_ns(client_of(n)->session)); }
 
 static void on_opened(struct hub_node *n) { feed(client_of(n), &(struct session_event){.kind = SESSION_OPENED}); }
 static void on_writable(struct hub_node *n) { feed(client_of(n), &(struct session_event){.kind = SESSION_WRITABLE}); }
@@ -148,6 +150,7 @@ static void on_due(struct hub_node *n) {
 
 static const struct hub_calls calls = {.opened = on_opened,
                                        .message = on_message,
+                                       .heard = on_heard,
                                        .writable = on_writable,
                                        .fault = on_fault,
                                        .closed = on_closed,

@@ -8,8 +8,9 @@
 static struct word *say(struct exec_words *out, enum word_kind kind) {
     P2_CHECK(out->count < EXEC_WORDS_MAX);
     struct word *w = &out->all[out->count++];
-    memset(w, 0, sizeof *w);
     w->kind = kind;
+    w->progress = 0;
+    w->text[0] = 0;
     return w;
 }
 
@@ -28,6 +29,8 @@ static void end(struct exec *e, uint32_t cell, p2_ns now, enum p2_err code, stru
         done->processing_ns = done->kernel_ns = now - c->run.started_ns;
         e->busy_ns += done->processing_ns;
         e->running--;
+    } else {
+        e->waiting--;
     }
     if (code == P2_OK) done->result_size = result_size(c);
     e->done += code == P2_OK;
@@ -47,6 +50,7 @@ static void start(struct exec *e, struct exec_cell *c, p2_ns now, struct p2_rng 
     c->run.code = luck < g->error ? P2_ERR_EXECUTION_FAILED : P2_OK;
     c->run.endless = luck >= g->error && luck < g->error + g->stall;
     e->running++;
+    e->waiting--;
 }
 
 static struct exec_cell *first_waiting(struct exec *e) {
@@ -60,7 +64,7 @@ static struct exec_cell *first_waiting(struct exec *e) {
 
 static void start_jobs(struct exec *e, p2_ns now, struct p2_rng *rng) {
     struct exec_cell *c;
-    while (e->running < e->setup.slots && (c = first_waiting(e))) start(e, c, now, rng);
+    while (e->waiting && e->running < e->setup.slots && (c = first_waiting(e))) start(e, c, now, rng);
 }
 
 static bool over(const struct exec_run *r, p2_ns now) { return r->running && !r->endless && r->ends_ns <= now; }
@@ -79,7 +83,7 @@ void exec_tick(struct exec *e, p2_ns now, struct p2_rng *rng, struct exec_words 
 
 p2_ns exec_next_ns(const struct exec *e) {
     p2_ns next = P2_NEVER;
-    for (uint32_t i = 0; i < e->setup.cells; i++) {
+    for (uint32_t i = 0; i < e->setup.cells && (e->running || e->waiting); i++) {
         const struct exec_run *r = &e->cells[i].run;
         if (r->running && !r->endless) next = p2_ns_min(next, r->ends_ns);
         if (r->order && !r->running) next = p2_ns_min(next, r->deadline_ns);
@@ -98,7 +102,7 @@ static void be_ready(const struct exec *e, struct exec_words *out) {
         for (uint32_t k = 0; k < i; k++) said |= e->scenario->tasks[k].type == t;
         if (said || !scenario_offers(e->group, t)) continue;
         w = say(out, WORD_OFFER);
-        w->u.offer.version = t->version;
+        w->u.offer = (struct word_offer){.version = t->version};
         strncpy(w->u.offer.type, t->name, sizeof w->u.offer.type - 1);
     }
     say(out, WORD_READY);
@@ -110,6 +114,7 @@ static void take(struct exec *e, const struct word_job *j, p2_ns now) {
     c->payload_size = j->payload_size;
     if (j->payload_size < SYNTHETIC_HEADER || !synthetic_get(c->first, &c->result)) c->result = (struct synthetic){0};
     c->run = (struct exec_run){.order = ++e->order, .deadline_ns = j->deadline_ns, .taken_ns = now};
+    e->waiting++;
 }
 
 void exec_hear(struct exec *e, const struct word *w, p2_ns now, struct p2_rng *rng, struct exec_words *out) {
@@ -118,7 +123,10 @@ void exec_hear(struct exec *e, const struct word *w, p2_ns now, struct p2_rng *r
     case WORD_SETUP: be_ready(e, out); break;
     case WORD_JOB:
         take(e, &w->u.job, now);
-        start_jobs(e, now, rng);
+        if (e->waiting == 1 && e->running < e->setup.slots)
+            start(e, &e->cells[w->u.job.cell], now, rng);
+        else
+            start_jobs(e, now, rng);
         if (over(&e->cells[w->u.job.cell].run, now)) // takes no time at all
             end(e, w->u.job.cell, now, e->cells[w->u.job.cell].run.code, out);
         break;
@@ -164,7 +172,7 @@ void exec_load(const struct exec *e, uint32_t cell, uint64_t offset, uint8_t *ou
 
 void exec_reset(struct exec *e) {
     memset(e->cells, 0, e->setup.cells * sizeof *e->cells);
-    e->running = 0;
+    e->running = e->waiting = 0;
     e->quits = false;
 }
 

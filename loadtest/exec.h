@@ -29,7 +29,7 @@ struct exec {
     const struct scenario_group *group; // borrows
     struct word_setup setup;
     struct exec_cell *cells;
-    uint32_t running;
+    uint32_t running, waiting;
     uint64_t order;
     bool quits;
     p2_ns busy_ns; // of ended jobs, since start

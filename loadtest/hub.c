@@ -19,6 +19,7 @@ struct hub_held {
 };
 
 static void set_timer(struct hub *h, struct p2_heap_node *timer, p2_ns at, unsigned kind) {
+    if (p2_heap_in(timer) && timer->key == at) return;
     p2_heap_remove(&h->timers, timer);
     h->tie += 2;
     if (at != P2_NEVER) p2_heap_push(&h->timers, timer, at, h->tie | kind);
@@ -50,6 +51,11 @@ static void settle(struct hub_node *n) {
 
 void hub_enter(struct hub_node *n) { n->depth++; }
 
+p2_ns hub_now(struct hub_node *n) {
+    if (!n->hearing) n->hub->now = p2_clock_now();
+    return n->hub->now;
+}
+
 void hub_leave(struct hub_node *n) {
     P2_CHECK(n->depth > 0);
     n->depth--;
@@ -66,7 +72,11 @@ static enum p2_err on_msg(void *context, struct p2_msg *m) {
 static void hear(struct hub_node *n, const uint8_t *bytes, size_t size) {
     if (!n->reading || n->reader.failed) return;
     hub_enter(n);
+    n->hub->now = p2_clock_now();
+    n->hearing = true;
     enum p2_err err = p2_reader_feed(&n->reader, bytes, size, on_msg, n);
+    n->hearing = false;
+    n->hub->calls->heard(n);
     if (err != P2_OK && err != P2_ERR_CLOSED) {
         n->fault_waits = true;
         n->fault_why = err;

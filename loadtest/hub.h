@@ -21,7 +21,8 @@ struct hub_calls {
     void (*writable)(struct hub_node *n);
     void (*fault)(struct hub_node *n, enum p2_err why); // what arrived cannot be read
     void (*closed)(struct hub_node *n, enum p2_err why);
-    void (*due)(struct hub_node *n); // hub_wake's time has come
+    void (*heard)(struct hub_node *n); // after the messages of one read
+    void (*due)(struct hub_node *n);   // hub_wake's time has come
 };
 
 struct hub {
@@ -33,6 +34,7 @@ struct hub {
     uint32_t connections_max;
     struct p2_heap timers;
     uint64_t tie;
+    p2_ns now; // when the clock was last read
     char url[HUB_URL_MAX];
     uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
     uint8_t scratch[P2_RECORD_PAYLOAD_MAX];
@@ -45,6 +47,7 @@ struct hub_node {
     p2_conn conn; // P2_NO_HANDLE: none
     struct p2_reader reader;
     bool reading;
+    bool hearing;   // messages of one read: `heard` follows
     uint32_t depth; // of calls
     bool opened_waits, writable_waits, fault_waits, closed_waits;
     enum p2_err fault_why, closed_why;
@@ -64,6 +67,7 @@ void hub_node_init(struct hub_node *n, struct hub *h);
 void hub_node_deinit(struct hub_node *n); // forgets its connection, which is cut; fine with zeroes
 
 // For use inside calls, or between hub_enter and hub_leave.
+p2_ns hub_now(struct hub_node *n); // one reading of the clock for all messages of one read
 void hub_enter(struct hub_node *n);
 void hub_leave(struct hub_node *n); // what arose meanwhile is called
 void hub_dial(struct hub_node *n);  // a failure is `closed`

@@ -1,6 +1,7 @@
 #include "loadtest/peers.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -63,8 +64,14 @@ static struct later *later(struct peer *p, enum worker_event_kind kind) {
     return l;
 }
 
+// Most are short ones.
 static void later_words(struct peer *p) {
-    for (uint32_t i = 0; i < p->of->words.count; i++) later(p, WORKER_EXEC_WORD)->word = p->of->words.all[i];
+    for (uint32_t i = 0; i < p->of->words.count; i++) {
+        const struct word *said = &p->of->words.all[i];
+        struct word *w = &later(p, WORKER_EXEC_WORD)->word;
+        size_t size = said->kind == WORD_DONE ? offsetof(struct word, u.done) + sizeof said->u.done : sizeof *said;
+        memcpy(w, said, size);
+    }
 }
 
 static void send_result(struct peer *p, const struct worker_action *a) {
@@ -99,7 +106,7 @@ static void store(struct peer *p, const struct worker_action *a) {
 }
 
 static void tell(struct peer *p, const struct word *w) {
-    exec_hear(&p->exec, w, p2_clock_now(), &p->rng, &p->of->words);
+    exec_hear(&p->exec, w, hub_now(&p->node), &p->rng, &p->of->words);
     later_words(p);
     if (exec_left(&p->exec)) later(p, WORKER_EXEC_GONE)->event.text = "it has quit";
 }
@@ -138,7 +145,8 @@ static void carry(struct peer *p, const struct worker_action *a) {
 }
 
 static void step(struct peer *p, struct worker_event *ev) {
-    ev->now_ns = p2_clock_now();
+    ev->now_ns = hub_now(&p->node);
+    ev->more = p->node.hearing;
     worker_step(p->worker, ev, &p->of->actions);
     for (uint32_t i = 0; i < p->of->actions.count; i++) carry(p, &p->of->actions.items[i]);
 }
@@ -153,6 +161,7 @@ static void feed(struct peer *p, struct worker_event *ev) {
         step(p, &next->event);
     }
     all->later_count = 0;
+    if (p->node.hearing) return;
     p2_ns next = p2_ns_min(worker_next_ns(p->worker), exec_next_ns(&p->exec));
     hub_wake(&p->node, p2_ns_min(next, p->change_ns));
 }
@@ -164,6 +173,8 @@ static void on_opened(struct hub_node *n) {
 static void on_message(struct hub_node *n, struct p2_msg *m) {
     feed(peer_of(n), &(struct worker_event){.kind = WORKER_MSG, .msg = m});
 }
+
+static void on_heard(struct hub_node *n) { feed(peer_of(n), &(struct worker_event){.kind = WORKER_TICK}); }
 
 static void on_writable(struct hub_node *n) {
     feed(peer_of(n), &(struct worker_event){.kind = WORKER_WRITABLE, .room = hub_room(n)});
@@ -303,6 +314,7 @@ static void on_due(struct hub_node *n) {
 
 static const struct hub_calls calls = {.opened = on_opened,
                                        .message = on_message,
+                                       .heard = on_heard,
                                        .writable = on_writable,
                                        .fault = on_fault,
                                        .closed = on_closed,

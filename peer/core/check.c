@@ -7,7 +7,7 @@ static void check_job(const struct worker *w, const struct job *j, p2_handle sel
     P2_CHECK(j->state > JOB_NEW && j->state < JOB_ENDED);
     P2_CHECK(j->exec < w->config.device_count && j->cell < w->execs[j->exec].cells);
     P2_CHECK(w->execs[j->exec].cell_job[j->cell] == self);
-    P2_CHECK(p2_heap_in(&j->timer) && j->timer.key < P2_NEVER);
+    P2_CHECK(p2_heap_in(&j->timer) && j->timer.key <= j->due_ns && j->due_ns < P2_NEVER);
     P2_CHECK(p2_list_linked(&j->sending) <= (j->state == JOB_SENDING));
     P2_CHECK(j->in.size <= w->config.cell_bytes && j->stored <= j->in.have && j->in.have <= j->in.size);
     P2_CHECK(j->cost.result_bytes_max <= w->config.cell_bytes);
@@ -46,7 +46,9 @@ void worker_check(const struct worker *w) {
     for (uint32_t i = 0; i < w->config.device_count; i++) {
         check_exec(w, &w->execs[i], handed[i]);
         for (uint32_t c = 0; c < w->execs[i].cells; c++) {
-            if (w->execs[i].cell_job[c] == P2_NO_HANDLE) continue;
+            bool is_free = w->execs[i].cells_free >> c & 1;
+            P2_CHECK(is_free == (w->execs[i].cell_job[c] == P2_NO_HANDLE));
+            if (is_free) continue;
             cells++;
             P2_CHECK(p2_slab_get(&w->jobs, w->execs[i].cell_job[c]) != NULL);
         }
@@ -55,5 +57,5 @@ void worker_check(const struct worker *w) {
     worker_blobs_check(w);
     P2_CHECK(w->draining || !w->parting);
     struct p2_heap_node *first = p2_heap_peek(&w->timers);
-    P2_CHECK(w->left || !first || first->key > w->now); // what is due was done
+    P2_CHECK(w->left || w->more || !first || first->key > w->now); // what is due was done
 }

@@ -64,6 +64,7 @@ bool worker_exec_offers(const struct worker *w, uint32_t exec, const struct p2_t
 void worker_exec_count_busy(struct worker *w, uint32_t exec) {
     struct exec *e = &w->execs[exec];
     p2_ns span = w->now - e->busy_counted_ns;
+    if (span == 0) return;
     for (uint32_t k = 0; k < e->device.slots && k < e->handed; k++) e->slot_busy_ns[k] += span;
     e->busy_counted_ns = w->now;
 }

@@ -38,18 +38,12 @@ static const struct p2_task_type *type_of(const struct worker *w, const struct p
     return NULL;
 }
 
-static uint32_t free_cell(const struct exec *e) {
-    uint32_t cell = 0;
-    while (cell < e->cells && e->cell_job[cell] != P2_NO_HANDLE) cell++;
-    return cell;
-}
-
 // What keeps an executor from taking a job of this type and cost; P2_OK when nothing does.
 static enum p2_err hindrance(const struct worker *w, uint32_t exec, const struct job *j) {
     const struct exec *e = &w->execs[exec];
     if (!worker_exec_offers(w, exec, j->type)) return P2_ERR_NO_CAPABLE_PEER;
     if (e->device.memory_bytes && j->cost.device_bytes > e->device.memory_bytes) return P2_ERR_DEVICE_MEMORY;
-    return free_cell(e) < e->cells ? P2_OK : P2_ERR_OVERLOADED;
+    return e->cells_free ? P2_OK : P2_ERR_OVERLOADED;
 }
 
 // The device asked for, or another that can: its executor may have gone while the message was on its way.
@@ -61,7 +55,7 @@ static enum p2_err place(const struct worker *w, uint32_t device, struct job *j)
         j->exec = i;
         why = P2_OK;
     }
-    if (!why) j->cell = free_cell(&w->execs[j->exec]);
+    if (!why) j->cell = (uint32_t)__builtin_ctzll(w->execs[j->exec].cells_free);
     return why;
 }
 
@@ -167,24 +161,21 @@ void worker_job_assign(struct worker *w, const struct p2_msg *m) {
         worker_link_fault(w, P2_ERR_UNEXPECTED_MESSAGE, "a second job on one stream");
         return;
     }
-    struct job draft = {.stream = m->stream, .id = a->id, .attempt = a->attempt, .class_ = a->class_};
-    struct verdict v = examine(w, a, &draft);
-    if (v.err) {
-        refuse(w, m, &v);
-        return;
-    }
     p2_handle self;
     struct job *j = p2_slab_alloc(&w->jobs, &self);
+    struct verdict v = examine(w, a, j ? j : &w->spare);
+    if (v.err) {
+        refuse(w, m, &v);
+        if (j) p2_slab_free(&w->jobs, self);
+        return;
+    }
     P2_CHECK(j != NULL); // as many as cells
-    *j = draft;
-    j->self = self;
-    p2_list_init(&j->sending);
-    p2_heap_node_init(&j->timer);
-    worker_job_know(w, j);
-    j->taken_ns = w->now;
+    j->stream = m->stream;
+    j->id = a->id;
+    j->attempt = a->attempt;
+    j->class_ = a->class_;
     j->deadline_ns = p2_ns_add(w->now, p2_ns_min(a->deadline_ns, w->config.job_ns_max));
-    w->execs[j->exec].cell_job[j->cell] = self;
-    worker_job_move(w, j, JOB_RECEIVING);
+    worker_job_settle(w, j, self);
     worker_job_note(w, WORKER_NOTE_JOB_TAKEN, j)->value = (int64_t)a->payload_size;
     p2_inflow_begin(&j->in, a->attempt, a->payload_size, P2_STREAM_WINDOW);
     if (worker_blobs_take(w, j, a) != P2_OK) {

@@ -41,6 +41,27 @@ static p2_ns timer_of(const struct worker *w, const struct job *j, enum job_stat
     return p2_ns_add(by, w->config.watchdog_ns);
 }
 
+// Its timer may come early and is then set anew: most jobs end before it comes at all.
+static void set_timer(struct worker *w, struct job *j, enum job_state to) {
+    j->due_ns = timer_of(w, j, to);
+    if (!p2_heap_in(&j->timer))
+        p2_heap_push(&w->timers, &j->timer, j->due_ns, w->timer_tie++);
+    else if (j->due_ns < j->timer.key)
+        p2_heap_update(&w->timers, &j->timer, j->due_ns);
+}
+
+void worker_job_settle(struct worker *w, struct job *j, p2_handle self) {
+    struct exec *e = &w->execs[j->exec];
+    j->self = self;
+    p2_list_init(&j->sending);
+    p2_heap_node_init(&j->timer);
+    worker_job_know(w, j);
+    j->taken_ns = w->now;
+    e->cell_job[j->cell] = self;
+    e->cells_free &= ~(UINT64_C(1) << j->cell);
+    worker_job_move(w, j, JOB_RECEIVING);
+}
+
 void worker_job_move(struct worker *w, struct job *j, enum job_state to) {
     P2_CHECK(worker_job_may(j->state, to));
     struct exec *e = &w->execs[j->exec];
@@ -50,17 +71,18 @@ void worker_job_move(struct worker *w, struct job *j, enum job_state to) {
     }
     w->receiving += (to == JOB_RECEIVING ? 1u : 0u) - (j->state == JOB_RECEIVING ? 1u : 0u);
     p2_list_remove(&j->sending);
-    p2_heap_remove(&w->timers, &j->timer);
     if (j->state == JOB_RECEIVING) j->handed_ns = w->now;
     j->state = to;
     if (to != JOB_ENDED) {
-        p2_heap_push(&w->timers, &j->timer, timer_of(w, j, to), w->timer_tie++);
+        set_timer(w, j, to);
         if (to == JOB_SENDING) p2_list_push_back(&w->sending[j->class_], &j->sending);
         return;
     }
+    p2_heap_remove(&w->timers, &j->timer);
     forget_stream(w, j);
     worker_blobs_drop(w, j);
     e->cell_job[j->cell] = P2_NO_HANDLE;
+    e->cells_free |= UINT64_C(1) << j->cell;
     p2_slab_free(&w->jobs, j->self);
 }
 
@@ -171,7 +193,9 @@ void worker_jobs_expire(struct worker *w) {
     struct p2_heap_node *first;
     while ((first = p2_heap_peek(&w->timers)) && first->key <= w->now) {
         struct job *j = P2_CONTAINER_OF(first, struct job, timer);
-        if (worker_job_with_executor(j->state)) {
+        if (j->due_ns > w->now) {
+            p2_heap_update(&w->timers, first, j->due_ns);
+        } else if (worker_job_with_executor(j->state)) {
             struct p2_id id = j->id;
             worker_exec_kill(w, j->exec, P2_ERR_WATCHDOG_KILLED, &id,
                              "a job ran too long and its executor was stopped");

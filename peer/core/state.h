@@ -47,14 +47,15 @@ struct exec {
     struct worker_device device;
     uint32_t cells;
     p2_handle cell_job[WORD_CELLS_MAX];
-    p2_ns start_at_ns; // in DOWN
-    p2_ns heard_ns;    // in STARTING and BUILDING: when it last said something
-    p2_ns ready_ns;    // in READY: since when
-    p2_ns quit_by_ns;  // in QUITTING
-    uint32_t crashes;  // in a row, none of them after a time of good service
-    bool unusable;     // it said FAILED
-    bool served;       // the last process was ready for a good while
-    uint32_t handed;   // jobs in HANDED, RECALLING and CANCELLING
+    uint64_t cells_free; // a bit each
+    p2_ns start_at_ns;   // in DOWN
+    p2_ns heard_ns;      // in STARTING and BUILDING: when it last said something
+    p2_ns ready_ns;      // in READY: since when
+    p2_ns quit_by_ns;    // in QUITTING
+    uint32_t crashes;    // in a row, none of them after a time of good service
+    bool unusable;       // it said FAILED
+    bool served;         // the last process was ready for a good while
+    uint32_t handed;     // jobs in HANDED, RECALLING and CANCELLING
     struct exec_offer offers[P2_TYPES_MAX];
     uint32_t offer_count;
     p2_ns slot_busy_ns[WORKER_SLOTS_MAX]; // slot k counts as busy while more than k jobs are handed
@@ -100,7 +101,8 @@ struct job {
     bool result_begun; // TASK_RESULT has left
     struct p2_job_times times;
     struct p2_task_cost cost;
-    struct p2_heap_node timer;          // what happens then depends on the state: jobs.c
+    struct p2_heap_node timer;          // in worker.timers, not behind due_ns
+    p2_ns due_ns;                       // what happens then depends on the state: jobs.c
     struct p2_list sending;             // in worker.sending[class_] while SENDING
     p2_handle blobs[P2_TASK_BLOBS_MAX]; // pinned until its end
     uint32_t blob_count;
@@ -117,9 +119,11 @@ struct worker {
     struct link link;
     struct exec execs[P2_DEVICES_MAX];
     struct p2_slab jobs;
+    struct job spare;          // what is looked at when every cell is taken
     struct p2_streams streams; // of known jobs: stream -> slot
     struct p2_heap timers;
     uint64_t timer_tie;
+    bool more;       // the last step left its end to the next
     bool pump_again; // results wait only for the next step
     struct p2_list sending[P2_CLASSES];
 
@@ -172,6 +176,7 @@ p2_ns worker_exec_next(const struct worker *w);
 
 // ---- jobs.c
 void worker_job_move(struct worker *w, struct job *j, enum job_state to); // to ENDED: j is gone afterwards
+void worker_job_settle(struct worker *w, struct job *j, p2_handle self);  // into the cell that was found for it
 struct worker_note *worker_job_note(struct worker *w, enum worker_note_kind kind, const struct job *j);
 void worker_job_fail(struct worker *w, struct job *j, enum p2_err code, const char *text); // ends it, and says so
 void worker_job_cancelled(struct worker *w, struct job *j);                                // the same

@@ -60,6 +60,7 @@ struct worker *worker_create(const struct worker_config *config) {
         e->device.name[sizeof e->device.name - 1] = e->device.driver[sizeof e->device.driver - 1] = '\0';
         uint32_t cells = e->device.slots * (1 + config->queue_depth);
         e->cells = cells < WORD_CELLS_MAX ? cells : WORD_CELLS_MAX;
+        e->cells_free = UINT64_MAX >> (64 - e->cells);
     }
     if (!tables_init(w)) worker_destroy(&w);
     return w;
@@ -154,7 +155,8 @@ void worker_step(struct worker *w, const struct worker_event *ev, struct worker_
     case WORKER_TICK: break;
     case WORKER_DRAIN: worker_drain(w); break;
     }
-    settle(w);
+    w->more = ev->more && w->gone_count == 0; // what is gone is told from one step to the next only
+    if (!w->more) settle(w);
 }
 
 p2_ns worker_next_ns(const struct worker *w) {

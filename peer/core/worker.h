@@ -88,6 +88,7 @@ enum worker_event_kind {
 struct worker_event {
     enum worker_event_kind kind;
     p2_ns now_ns; // never goes back
+    bool more;    // another event follows at once: what ends a step, sending results above all, is left to it
     uint32_t exec;
     enum p2_err why;
     p2_handle job;   // STORED
@@ -199,10 +200,11 @@ bool worker_actions_init(struct worker_actions *out, const struct worker *w);
 void worker_actions_deinit(struct worker_actions *out);
 
 // Feeds one event. What it points to is borrowed until the actions are carried out. Empties `out` first.
-// Never fails: what a remote or an executor does wrong is an action against it.
+// Never fails: what a remote or an executor does wrong is an action against it. What came in one read, and what follows
+// from it, is best fed with `more`, a TICK behind it.
 void worker_step(struct worker *w, const struct worker_event *ev, struct worker_actions *out);
 
-// When to step with WORKER_TICK if nothing else happens; P2_NEVER for not at all.
+// When to step with WORKER_TICK if nothing else happens; P2_NEVER for not at all. As of the last step without `more`.
 p2_ns worker_next_ns(const struct worker *w);
 
 // What the executor of device i is told first: the cells its memory must hold. Constant.

@@ -21,7 +21,9 @@
 // ---- stepping -------------------------------------------------------------------------------------------------------
 
 static void step(struct supervisor *s, struct worker_event *ev) {
-    s->now = ev->now_ns = p2_clock_now();
+    if (!s->hearing) s->now = p2_clock_now();
+    ev->now_ns = s->now;
+    ev->more = s->hearing;
     s->stepping = true;
     worker_step(s->worker, ev, &s->actions);
     for (uint32_t i = 0; i < s->actions.count; i++) supervisor_carry(s, &s->actions.items[i]);
@@ -70,9 +72,11 @@ static void on_opened(void *context, p2_conn c, const char *remote_address) {
 static void on_received(void *context, p2_conn c, const uint8_t *bytes, size_t size) {
     struct supervisor *s = context;
     if (c != s->conn || s->reader.failed) return;
+    s->now = p2_clock_now();
+    s->hearing = true;
     enum p2_err err = p2_reader_feed(&s->reader, bytes, size, on_msg, s);
-    if (err == P2_OK) return;
-    struct worker_event ev = {.kind = WORKER_LINK_FAULT, .why = err};
+    s->hearing = false;
+    struct worker_event ev = {.kind = err == P2_OK ? WORKER_TICK : WORKER_LINK_FAULT, .why = err};
     supervisor_feed(s, &ev);
 }
 

@@ -28,6 +28,7 @@ struct supervisor {
     struct p2_codec codec;
     struct p2_reader reader;
     bool reading;
+    bool hearing; // bytes of the connection: one reading of the clock and one end of a step for all of them
     p2_conn conn; // P2_NO_HANDLE: none
     struct worker *worker;
     struct worker_actions actions;

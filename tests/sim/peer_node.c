@@ -146,14 +146,23 @@ static void step_once(struct peer *p, struct worker_event *ev) {
     }
 }
 
-static void step(struct peer *p, struct worker_event *ev) {
-    if (!p->up || p->leaving) return;
+// With what follows from it.
+static void step_all(struct peer *p, struct worker_event *ev, bool more) {
+    ev->more = more;
     step_once(p, ev);
     while (p->later_count && !p->leaving) {
         struct worker_event next = p->later[0];
         memmove(p->later, p->later + 1, --p->later_count * sizeof next);
+        next.more = more;
         step_once(p, &next);
     }
+}
+
+static void step(struct peer *p, struct worker_event *ev) {
+    if (!p->up || p->leaving) return;
+    const bool more = ev->kind == WORKER_MSG; // as the shell has it
+    step_all(p, ev, more);
+    if (more && !p->leaving) step_all(p, &(struct worker_event){.kind = WORKER_TICK}, false);
     struct worker_stats stats;
     worker_stats(p->w, &stats);
     if (stats.jobs)

@@ -97,6 +97,7 @@ static void see(struct world *x, const struct worker_action *a) {
 }
 
 static void step(struct world *x, struct worker_event ev) {
+    ev.more = ev.kind != WORKER_TICK && below(x, 3) == 0;
     rig_step(&x->rig, ev);
     for (uint32_t i = 0; i < x->rig.out.count; i++) see(x, &x->rig.out.items[i]);
 }
