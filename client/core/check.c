@@ -8,7 +8,7 @@ static void check_ticket(const struct session *s, const struct ticket *t, uint32
     bool sent = t->state > TICKET_QUEUED;
     P2_CHECK(t->state < TICKET_STATES);
     P2_CHECK((uint32_t)t->handle == slot && t->handle != 0);
-    P2_CHECK(p2_heap_in(&t->due));
+    P2_CHECK(p2_timer_on(&t->due));
     P2_CHECK((t->stream != 0) == sent);
     P2_CHECK(!sent || s->link == LINK_UP); // no coordinator, no promise
     P2_CHECK(!sent || p2_ticket_of_stream(s, t->stream) == t);

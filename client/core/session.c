@@ -32,9 +32,9 @@ struct session *p2_session_create(const struct session_config *config) {
     p2_route_init(&s->route, config->addresses ? config->addresses : 1, p2_rng_next(&s->rng));
     s->tickets = p2_calloc(config->tasks_max, sizeof *s->tickets);
     bool ok = s->tickets && p2_streams_init(&s->streams, config->tasks_max);
-    ok = ok && p2_heap_init(&s->due, config->tasks_max) && p2_timeouts_init(&s->timeouts, config->types);
+    ok = ok && p2_timers_init(&s->due, config->tasks_max) && p2_timeouts_init(&s->timeouts, config->types);
     if (!ok) {
-        p2_heap_deinit(&s->due);
+        p2_timers_deinit(&s->due);
         p2_streams_deinit(&s->streams);
         p2_free(s->tickets);
         p2_free(s);
@@ -59,7 +59,7 @@ void p2_session_destroy(struct session **session) {
         p2_blob_unref(t->task.blobs);
     }
     p2_timeouts_deinit(&s->timeouts);
-    p2_heap_deinit(&s->due);
+    p2_timers_deinit(&s->due);
     p2_streams_deinit(&s->streams);
     p2_free(s->tickets);
     p2_free(s);
@@ -332,9 +332,8 @@ void p2_session_step(struct session *s, const struct session_event *ev, struct s
 
 p2_ns p2_session_next_ns(const struct session *s) {
     if (s->link == LINK_UP && (s->more || s->status_wanted)) return s->now_ns;
-    struct p2_heap_node *first = p2_heap_peek(&s->due);
     p2_ns next = p2_ns_min(s->link_due_ns, p2_questions_due_ns(s));
-    return first ? p2_ns_min(first->key, next) : next;
+    return p2_ns_min(next, p2_timers_next_ns(&s->due));
 }
 
 enum session_link p2_session_link(const struct session *s) { return s->link; }

@@ -6,10 +6,10 @@
 
 #include "base/canary.h"
 #include "base/ewma.h"
-#include "base/heap.h"
 #include "base/list.h"
 #include "base/rng.h"
 #include "base/streams.h"
+#include "base/timers.h"
 #include "msg/flow.h"
 
 enum ticket_state { TICKET_NONE, TICKET_QUEUED, TICKET_SENT, TICKET_ACCEPTED, TICKET_ARRIVING, TICKET_STATES };
@@ -20,8 +20,8 @@ struct ticket {
     uint32_t stream;         // 0 until sent
     struct session_submit task;
     p2_ns submitted_ns, deadline_ns;
-    struct p2_heap_node due; // in s->due while open
-    struct p2_list link;     // in queued[class], again, flowing[class], or none
+    struct p2_timer due; // in s->due while open
+    struct p2_list link; // in queued[class], again, flowing[class], or none
     struct p2_outflow out;
     struct p2_inflow in;
     uint32_t attempts;                      // highest the coordinator told of
@@ -78,9 +78,8 @@ struct session {
     uint32_t open, in_flight; // all; those sent
     uint64_t in_flight_bytes; // payload bytes of those sent
     uint32_t next_stream;
-    uint64_t arrivals;         // breaks ties in due
     struct p2_streams streams; // of those sent: stream -> slot of tickets
-    struct p2_heap due;
+    struct p2_timers due;
     struct p2_list queued[P2_CLASSES], flowing[P2_CLASSES];
     struct question questions[SESSION_QUESTIONS_MAX]; // a ring: answers come in the order of questions
     uint32_t question_first, question_count;

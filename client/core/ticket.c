@@ -64,9 +64,9 @@ void p2_ticket_submit(struct session *s, const struct session_submit *task) {
     if (!t->task.deadline_ns) t->task.deadline_ns = p2_timeout_ns(&s->timeouts, &task->kind);
     t->deadline_ns = p2_ns_add(t->submitted_ns, t->task.deadline_ns);
     p2_list_init(&t->link);
-    p2_heap_node_init(&t->due);
+    p2_timer_init(&t->due);
     p2_ticket_move(s, t, TICKET_QUEUED);
-    p2_heap_push(&s->due, &t->due, due_ns(s, t), s->arrivals++);
+    p2_ticket_rearm(s, t);
     if (!task->withheld) p2_list_push_back(&s->queued[task->class_], &t->link);
 }
 
@@ -106,12 +106,11 @@ void p2_ticket_end(struct session *s, struct ticket *t, const struct ending *how
     if (P2_CANARY(ticket_twice) && how->outcome == SESSION_REFUSED) p2_session_act(s, SESSION_DO_ENDED)->u.ended = *e;
     if (t->stream) p2_streams_remove(&s->streams, t->stream);
     p2_list_remove(&t->link);
-    p2_heap_remove(&s->due, &t->due);
+    p2_timers_stop(&s->due, &t->due);
     p2_ticket_move(s, t, TICKET_NONE);
     p2_blob_unref(t->task.params_blob);
     p2_blob_unref(t->task.payload.blob);
     p2_blob_unref(t->task.blobs);
-    memset(t, 0, sizeof *t);
 }
 
 // In the lane of the task, so that it cannot overtake the submit it is about.
@@ -156,7 +155,7 @@ void p2_ticket_drop(struct session *s, struct ticket *t, enum p2_err code) {
     p2_ticket_end(s, t, &how);
 }
 
-void p2_ticket_rearm(struct session *s, struct ticket *t) { p2_heap_update(&s->due, &t->due, due_ns(s, t)); }
+void p2_ticket_rearm(struct session *s, struct ticket *t) { p2_timers_set(&s->due, &t->due, due_ns(s, t)); }
 
 static void rearm_list(struct session *s, struct p2_list *list) {
     P2_LIST_EACH (it, nx, list) p2_ticket_rearm(s, P2_CONTAINER_OF(it, struct ticket, link));
@@ -193,13 +192,12 @@ static void expire(struct session *s, struct ticket *t) {
 }
 
 void p2_tickets_expire(struct session *s) {
-    for (;;) {
-        struct p2_heap_node *n = p2_heap_peek(&s->due);
-        if (!n || n->key > s->now_ns) return;
-        struct ticket *t = P2_CONTAINER_OF(n, struct ticket, due);
+    struct p2_timer *timer;
+    while ((timer = p2_timers_due(&s->due, s->now_ns)) != NULL) {
+        struct ticket *t = P2_CONTAINER_OF(timer, struct ticket, due);
         p2_ns due = due_ns(s, t); // round trips may have grown since it was set
         if (due > s->now_ns)
-            p2_heap_update(&s->due, n, due);
+            p2_timers_set(&s->due, timer, due);
         else
             expire(s, t);
     }
@@ -258,7 +256,8 @@ void p2_ticket_open_stream(struct session *s, struct ticket *t) {
     t->stream = p2_session_next_stream(s);
     p2_streams_put(&s->streams, t->stream, (uint32_t)t->handle);
     p2_ticket_move(s, t, TICKET_SENT);
-    p2_ticket_rearm(s, t);
+    // Its timer may come early, and is then set anew: most tickets end before it comes at all.
+    if (due_ns(s, t) < p2_timer_at(&t->due)) p2_ticket_rearm(s, t);
 }
 
 static void send_submit(struct session *s, struct ticket *t) {

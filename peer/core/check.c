@@ -7,7 +7,7 @@ static void check_job(const struct worker *w, const struct job *j, p2_handle sel
     P2_CHECK(j->state > JOB_NEW && j->state < JOB_ENDED);
     P2_CHECK(j->exec < w->config.device_count && j->cell < w->execs[j->exec].cells);
     P2_CHECK(w->execs[j->exec].cell_job[j->cell] == self);
-    P2_CHECK(p2_heap_in(&j->timer) && j->timer.key <= j->due_ns && j->due_ns < P2_NEVER);
+    P2_CHECK(p2_timer_on(&j->timer) && p2_timer_at(&j->timer) <= j->due_ns && j->due_ns < P2_NEVER);
     P2_CHECK(p2_list_linked(&j->sending) <= (j->state == JOB_SENDING));
     P2_CHECK(j->in.size <= w->config.cell_bytes && j->stored <= j->in.have && j->in.have <= j->in.size);
     P2_CHECK(j->cost.result_bytes_max <= w->config.cell_bytes);
@@ -56,6 +56,5 @@ void worker_check(const struct worker *w) {
     P2_CHECK(cells == live);
     worker_blobs_check(w);
     P2_CHECK(w->draining || !w->parting);
-    struct p2_heap_node *first = p2_heap_peek(&w->timers);
-    P2_CHECK(w->left || w->more || !first || first->key > w->now); // what is due was done
+    P2_CHECK(w->left || w->more || p2_timers_next_ns(&w->timers) > w->now); // what is due was done
 }

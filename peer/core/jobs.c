@@ -44,17 +44,14 @@ static p2_ns timer_of(const struct worker *w, const struct job *j, enum job_stat
 // Its timer may come early and is then set anew: most jobs end before it comes at all.
 static void set_timer(struct worker *w, struct job *j, enum job_state to) {
     j->due_ns = timer_of(w, j, to);
-    if (!p2_heap_in(&j->timer))
-        p2_heap_push(&w->timers, &j->timer, j->due_ns, w->timer_tie++);
-    else if (j->due_ns < j->timer.key)
-        p2_heap_update(&w->timers, &j->timer, j->due_ns);
+    if (!p2_timer_on(&j->timer) || j->due_ns < p2_timer_at(&j->timer)) p2_timers_set(&w->timers, &j->timer, j->due_ns);
 }
 
 void worker_job_settle(struct worker *w, struct job *j, p2_handle self) {
     struct exec *e = &w->execs[j->exec];
     j->self = self;
     p2_list_init(&j->sending);
-    p2_heap_node_init(&j->timer);
+    p2_timer_init(&j->timer);
     worker_job_know(w, j);
     j->taken_ns = w->now;
     e->cell_job[j->cell] = self;
@@ -78,7 +75,7 @@ void worker_job_move(struct worker *w, struct job *j, enum job_state to) {
         if (to == JOB_SENDING) p2_list_push_back(&w->sending[j->class_], &j->sending);
         return;
     }
-    p2_heap_remove(&w->timers, &j->timer);
+    p2_timers_stop(&w->timers, &j->timer);
     forget_stream(w, j);
     worker_blobs_drop(w, j);
     e->cell_job[j->cell] = P2_NO_HANDLE;
@@ -190,11 +187,11 @@ bool worker_job_runs(struct worker *w, uint32_t exec, uint32_t cell) {
 }
 
 void worker_jobs_expire(struct worker *w) {
-    struct p2_heap_node *first;
-    while ((first = p2_heap_peek(&w->timers)) && first->key <= w->now) {
+    struct p2_timer *first;
+    while ((first = p2_timers_due(&w->timers, w->now)) != NULL) {
         struct job *j = P2_CONTAINER_OF(first, struct job, timer);
         if (j->due_ns > w->now) {
-            p2_heap_update(&w->timers, first, j->due_ns);
+            p2_timers_set(&w->timers, first, j->due_ns);
         } else if (worker_job_with_executor(j->state)) {
             struct p2_id id = j->id;
             worker_exec_kill(w, j->exec, P2_ERR_WATCHDOG_KILLED, &id,

@@ -4,11 +4,11 @@
 
 #include "base/arena.h"
 #include "base/canary.h"
-#include "base/heap.h"
 #include "base/list.h"
 #include "base/rng.h"
 #include "base/shelf.h"
 #include "base/streams.h"
+#include "base/timers.h"
 #include "msg/flow.h"
 #include "peer/core/worker.h"
 
@@ -101,7 +101,7 @@ struct job {
     bool result_begun; // TASK_RESULT has left
     struct p2_job_times times;
     struct p2_task_cost cost;
-    struct p2_heap_node timer;          // in worker.timers, not behind due_ns
+    struct p2_timer timer;              // in worker.timers, not behind due_ns
     p2_ns due_ns;                       // what happens then depends on the state: jobs.c
     struct p2_list sending;             // in worker.sending[class_] while SENDING
     p2_handle blobs[P2_TASK_BLOBS_MAX]; // pinned until its end
@@ -121,8 +121,7 @@ struct worker {
     struct p2_slab jobs;
     struct job spare;          // what is looked at when every cell is taken
     struct p2_streams streams; // of known jobs: stream -> slot
-    struct p2_heap timers;
-    uint64_t timer_tie;
+    struct p2_timers timers;
     bool more;       // the last step left its end to the next
     bool pump_again; // results wait only for the next step
     struct p2_list sending[P2_CLASSES];

@@ -42,7 +42,7 @@ static bool tables_init(struct worker *w) {
     if (!p2_shelf_init(&w->shelf, &shelf, (const uint64_t[2]){p2_rng_next(&w->rng), p2_rng_next(&w->rng)}))
         return false;
     return p2_slab_init(&w->jobs, sizeof(struct job), cells) && p2_streams_init(&w->streams, cells) &&
-           p2_heap_init(&w->timers, cells) &&
+           p2_timers_init(&w->timers, cells) &&
            p2_arena_init(&w->arena, 16384 + (size_t)cells * (512 + sizeof(struct word)));
 }
 
@@ -71,7 +71,7 @@ void worker_destroy(struct worker **w) {
     p2_slab_deinit(&(*w)->jobs);
     p2_shelf_deinit(&(*w)->shelf);
     p2_streams_deinit(&(*w)->streams);
-    p2_heap_deinit(&(*w)->timers);
+    p2_timers_deinit(&(*w)->timers);
     p2_arena_deinit(&(*w)->arena);
     free(*w);
     *w = NULL;
@@ -161,9 +161,7 @@ void worker_step(struct worker *w, const struct worker_event *ev, struct worker_
 
 p2_ns worker_next_ns(const struct worker *w) {
     if (w->left) return P2_NEVER;
-    struct p2_heap_node *first = p2_heap_peek(&w->timers);
-    p2_ns next = first ? first->key : P2_NEVER;
-    next = p2_ns_min(next, worker_exec_next(w));
+    p2_ns next = p2_ns_min(p2_timers_next_ns(&w->timers), worker_exec_next(w));
     next = p2_ns_min(next, worker_link_next(w));
     if (w->draining) next = p2_ns_min(next, w->drain_by_ns);
     return w->pump_again ? w->now : next;
