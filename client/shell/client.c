@@ -87,7 +87,8 @@ static bool create_parts(struct p2c2r_client *c, const p2c2r_options *o) {
     p2_blob_pool_init(&c->results, UINT64_MAX, o->payload_bytes_max / 4);
     p2_blob_pool_init(&c->wire, CLIENT_WIRE_BYTES_MAX, CLIENT_WIRE_BYTES_MAX / 16);
     if (!p2_slab_init(&c->records, sizeof(struct record), o->tasks_max) || !p2_mail_init(c, o->tasks_max)) return false;
-    if (!p2_session_actions_init(&c->actions, o->tasks_max)) return false;
+    c->reasons = p2_calloc(o->tasks_max, sizeof *c->reasons);
+    if (!c->reasons || !p2_session_actions_init(&c->actions, o->tasks_max)) return false;
     if (!p2_codec_init(&c->codec, &c->wire)) return false;
     for (uint32_t i = 0; i < c->line_count; i++) p2_reader_init(&c->lines[i].reader, &c->codec);
     c->session = p2_session_create(&config);
@@ -146,6 +147,7 @@ void p2c2r_destroy(p2c2r_client **client) {
     p2_codec_deinit(&c->codec);
     p2_session_actions_deinit(&c->actions);
     p2_slab_deinit(&c->records);
+    p2_free(c->reasons);
     p2_mail_deinit(c);
     p2_blob_pool_deinit(&c->payloads);
     p2_blob_pool_deinit(&c->results);

@@ -29,7 +29,7 @@
 #define CLIENT_WIRE_BYTES_MAX (64ull << 20) // records on their way in or compressed on their way out
 #define CLIENT_HELD_BYTES_MAX (64ull << 20) // held back by fake lag before the socket is left unread
 #define CLIENT_URL_BYTES 256u               // of one coordinator, with its end
-#define CLIENT_IDS 32u                      // got from the system at once
+#define CLIENT_IDS 64u                      // of tasks, got from the system at once
 
 //   FREE --> OPEN --> ENDED --> LENT      any --> freed, by release or with the client
 enum record_state { RECORD_FREE, RECORD_OPEN, RECORD_ENDED, RECORD_LENT };
@@ -55,7 +55,7 @@ struct record {
     bool held;                  // the cluster has ended it, as `end` says; this machine has it still
     uint32_t origin;            // P2C2R_ORIGIN_LOCAL, or not said yet
     struct session_ended end;   // its sentence is in reason
-    char reason[P2_TEXT_MAX + 1];
+    const char *reason;         // "", or what is in client->reasons, of which most records use nothing
 };
 
 struct letter {          // what a caller wants for a record, by its slot
@@ -113,6 +113,7 @@ struct p2c2r_client {
     struct session *session;
     struct session_actions actions;
     struct p2_slab records;
+    char (*reasons)[P2_TEXT_MAX + 1]; // by slot
     struct p2_list ended;
     struct letter *letters;
     struct p2_list mail;
@@ -194,7 +195,7 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e);
 void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state to);
 void p2_record_free(struct p2c2r_client *c, struct record *r);
 bool p2_record_room(struct p2c2r_client *c, struct record *r, uint64_t size); // for a result; false: memory is short
-void p2_record_say(struct record *r, struct p2_str sentence);
+void p2_record_say(struct p2c2r_client *c, struct record *r, struct p2_str sentence);
 void p2_record_finish(struct p2c2r_client *c, struct record *r); // OPEN to ENDED, as r->end says
 
 struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket); // not freed, or NULL

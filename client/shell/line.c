@@ -62,8 +62,10 @@ void p2_lines_deinit(struct p2c2r_client *c) {
 static enum p2_err on_msg(void *context, struct p2_msg *m) {
     struct line *l = context;
     const p2_conn conn = l->conn;
-    struct session_event ev = {
-        .kind = is_link(l) ? SESSION_MSG : SESSION_PROBE_MSG, .address = address_of(l), .u.msg = m};
+    struct session_event ev; // large, and mostly of no use here
+    ev.kind = is_link(l) ? SESSION_MSG : SESSION_PROBE_MSG;
+    ev.address = address_of(l);
+    ev.u.msg = m;
     p2_client_feed(l->client, &ev);
     return l->conn == conn ? P2_OK : P2_ERR_CLOSED; // the rest is of a connection that is no more
 }

@@ -61,13 +61,14 @@ static void run(struct p2c2r_client *c, const struct local_action *a) {
     child_must(c->local, p2_pipe_job(&c->local->pipe, &w, &job->payload));
 }
 
-static void end_as(struct record *r, enum session_outcome outcome, enum p2_err code, const char *reason) {
+static void end_as(struct p2c2r_client *c, struct record *r, enum session_outcome outcome, enum p2_err code,
+                   const char *reason) {
     r->end.outcome = outcome;
     r->end.code = code;
     r->end.retryable = outcome == SESSION_FAILED && p2_err_retryable(code);
     r->end.retry_after_ns = 0;
     r->end.total_ns = p2_clock_now() - job_of(r)->submitted_ns;
-    p2_record_say(r, p2_str(reason));
+    p2_record_say(c, r, p2_str(reason));
 }
 
 // The result, from its cell to where the caller wants it.
@@ -81,11 +82,11 @@ static void take_result(struct p2c2r_client *c, struct record *r, const struct l
                                     .queue_ns = a->u.end.queue_ns,
                                     .processing_ns = a->u.end.processing_ns,
                                     .kernel_ns = a->u.end.kernel_ns};
-    p2_record_say(r, p2_str(""));
+    p2_record_say(c, r, p2_str(""));
     if (!p2_record_room(c, r, a->u.end.size))
-        end_as(r, SESSION_FAILED, P2_ERR_NO_MEMORY, p2_err_sentence(P2_ERR_NO_MEMORY));
+        end_as(c, r, SESSION_FAILED, P2_ERR_NO_MEMORY, p2_err_sentence(P2_ERR_NO_MEMORY));
     else if (r->data && !p2_pipe_result(&c->local->pipe, a->u.end.cell, 0, r->data, a->u.end.size))
-        end_as(r, SESSION_FAILED, P2_ERR_INTERNAL, p2_err_sentence(P2_ERR_INTERNAL));
+        end_as(c, r, SESSION_FAILED, P2_ERR_INTERNAL, p2_err_sentence(P2_ERR_INTERNAL));
 }
 
 static void end(struct p2c2r_client *c, const struct local_action *a) {
@@ -93,9 +94,9 @@ static void end(struct p2c2r_client *c, const struct local_action *a) {
     P2_CHECK(r && r->state == RECORD_OPEN);
     bool here = a->u.end.how == LOCAL_END_DONE || a->u.end.how == LOCAL_END_FAILED;
     if (a->u.end.how == LOCAL_END_DONE) take_result(c, r, a);
-    if (a->u.end.how == LOCAL_END_FAILED) end_as(r, SESSION_FAILED, a->u.end.code, a->u.end.text);
+    if (a->u.end.how == LOCAL_END_FAILED) end_as(c, r, SESSION_FAILED, a->u.end.code, a->u.end.text);
     if (a->u.end.how == LOCAL_END_EXPIRED)
-        end_as(r, SESSION_EXPIRED, P2_ERR_DEADLINE_EXCEEDED, "its deadline passed while this machine was at it");
+        end_as(c, r, SESSION_EXPIRED, P2_ERR_DEADLINE_EXCEEDED, "its deadline passed while this machine was at it");
     if (here) r->origin = P2C2R_ORIGIN_LOCAL;
     P2_CHECK(here || r->held);
     if (r->held)
@@ -259,7 +260,7 @@ void p2_here_cancel(struct p2c2r_client *c, p2c2r_ticket ticket) {
     feed(c, &ev);
     struct record *r = p2_record_get(c, ticket);
     if (!r->held) return; // the session says when it has ended
-    end_as(r, SESSION_CANCELLED, P2_ERR_CANCELLED, p2_err_sentence(P2_ERR_CANCELLED));
+    end_as(c, r, SESSION_CANCELLED, P2_ERR_CANCELLED, p2_err_sentence(P2_ERR_CANCELLED));
     p2_record_finish(c, r);
 }
 

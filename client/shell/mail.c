@@ -40,6 +40,10 @@ void p2_mail_cancel(struct p2c2r_client *c, const struct record *r) {
 
 void p2_mail_forget(struct p2c2r_client *c, const struct record *r) {
     p2_client_lock(c);
+    if (p2_list_empty(&c->mail)) { // its letter has long left the cache
+        p2_client_unlock(c);
+        return;
+    }
     struct letter *l = &c->letters[(uint32_t)r->ticket];
     p2_list_remove(&l->link);
     if (l->submit) {

@@ -99,17 +99,21 @@ void p2_record_store(struct p2c2r_client *c, const struct session_action *a) {
     if (r->broken) drop(c, r, P2_ERR_BAD_PAYLOAD);
 }
 
-void p2_record_say(struct record *r, struct p2_str sentence) {
+void p2_record_say(struct p2c2r_client *c, struct record *r, struct p2_str sentence) {
     uint32_t n = sentence.n < P2_TEXT_MAX ? sentence.n : P2_TEXT_MAX;
-    if (n) memcpy(r->reason, sentence.p, n);
-    r->reason[n] = 0;
+    r->reason = "";
+    if (n == 0) return;
+    char *to = c->reasons[(uint32_t)r->ticket];
+    memcpy(to, sentence.p, n);
+    to[n] = 0;
+    r->reason = to;
 }
 
-static void spoil(struct record *r, enum p2_err code, const char *sentence) {
+static void spoil(struct p2c2r_client *c, struct record *r, enum p2_err code, const char *sentence) {
     r->end.outcome = SESSION_FAILED;
     r->end.code = code;
     r->end.retryable = true;
-    p2_record_say(r, p2_str(sentence));
+    p2_record_say(c, r, p2_str(sentence));
 }
 
 // Until it ends, a record is its session's, or this machine's: what is written here is seen when it is moved.
@@ -118,9 +122,9 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
     if (c->drop_waits == e->ticket) c->drop_waits = 0;
     if (!r || r->state != RECORD_OPEN || r->origin == P2C2R_ORIGIN_LOCAL) return; // ended here already
     r->end = *e;
-    p2_record_say(r, e->sentence);
-    if (e->outcome == SESSION_DONE && r->no_memory) spoil(r, P2_ERR_NO_MEMORY, p2_err_sentence(P2_ERR_NO_MEMORY));
-    if (e->outcome == SESSION_DONE && r->broken) spoil(r, P2_ERR_BAD_PAYLOAD, SESSION_BROKEN_RESULT);
+    p2_record_say(c, r, e->sentence);
+    if (e->outcome == SESSION_DONE && r->no_memory) spoil(c, r, P2_ERR_NO_MEMORY, p2_err_sentence(P2_ERR_NO_MEMORY));
+    if (e->outcome == SESSION_DONE && r->broken) spoil(c, r, P2_ERR_BAD_PAYLOAD, SESSION_BROKEN_RESULT);
     if (r->end.outcome != SESSION_DONE) forget_data(r);
     if (!p2_here_holds(c, r)) p2_record_finish(c, r);
 }

@@ -137,6 +137,7 @@ static struct record *new_record(struct p2c2r_client *c, const p2c2r_task *task,
     p2_client_unlock(c);
     if (!r) return NULL;
     r->ticket = handle;
+    r->reason = "";
     p2_list_init(&r->link);
     p2_record_move(c, r, RECORD_OPEN);
     r->user = task->user;

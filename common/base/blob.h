@@ -1,11 +1,9 @@
-// Refcounted bytes that are written once and then shared, with room in front for a transport's framing.
+// Refcounted bytes that are written once and then shared.
 // Not thread-safe: a blob belongs to one loop. A pool may be shared.
 #ifndef P2_BASE_BLOB_H
 #define P2_BASE_BLOB_H
 
 #include <stdint.h>
-
-#define P2_BLOB_HEADROOM 64 // scratch bytes before data, free for whoever sends it
 
 struct p2_blob_pool;
 
@@ -16,7 +14,7 @@ struct p2_blob {
     uint32_t size;     // bytes in use
     uint32_t capacity; // bytes available at data
     uint32_t size_class;
-    uint8_t *data; // P2_BLOB_HEADROOM writable bytes stand before it
+    uint8_t *data;
 };
 
 // Recycles blobs by power-of-two size class, so steady traffic allocates nothing.

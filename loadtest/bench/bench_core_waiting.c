@@ -77,7 +77,7 @@ static void tell_tables(struct bench *b, const struct stand *s, double measured)
 }
 
 // Of the pool: in powers of two, with room for a transport's framing.
-static double pooled(const struct p2_blob *blob) { return (double)blob->capacity + P2_BLOB_HEADROOM + sizeof *blob; }
+static double pooled(const struct p2_blob *blob) { return (double)blob->capacity + sizeof *blob; }
 
 static void tell_cargo(struct bench *b, struct stand *s) {
     struct p2_param one = {.name = p2_str("scale"), .kind = P2_PARAM_INT, .count = 1};
