@@ -46,9 +46,17 @@ static inline uint8_t *put_number(uint8_t *at, uint32_t number, uint64_t value) 
     return value ? put_varint(put_tag(at, number, VARINT), value) : at;
 }
 
-static uint8_t *put_fixed(uint8_t *at, uint64_t value, uint32_t size) {
-    for (uint32_t i = 0; i < size; i++) at[i] = (uint8_t)(value >> (8 * i));
-    return at + size;
+// Written out, for a compiler to make one store of each.
+static uint8_t *put_fixed32(uint8_t *at, uint32_t value) {
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+    at[2] = (uint8_t)(value >> 16);
+    at[3] = (uint8_t)(value >> 24);
+    return at + 4;
+}
+
+static uint8_t *put_fixed64(uint8_t *at, uint64_t value) {
+    return put_fixed32(put_fixed32(at, (uint32_t)value), (uint32_t)(value >> 32));
 }
 
 static inline uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size) {
@@ -90,9 +98,9 @@ static inline __attribute__((always_inline)) uint8_t *put_field(uint8_t *at, con
         return put_number(at, number, u32_at(m) == 0 && f->min == 0 ? 0 : p2_err_from_wire(u32_at(m)));
     case WIRE_RAW: // says something only of compressed bytes
         return in[t->body->zstd] ? put_number(at, number, u32_at(m)) : at;
-    case WIRE_MAGIC: return put_fixed(put_tag(at, number, FIXED32), u32_at(m), 4);
+    case WIRE_MAGIC: return put_fixed32(put_tag(at, number, FIXED32), u32_at(m));
     case WIRE_TOKEN:
-    case WIRE_UNIT: return u64_at(m) ? put_fixed(put_tag(at, number, FIXED64), u64_at(m), 8) : at;
+    case WIRE_UNIT: return u64_at(m) ? put_fixed64(put_tag(at, number, FIXED64), u64_at(m)) : at;
     case WIRE_ID_OPT: return u64_at(m) | u64_at(m + 8) ? put_id(at, number, m) : at;
     case WIRE_ID: return put_id(at, number, m);
     case WIRE_DIGEST: return put_digest(at, number, m);
@@ -150,7 +158,7 @@ static uint8_t *put_packed(uint8_t *at, const struct p2_param *p) {
     for (uint32_t i = 0; i < p->count; i++) {
         uint64_t bits;
         memcpy(&bits, &p->value.reals[i], sizeof bits);
-        at = p->kind == P2_PARAM_REALS ? put_fixed(at, bits, 8) : put_varint(at, zigzag(p->value.ints[i]));
+        at = p->kind == P2_PARAM_REALS ? put_fixed64(at, bits) : put_varint(at, zigzag(p->value.ints[i]));
     }
     return at;
 }
@@ -161,7 +169,7 @@ static uint8_t *put_value(uint8_t *at, const struct p2_param *p, uint32_t packed
     uint64_t bits;
     switch (p->kind) {
     case P2_PARAM_INT: return put_varint(put_tag(at, 2, VARINT), zigzag(p->value.ints[0]));
-    case P2_PARAM_REAL: memcpy(&bits, p->value.reals, sizeof bits); return put_fixed(put_tag(at, 3, FIXED64), bits, 8);
+    case P2_PARAM_REAL: memcpy(&bits, p->value.reals, sizeof bits); return put_fixed64(put_tag(at, 3, FIXED64), bits);
     case P2_PARAM_TEXT: return put_bytes(put_varint(put_tag(at, 4, BYTES), text->n), text->p, text->n);
     default:
         at = put_varint(put_tag(at, p->kind == P2_PARAM_INTS ? 5 : 6, BYTES), 1 + varint_size(packed) + packed);
