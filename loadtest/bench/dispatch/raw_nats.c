@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "loadtest/bench/dispatch/raw.h"
 
-#define INBOX "_INBOX.load"
+#define INBOX "_R.7"
 #define LARGE (32u << 10)
 #define DIGITS_MAX 20u
 
