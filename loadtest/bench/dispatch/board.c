@@ -134,10 +134,11 @@ static void hold_to(const struct board *b, struct bench *out, const struct bar *
     const enum system_id ours = best_of(b, r, r->ours), theirs = best_of(b, r, r->theirs);
     if (ours == SYSTEMS || theirs == SYSTEMS) return;
     const double value = median(b, ours, r->measure, r->figure), other = median(b, theirs, r->measure, r->figure);
+    const int digits = value < 100 ? 2 : 0;
     struct bench_row row = {.value = value / other, .bar = r->bar, .kind = r->kind, .unit = "x"};
     snprintf(row.measure, sizeof row.measure, "%s, %s", measures[r->measure].doc, r->what);
-    snprintf(row.against, sizeof row.against, "%s %.4g against %.4g of %s (%s)", systems[ours].name, value, other,
-             systems[theirs].name, systems[theirs].doc);
+    snprintf(row.against, sizeof row.against, "%s %.*f against %.*f of %s (%s)", systems[ours].name, digits, value,
+             digits, other, systems[theirs].name, systems[theirs].doc);
     bench_row(out, &row);
 }
 

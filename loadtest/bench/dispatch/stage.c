@@ -80,6 +80,13 @@ static pid_t spin_on(int processor) {
     for (volatile uint64_t i = 0;; i++) continue;
 }
 
+// Who was started in real time already keeps his priority.
+static bool run_in_real_time(void) {
+    const struct sched_param priority = {.sched_priority = PRIORITY};
+    const int now = sched_getscheduler(0);
+    return now == SCHED_RR || now == SCHED_FIFO || sched_setscheduler(0, SCHED_RR, &priority) == 0;
+}
+
 bool stage_begin(struct stage *s, bool plain) {
     *s = (struct stage){.turn = -1};
     if (!choose_processors(s)) {
@@ -99,8 +106,7 @@ bool stage_begin(struct stage *s, bool plain) {
     choose_congestion(s);
     fflush(NULL);
     for (unsigned i = 0; !plain && i < STAGE_SPINNERS_MAX; i++) s->spinners[i] = spin_on(s->processors[i]);
-    const struct sched_param priority = {.sched_priority = PRIORITY};
-    s->real_time = !plain && sched_setscheduler(0, SCHED_RR, &priority) == 0;
+    s->real_time = !plain && run_in_real_time();
     return true;
 }
 
