@@ -114,7 +114,8 @@ static void carry(struct echo_peer *p, const struct worker_action *a) {
 }
 
 static void step(struct echo_peer *p, struct worker_event *ev) {
-    ev->now_ns = p2_clock_now();
+    ev->now_ns = hub_now(&p->node);
+    ev->more = p->node.hearing;
     worker_step(p->worker, ev, &p->actions);
     for (uint32_t i = 0; i < p->actions.count; i++) carry(p, &p->actions.items[i]);
 }
@@ -128,7 +129,7 @@ static void feed(struct echo_peer *p, struct worker_event *ev) {
         step(p, &next->event);
     }
     p->later_count = 0;
-    hub_wake(&p->node, worker_next_ns(p->worker));
+    if (!p->node.hearing) hub_wake(&p->node, worker_next_ns(p->worker));
 }
 
 static struct echo_peer *peer_of(struct hub_node *n) { return P2_CONTAINER_OF(n, struct echo_peer, node); }
@@ -146,6 +147,8 @@ static void on_message(struct hub_node *n, struct p2_msg *m) {
     p->ready = -1;
 }
 
+static void on_heard(struct hub_node *n) { feed(peer_of(n), &(struct worker_event){.kind = WORKER_TICK}); }
+
 static void on_writable(struct hub_node *n) {
     feed(peer_of(n), &(struct worker_event){.kind = WORKER_WRITABLE, .room = hub_room(n)});
 }
@@ -162,6 +165,7 @@ static void on_due(struct hub_node *n) { feed(peer_of(n), &(struct worker_event)
 
 static const struct hub_calls calls = {.opened = on_opened,
                                        .message = on_message,
+                                       .heard = on_heard,
                                        .writable = on_writable,
                                        .fault = on_fault,
                                        .closed = on_closed,
