@@ -11,22 +11,33 @@ static const uint8_t legal[SESSION_STATES] = {
 
 static bool is_stranger(enum session_state s) { return s == SESSION_STRANGER || s == SESSION_GREETED; }
 
+// Of 10,000 peers, 5,000 are due every second: those within a grain are looked at together. A ping is up to a grain
+// early, what ends a session up to one late.
+#define GRAIN_NS ((p2_ns)1 << 22)
+
+static p2_ns grain_begin(p2_ns at) { return at / GRAIN_NS * GRAIN_NS; }
+static p2_ns grain_end(p2_ns at) { return grain_begin(at + GRAIN_NS - 1); }
+
 static p2_ns ping_due(const struct coord *c, const struct session *s) {
     const struct peer *p = s->state == SESSION_PEER ? peer_of(c, s) : NULL;
-    return s->pinged_ns + (p && p->jobs ? c->limits.ping_busy_ns : c->limits.ping_ns);
+    return grain_begin(s->pinged_ns + (p && p->jobs ? c->limits.ping_busy_ns : c->limits.ping_ns));
 }
 
 // Half an interval more than the last heartbeat that may be missed: one that is merely late still counts.
 static p2_ns silence_due(const struct coord *c, const struct session *s) {
     p2_ns since = p2_ns_max(s->heard_ns, c->excused_ns);
-    return since + c->limits.heartbeat_ns * c->limits.heartbeats_missed_max + c->limits.heartbeat_ns / 2;
+    return grain_end(since + c->limits.heartbeat_ns * c->limits.heartbeats_missed_max + c->limits.heartbeat_ns / 2);
+}
+
+static p2_ns handshake_due(const struct coord *c, const struct session *s) {
+    return grain_end(s->opened_ns + c->limits.handshake_ns);
 }
 
 static p2_ns next_due(const struct coord *c, const struct session *s) {
     switch (s->state) {
     case SESSION_PEER: return p2_ns_min(ping_due(c, s), silence_due(c, s));
     case SESSION_CLIENT: return ping_due(c, s);
-    default: return s->opened_ns + c->limits.handshake_ns;
+    default: return handshake_due(c, s);
     }
 }
 
@@ -209,7 +220,7 @@ static void ping(struct coord *c, struct session *s) {
 
 static void due(struct coord *c, struct session *s) {
     if (is_stranger(s->state)) {
-        if (c->now >= s->opened_ns + c->limits.handshake_ns) {
+        if (c->now >= handshake_due(c, s)) {
             session_end(c, s, WHY_SILENT, P2_ERR_HANDSHAKE_TIMEOUT, "no registration in time");
             return;
         }

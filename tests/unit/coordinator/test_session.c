@@ -141,6 +141,34 @@ static void test_busy_peers_are_pinged_more_often(void **state) {
     assert_int_equal(rig_count(r, client, P2_MSG_PING), 1);
 }
 
+static void test_pings_due_at_nearly_the_same_time_leave_in_one_step(void **state) {
+    struct rig *r = *state;
+    for (unsigned i = 0; i < 8; i++) {
+        rig_peer(r, 1, 0);
+        r->now += P2_MS / 10;
+    }
+    p2_ns began = r->now;
+    rig_jump(r, 3 * P2_SEC);
+    for (uint32_t i = 0; i < r->c->sessions.capacity; i++) {
+        struct session *s = coord_at(&r->c->sessions, i);
+        if (s && s->state == SESSION_PEER) rig_heartbeat(r, s->conn);
+    }
+    rig_forget(r);
+    unsigned steps = 0, pings = 0;
+    while (pings < 8) {
+        r->now = coord_next_ns(r->c);
+        rig_step(r, &(struct coord_event){.kind = COORD_TICK});
+        unsigned said = 0;
+        for (uint32_t i = 0; i < r->out.count; i++)
+            said += r->out.items[i].kind == COORD_SEND && r->out.items[i].u.msg.kind == P2_MSG_PING;
+        steps += said > 0;
+        pings += said;
+        rig_forget(r);
+        assert_true(r->now <= began + 5 * P2_SEC); // never later than every 5 s
+    }
+    assert_in_range(steps, 1, 2); // a grain may end between them
+}
+
 static void test_a_silent_peer_is_lost_and_a_late_one_is_not(void **state) {
     struct rig *r = *state;
     p2_handle silent = rig_peer(r, 1, 0), late = rig_peer(r, 1, 0);
@@ -236,6 +264,7 @@ int main(void) {
         TEST(test_submitting_needs_registering),
         TEST(test_ping_is_answered_and_pong_measures),
         TEST(test_busy_peers_are_pinged_more_often),
+        TEST(test_pings_due_at_nearly_the_same_time_leave_in_one_step),
         TEST(test_a_silent_peer_is_lost_and_a_late_one_is_not),
         TEST(test_our_own_stall_is_not_held_against_peers),
         TEST(test_registration_has_its_time),
