@@ -59,6 +59,33 @@ static void pieces_of_any_size_give_the_same_messages(void **state) {
     }
 }
 
+// Bytes of a payload are put where the reader wants them, and fed from there.
+static void payloads_may_be_put_in_their_place(void **state) {
+    struct bench *t = *state;
+    put_samples();
+    for (size_t piece = 1; piece <= 64; piece++) {
+        struct p2_reader r;
+        struct seen s = {0};
+        uint64_t placed = 0;
+        p2_reader_init(&r, &t->codec);
+        for (size_t at = 0, n; at < stream.size; at += n) {
+            size_t wanted = 0;
+            uint8_t *to = p2_reader_place(&r, &wanted);
+            n = stream.size - at < piece ? stream.size - at : piece;
+            if (to) {
+                assert_true(wanted > 0);
+                n = n < wanted ? n : wanted;
+                memcpy(to, stream.data + at, n);
+                placed += n;
+            }
+            assert_int_equal(p2_reader_feed(&r, to ? to : stream.data + at, n, on_msg, &s), P2_OK);
+        }
+        check_samples(&s);
+        assert_true(placed > 0);
+        p2_reader_deinit(&r);
+    }
+}
+
 static void whole_input_keeps_no_buffer(void **state) {
     struct bench *t = *state;
     put_samples();
@@ -237,6 +264,7 @@ static void a_message_ends_with_a_record(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_of_any_size_give_the_same_messages),
+        cmocka_unit_test(payloads_may_be_put_in_their_place),
         cmocka_unit_test(whole_input_keeps_no_buffer),
         cmocka_unit_test(a_cut_record_is_given_up_with_its_reader),
         cmocka_unit_test(an_error_may_come_before_the_hello),
