@@ -41,7 +41,7 @@
 #define SESSION_GREETING_NS (5 * P2_SEC) // dial to REGISTERED, before the attempt is given up
 #define SESSION_AWAY_NS (1 * P2_SEC)     // a coordinator that drains is let alone, where there are others
 #define SESSION_GRACE_NS (250 * P2_MS)   // beside two round trips, what a coordinator may be late with bad news
-#define SESSION_RESULT_WINDOW (1u << 20) // bytes of a result granted ahead of what has arrived
+#define SESSION_RESULT_WINDOW (8u << 20) // bytes of a result granted ahead of what has arrived; their place is there
 #define SESSION_BROKEN_RESULT "The result's compressed bytes are not what they claim to be."
 #define SESSION_QUESTIONS_MAX 16u      // on their way at once
 #define SESSION_ANSWER_NS (5 * P2_SEC) // a question without an answer by then gets one here

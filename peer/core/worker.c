@@ -10,7 +10,7 @@ struct worker_config worker_config_default(void) {
         .queue_depth = 2,
         .keep_percent = 25,
         .cell_bytes = P2_TASK_PAYLOAD_MAX,
-        .window_bytes = 1u << 20,
+        .window_bytes = 8u << 20,
         .watchdog_ns = 250 * P2_MS,
         .cancel_ns = 2 * P2_SEC,
         .job_ns_max = 600 * P2_SEC,
