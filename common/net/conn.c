@@ -100,7 +100,7 @@ void p2_conn_cut(struct p2_loop *loop, struct conn *c, enum p2_err why) {
     if (!wsi) return;
     int fd = lws_get_socket_fd(wsi);
     if (fd >= 0) {
-        // lws would first wait for what it holds to be taken, which is what failed. A dead socket makes it let go.
+        // What the kernel still holds is not wanted either: a flushing close could last for minutes.
         struct linger reset = {.l_onoff = 1, .l_linger = 0};
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         (void)shutdown(fd, SHUT_RDWR);
@@ -132,7 +132,8 @@ static void look_at_held(struct p2_loop *loop) {
         p2_list_remove(node);
         if (!c->wsi || !c->going.first) continue;
         p2_list_push_back(&loop->held, node);
-        if (p2_socket_ended(lws_get_socket_fd(c->wsi))) end_now(loop, c);
+        bool read = !c->paused && !c->held_up;
+        if (!read && p2_socket_ended(lws_get_socket_fd(c->wsi))) end_now(loop, c);
     }
 }
 

@@ -85,7 +85,8 @@ static bool page_allowed(const struct p2_loop *loop, const struct p2_head *head)
     char origin[256] = "", host[256] = "";
     if (!head->origin.at) return true;
     bool copied = copy_part(&head->origin, origin, sizeof origin) && copy_part(&head->host, host, sizeof host);
-    if (copied && !head->origin_twice && p2_origin_allowed(loop->origins, origin, host)) return true;
+    bool once = !head->origin_twice && !head->host_twice;
+    if (copied && once && p2_origin_allowed(loop->origins, origin, host)) return true;
     p2_log(P2_LOG_WARN, "origin_refused", "origin=\"%s\"", origin);
     return false;
 }

@@ -105,9 +105,9 @@ p2_ns p2_backoff(uint32_t failures, uint64_t random);
 
 // ---- connection ----------------------------------------------------------------------------------------------------
 // Queues one whole record: `head` (prefix and header) is copied, the payload slice is referenced until sent.
-// Everything queued leaves in as few WebSocket messages as possible before the loop next waits, or as the socket takes
-// it, lower lanes first, order kept inside a lane. P2_ERR_CLOSED for a dead handle; P2_ERR_SLOW_READER when over queue_bytes_max,
-// which also cuts the connection; P2_ERR_NO_MEMORY.
+// Everything queued leaves in as few WebSocket messages as possible, at the end of the turn, at once when it is much, or
+// when the socket takes more: lower lanes first, order kept inside a lane. P2_ERR_CLOSED for a dead handle;
+// P2_ERR_SLOW_READER when over queue_bytes_max, which also cuts the connection; P2_ERR_NO_MEMORY.
 enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn c, unsigned lane, const uint8_t *head, size_t head_size,
                          struct p2_slice payload);
 uint64_t p2_conn_room(struct p2_loop *loop, p2_conn c); // bytes that may be queued before room_bytes; 0 when dead
@@ -117,7 +117,7 @@ void p2_conn_want_room(struct p2_loop *loop, p2_conn c);
 
 // Back-pressure on what we read from it: paused, its socket is not read. Beside this, and whatever is asked here, a
 // connection that came to us is not read while its lane 0 holds more than 64 KiB, until it is down to half: who does
-// not read our answers is asked nothing more. What lws has read already, 256 KiB at most, is kept for then.
+// not read our answers is asked nothing more. What has been read already, 256 KiB at most, is kept for then.
 void p2_conn_pause(struct p2_loop *loop, p2_conn c, bool paused);
 
 // Tells the handshake timer that the application accepted it (HELLO done).

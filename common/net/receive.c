@@ -49,7 +49,10 @@ static int hear_goodbye(struct p2_loop *loop, struct conn *c, const struct p2_ws
     c->goodbye_why = goodbye_meaning(close);
     if (c->state == CONN_ENDED) return c->going.first ? 0 : -1;
     p2_queue_clear(loop, c); // it reads no more
-    if (c->state == CONN_OPEN) p2_conn_leave(loop, c, c->goodbye_why);
+    if (c->state == CONN_OPEN)
+        p2_conn_leave(loop, c, c->goodbye_why);
+    else
+        p2_conn_ask_write(loop, c);
     return 0;
 }
 

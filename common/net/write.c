@@ -106,10 +106,8 @@ static bool put_message(struct p2_loop *loop, struct conn *c) {
     return true;
 }
 
-// lws reports only pongs that carry something.
 static bool put_ping(struct p2_loop *loop, struct conn *c) {
-    static const uint8_t text[] = {'p', '2', 'c', '2', 'r'};
-    struct record *r = control_record(loop, c, P2_WS_PING, text, sizeof text);
+    struct record *r = control_record(loop, c, P2_WS_PING, NULL, 0);
     c->ping_due = false;
     if (r) push_going(c, r);
     return r;
