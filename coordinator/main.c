@@ -45,6 +45,7 @@ static int run(const struct coordinator_settings *s) {
     struct serve_config config = {
         .address = address, .limits = coordinator_limits(s), .pick = coordinator_pick(s), .blob_dir = s->blob_dir};
     config.allow_origin = s->allow_origin;
+    config.unbatched = !s->batch;
     if (!p2_parse_address(s->listen, address, sizeof address, &config.port)) {
         fprintf(stderr, "%s: --listen takes ADDR:PORT, not '%s'\n", coordinator_program.name, s->listen);
         return P2_EXIT_USAGE;

@@ -28,7 +28,7 @@ struct coordinator_settings {
     p2_ns heartbeat, no_peer_grace, resume_grace, deadline_max, drain_grace;
     const char *scheduler;
     double score_history, score_free, score_latency, score_affinity;
-    bool explain, steal, list_tasks;
+    bool explain, batch, compress, cut_through, steal, list_tasks;
     const char *log_level, *log_format;
 };
 

@@ -95,6 +95,7 @@ static int command_serve(struct run *r) {
                                .nice = (int)o->nice,
                                .queue_depth = (uint32_t)o->queue_depth,
                                .keep_percent = (uint32_t)o->keep_percent,
+                               .unbatched = !o->batch,
                                .cell_bytes = (o->max_payload + PAGE - 1) / PAGE * PAGE,
                                .blob_dir = o->blob_dir,
                                .blob_budget = o->blob_budget,

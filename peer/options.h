@@ -15,7 +15,7 @@ struct options {
     uint64_t blob_budget;
     uint64_t max_payload;
     p2_ns drain_ns;
-    bool json;
+    bool batch, json;
 };
 
 extern const struct p2_program options_program;

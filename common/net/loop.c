@@ -25,6 +25,7 @@ struct p2_net_limits p2_net_limits_default(void) {
         .connections_max = 16384,
         .connections_per_address_max = 64,
         .queue_bytes_max = UINT64_C(8) << 20,
+        .batch = true,
         .room_bytes = UINT64_C(1) << 20,
         .handshake_ns = 5 * P2_SEC,
         .idle_ns = 60 * P2_SEC,

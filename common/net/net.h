@@ -25,6 +25,7 @@ struct p2_net_limits {
     uint32_t connections_per_address_max; // not yet through their HELLO
     uint64_t queue_bytes_max;             // queued to one connection before it is cut as a slow reader (8 MiB):
                                           // the memory it keeps, which small records share, and payloads
+    bool batch;          // what is queued leaves together; false: each record is a message, and a send, of its own
     uint64_t room_bytes; // p2_conn_room's ceiling: queued bytes, counted so, a sender should stay under (1 MiB)
     p2_ns handshake_ns;  // TCP accept to first p2_conn_established
     p2_ns idle_ns;       // nothing received at all

@@ -199,7 +199,7 @@ static size_t append_favoured(struct p2_loop *loop, struct conn *c) {
 }
 
 size_t p2_queue_gather(struct p2_loop *loop, struct conn *c) {
-    size_t used = 0;
+    size_t used = 0, enough = loop->limits.batch ? c->message_bytes : 1;
     bool waited = false;
     if (c->passed_over >= PASSED_OVER_MAX) {
         used = append_favoured(loop, c);
@@ -207,7 +207,7 @@ size_t p2_queue_gather(struct p2_loop *loop, struct conn *c) {
     }
     for (unsigned lane = 0; lane < P2_LANES; lane++) {
         bool served = false;
-        while (used < c->message_bytes && !waited) {
+        while (used < enough && !waited) {
             size_t size = append(loop, c, lane, used);
             if (size == 0) break;
             served = true;

@@ -17,6 +17,8 @@ struct coord_limits coord_limits_default(void) {
         .offers_max = 16384,
         .jobs_per_peer_max = 256,
         .attempts_max = 3,
+        .compress = true,
+        .cut_through = true,
         .steal = true,
         .retry_budget_percent = 10,
         .retry_floor = 10,
@@ -82,7 +84,9 @@ const char *coord_limits_wrong(const struct coord_limits *l) {
     if (l->reserve_percent > 90) return "reserve_percent is more than 90";
     if (!l->client_share_percent || l->client_share_percent > 100) return "client_share_percent is not in 1..100";
     if (l->stream_window_bytes < P2_STREAM_WINDOW) return "stream_window_bytes is less than 256 KiB";
-    if (l->stream_window_bytes > P2_TASK_PAYLOAD_MAX) return "stream_window_bytes is more than 64 MiB";
+    if (l->stream_window_bytes > COORD_WINDOW_MAX) return "stream_window_bytes is more than 64 MiB";
+    if (!l->cut_through && l->stream_window_bytes < COORD_WINDOW_MAX)
+        return "without cut_through stream_window_bytes is what one payload may be";
     if (l->payload_budget_bytes < 2 * l->stream_window_bytes)
         return "payload_budget_bytes has no room for one task's payload and result";
     if (l->cache_entries_max > most) return "cache_entries_max is more than 16777216";

@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 #include "base/ns.h"
+#include "msg/limits.h"
 
-#define COORD_ATTEMPTS_CEILING 8u // attempts_max may not pass it: a task remembers that many tried peers
+#define COORD_ATTEMPTS_CEILING 8u            // attempts_max may not pass it: a task remembers that many tried peers
+#define COORD_WINDOW_MAX P2_TASK_PAYLOAD_MAX // of a stream: all of it
 
 struct coord_limits {
     uint32_t clients_max, peers_max; // registered connections
@@ -20,8 +22,10 @@ struct coord_limits {
     uint32_t jobs_per_peer_max;   // a peer's slots + queue_depth count up to here
     uint32_t attempts_max;        // peers a task is given to, at most COORD_ATTEMPTS_CEILING
 
-    bool list_tasks; // STATUS shows everyone's open tasks to whoever asks; otherwise a client sees its own
-    bool steal;      // jobs that wait at one peer are recalled for a slot that is idle at another
+    bool list_tasks;  // STATUS shows everyone's open tasks to whoever asks; otherwise a client sees its own
+    bool compress;    // peers and clients are told that they may send payloads as zstd
+    bool cut_through; // bytes go on as they come; otherwise a payload or result is here whole before any of it does
+    bool steal;       // jobs that wait at one peer are recalled for a slot that is idle at another
     // Retries of failed jobs, budget.h; tasks of a lost peer are always tried again. percent 0: any number.
     uint32_t retry_budget_percent, retry_floor;
     uint32_t hedge_percent;               // of tasks that may have a second run, hedge.h; 0: none

@@ -37,6 +37,7 @@ static bool result_ready(const struct coord *c, const struct task *t, const stru
     *piece = NULL;
     if (t->state != TASK_RETURNING) return false;
     const struct course *co = course_of(c, t);
+    if (!c->limits.cut_through && !p2_inflow_whole(&co->result_in)) return false;
     if (p2_outflow_done(&co->result_out)) return !co->delivery_begun;
     *piece = sendable(&co->result, co->result_next, &co->result_out);
     return *piece != NULL;

@@ -284,7 +284,8 @@ static void begin_result(struct coord *c, struct session *s, struct replica *r, 
     task_move(c, t, TASK_RETURNING, WHY_RESULT, P2_OK);
     const struct piece first = {m->payload, 0, m->raw_size, m->payload_zstd};
     if (!resume_takes(c, t, m->payload_size)) return;
-    if (co->result_keep) relay_grant_result(c, t); // all of it, whether or not the client is there
+    // All of it, whether or not the client is there, or before any of it goes on.
+    if (co->result_keep || !c->limits.cut_through) relay_grant_result(c, t);
     if (m->raw_size) {
         take_piece(c, s, r, &first);
     } else {

@@ -181,7 +181,8 @@ void session_on_hello(struct coord *c, struct session *s, const struct p2_msg *m
         session_end(c, s, WHY_NONE, P2_ERR_WRONG_ROLE, "a coordinator talks to peers and clients only");
         return;
     }
-    uint64_t known = P2_FEATURE_ZSTD | (hello->role == P2_ROLE_PEER && c->limits.steal ? P2_FEATURE_RECALL : 0);
+    uint64_t known = c->limits.compress ? P2_FEATURE_ZSTD : 0;
+    if (hello->role == P2_ROLE_PEER && c->limits.steal) known |= P2_FEATURE_RECALL;
     if (hello->role == P2_ROLE_CLIENT && c->limits.resume_grace_ns > 0) known |= P2_FEATURE_SESSIONS;
     uint64_t features = hello->features & known;
     s->role = hello->role;

@@ -362,7 +362,8 @@ void task_retry(struct coord *c, struct task *t, enum coord_why why, enum p2_err
 // ---- bytes the client owes ------------------------------------------------------------------------------------------
 
 bool task_payload_ready(const struct coord *c, const struct task *t) {
-    return !t->absent && (task_payload_whole(c, t) || (!t->keep && cargo_bytes_here(t->cargo) > 0));
+    bool begun = c->limits.cut_through && !t->keep && cargo_bytes_here(t->cargo) > 0;
+    return !t->absent && (begun || task_payload_whole(c, t));
 }
 
 void task_ready(struct coord *c, struct task *t) {

@@ -348,6 +348,7 @@ static enum p2_err listen_on(struct serve *s, const struct serve_config *config,
     struct p2_net_limits limits = p2_net_limits_default();
     limits.connections_max = connections_max(&config->limits);
     limits.room_bytes = ROOM_BYTES;
+    limits.batch = !config->unbatched;
     limits.handshake_ns = config->limits.handshake_ns;
     const struct p2_net_handlers handlers = {.context = s,
                                              .opened = on_opened,

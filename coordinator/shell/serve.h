@@ -16,6 +16,7 @@ struct serve_config {
     const char *allow_origin; // of web pages (p2_loop_allow_origins); copied; NULL: none but the usual
     struct coord_limits limits;
     struct pick_config pick;
+    bool unbatched;       // each record is a message of its own
     const char *blob_dir; // copied; NULL: one of its own in the user's cache, by the port
 };
 

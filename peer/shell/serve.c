@@ -195,6 +195,7 @@ static bool executors_open(struct supervisor *s) {
 static bool supervisor_open(struct supervisor *s) {
     struct p2_net_limits limits = p2_net_limits_default();
     limits.connections_max = 4;
+    limits.batch = !s->settings.unbatched;
     const struct p2_net_handlers handlers = {.context = s,
                                              .opened = on_opened,
                                              .received = on_received,

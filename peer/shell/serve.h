@@ -2,6 +2,8 @@
 #ifndef PEER_SHELL_SERVE_H
 #define PEER_SHELL_SERVE_H
 
+#include <stdbool.h>
+
 #include "base/ns.h"
 #include "peer/shell/devices.h"
 
@@ -14,6 +16,7 @@ struct serve_settings {
     int nice;
     struct seats seats;
     uint32_t queue_depth, keep_percent;
+    bool unbatched; // each record is a message of its own
     uint64_t cell_bytes;
     p2_ns drain_ns;
 };

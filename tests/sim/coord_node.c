@@ -56,6 +56,11 @@ static struct coord_limits limits_for(const struct plan *p) {
         l.hedge_percent = usual.hedge_percent;
         l.heartbeat_ns = usual.heartbeat_ns;
     }
+    if (!p->tight && !p->stream && chance(10)) {
+        l.cut_through = false;
+        l.stream_window_bytes = COORD_WINDOW_MAX;
+        l.payload_budget_bytes = 2 * l.stream_window_bytes;
+    }
     if (!p->tight) return l;
     l.clients_max = p->clients > 2 ? p->clients - 1 : 2;
     l.peers_max = p->peers > 2 ? p->peers - 1 : 2;

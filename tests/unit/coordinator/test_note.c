@@ -55,6 +55,11 @@ static void test_limits_are_looked_at(void **state) {
     l.payload_budget_bytes = 2 * l.stream_window_bytes - 1;
     assert_non_null(strstr(coord_limits_wrong(&l), "payload_budget_bytes"));
     l = good;
+    l.cut_through = false;
+    assert_non_null(strstr(coord_limits_wrong(&l), "cut_through"));
+    l.stream_window_bytes = P2_TASK_PAYLOAD_MAX;
+    assert_null(coord_limits_wrong(&l));
+    l = good;
     l.tasks_max = 0;
     assert_non_null(strstr(coord_limits_wrong(&l), "tasks_max"));
     struct p2_blob_pool pool;

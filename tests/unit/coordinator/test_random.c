@@ -560,6 +560,11 @@ static void run_seed(uint64_t seed) {
     l.recent_max = 1 + below(64);
     l.stream_window_bytes = P2_STREAM_WINDOW << below(3);
     l.payload_budget_bytes = (4 + below(12)) * (uint64_t)(1 << 20);
+    l.cut_through = chance(80);
+    if (!l.cut_through) {
+        l.stream_window_bytes = P2_TASK_PAYLOAD_MAX;
+        l.payload_budget_bytes += 2 * l.stream_window_bytes;
+    }
     l.cancel_linger_ns = (p2_ns)(1 + below(500)) * P2_MS;
     l.no_peer_grace_ns = (p2_ns)below(400) * P2_MS;
     l.jobs_per_peer_max = 5;

@@ -100,6 +100,51 @@ static void test_large_payload_is_cut_through(void **state) {
     assert_int_equal(r->c->stats.tasks_completed, 1);
 }
 
+static int setup_stored(void **state) {
+    struct coord_limits l = rig_limits();
+    l.cut_through = false;
+    l.stream_window_bytes = P2_TASK_PAYLOAD_MAX;
+    l.payload_budget_bytes = 2 * l.stream_window_bytes;
+    return rig_set_up(state, &l, 4);
+}
+
+// Nothing of a payload goes on before all of it is here, nor of a result; and who sends it is let.
+static void test_without_cut_through_the_whole_is_kept(void **state) {
+    struct rig *r = *state;
+    const uint64_t size = 3 * 1024 * KIB;
+    struct p2_msg m = rig_submit_msg(1, 1, size);
+    struct p2_param param = {.name = p2_str("result"), .kind = P2_PARAM_INT, .count = 1, .value.ints = {4 << 20}};
+    m.u.submit.params = (struct p2_params){&param, 1};
+    rig_send_submit(r, r->client, &m);
+    assert_int_equal(rig_only(r, r->client, P2_MSG_WINDOW)->u.window.limit, size);
+    for (uint64_t at = RECORD; at < size - RECORD; at += RECORD) rig_chunk(r, r->client, 1, 1, at, RECORD);
+    assert_int_equal(rig_count(r, r->peer, P2_MSG_TASK_ASSIGN), 0);
+    rig_chunk(r, r->client, 1, 1, size - RECORD, RECORD);
+    struct p2_msg assign = *rig_only(r, r->peer, P2_MSG_TASK_ASSIGN);
+    rig_window(r, r->peer, assign.stream, 1, size);
+    for (int i = 0; i < 8; i++) rig_writable(r, r->peer, 1 << 20);
+    assert_int_equal(sent_bytes(r, r->peer, assign.stream, 0), size);
+    rig_forget(r);
+    rig_result(r, r->peer, &assign, size);
+    for (uint64_t at = RECORD; at < size - RECORD; at += RECORD) rig_chunk(r, r->peer, assign.stream, 1, at, RECORD);
+    assert_int_equal(rig_last(r, r->peer, P2_MSG_WINDOW)->u.window.limit, size);
+    assert_int_equal(rig_count(r, r->client, P2_MSG_RESULT_DELIVERY), 0);
+    rig_chunk(r, r->peer, assign.stream, 1, size - RECORD, RECORD);
+    assert_int_equal(sent_bytes(r, r->client, 1, 0), 256 * KIB); // the client's first window
+    rig_window(r, r->client, 1, 1, size);
+    for (int i = 0; i < 8; i++) rig_writable(r, r->client, 1 << 20);
+    assert_int_equal(sent_bytes(r, r->client, 1, 0), size);
+    assert_int_equal(r->c->stats.tasks_completed, 1);
+}
+
+static void test_small_tasks_need_no_cut_through(void **state) {
+    struct rig *r = *state;
+    rig_submit(r, r->client, 1, 1, 100);
+    struct p2_msg assign = *rig_only(r, r->peer, P2_MSG_TASK_ASSIGN);
+    rig_result(r, r->peer, &assign, 60);
+    assert_int_equal(rig_only(r, r->client, P2_MSG_RESULT_DELIVERY)->u.delivery.payload_size, 60);
+}
+
 static void test_result_obeys_the_clients_window_and_grants_the_peer(void **state) {
     struct rig *r = *state;
     struct p2_msg m = rig_submit_msg(1, 1, 10);
@@ -261,6 +306,8 @@ int main(void) {
         TEST(test_empty_payload_and_empty_result),
         TEST(test_times_are_told),
         TEST(test_large_payload_is_cut_through),
+        cmocka_unit_test_setup_teardown(test_without_cut_through_the_whole_is_kept, setup_stored, rig_tear_down),
+        cmocka_unit_test_setup_teardown(test_small_tasks_need_no_cut_through, setup_stored, rig_tear_down),
         TEST(test_result_obeys_the_clients_window_and_grants_the_peer),
         TEST(test_no_room_means_waiting_for_room),
         TEST(test_streams_of_a_class_take_turns_and_better_classes_go_first),

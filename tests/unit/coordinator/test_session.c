@@ -30,6 +30,17 @@ static void test_hello_chooses_version_and_features(void **state) {
     assert_int_equal(rig_last(r, peer, P2_MSG_HELLO)->u.hello.features, P2_FEATURE_ZSTD | P2_FEATURE_RECALL);
 }
 
+static void test_without_compression_nobody_is_told_to(void **state) {
+    struct rig *r = *state;
+    p2_handle conn = rig_open(r), peer = rig_open(r);
+    r->c->limits.compress = false;
+    rig_hello(r, conn, P2_ROLE_CLIENT);
+    assert_int_equal(rig_only(r, conn, P2_MSG_HELLO)->u.hello.features, 0);
+    assert_int_equal(r->out.items[r->out.count - 1].features, 0);
+    rig_hello(r, peer, P2_ROLE_PEER);
+    assert_int_equal(rig_only(r, peer, P2_MSG_HELLO)->u.hello.features, P2_FEATURE_RECALL);
+}
+
 static void refuse_hello(struct rig *r, struct p2_msg_hello hello, enum p2_err code) {
     p2_handle conn = rig_open(r);
     struct p2_msg m = {.kind = P2_MSG_HELLO, .u.hello = hello};
@@ -257,6 +268,7 @@ static void test_status(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_hello_chooses_version_and_features),
+        TEST(test_without_compression_nobody_is_told_to),
         TEST(test_hellos_that_are_refused),
         TEST(test_nothing_goes_before_hello),
         TEST(test_each_role_has_its_messages),

@@ -39,6 +39,30 @@ static void queued_records_leave_together(void **state) {
     pair_end(&p);
 }
 
+static void without_batching_each_record_is_a_message(void **state) {
+    (void)state;
+    struct p2_net_limits limits = p2_net_limits_default();
+    struct p2_net_stats stats;
+    struct pair p;
+    limits.batch = false;
+    pair_begin(&p, NULL, &limits);
+    p.client.stamps = true;
+    pair_connect(&p);
+    static const uint32_t lanes[] = {4, 2, 0, 4, 1, 3, 0, 2}, expected[] = {2, 6, 4, 1, 7, 5, 0, 3};
+    for (uint32_t i = 0; i < 8; i++) assert_int_equal(send_record(&p, &p.client, lanes[i], i, 10), P2_OK);
+    UNTIL(&p, p.server.records == 8);
+    p2_loop_stats(p.client.loop, &stats);
+    assert_int_equal(stats.records_out, 8);
+    assert_int_equal(stats.messages_out, 8);
+    for (uint32_t i = 0; i < 8; i++) assert_int_equal(p.server.noted[i].number, expected[i]);
+    for (uint32_t i = 0; i < 1000; i++) assert_int_equal(send_record(&p, &p.client, i % 5, i, 40), P2_OK);
+    UNTIL(&p, p.server.records == 1008);
+    p2_loop_stats(p.client.loop, &stats);
+    assert_int_equal(stats.messages_out, 1008);
+    assert_false(p.server.content_wrong);
+    pair_end(&p);
+}
+
 static void lower_lanes_first_order_kept_inside(void **state) {
     (void)state;
     static const uint32_t lanes[] = {4, 2, 0, 4, 1, 3, 0, 2}, expected[] = {2, 6, 4, 1, 7, 5, 0, 3};
@@ -342,6 +366,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(echo_both_ways),
         cmocka_unit_test(queued_records_leave_together),
+        cmocka_unit_test(without_batching_each_record_is_a_message),
         cmocka_unit_test(lower_lanes_first_order_kept_inside),
         cmocka_unit_test(an_urgent_record_overtakes_bulk),
         cmocka_unit_test(a_busy_lane_does_not_starve_the_others),
