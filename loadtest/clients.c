@@ -69,7 +69,9 @@ static void end(struct client *c, const struct session_ended *e) {
                              .latency_ns = now - meant,
                              .late_ns = r->sent_ns - meant,
                              .queue_ns = e->queue_ns,
-                             .processing_ns = e->processing_ns};
+                             .processing_ns = e->processing_ns,
+                             .kernel_ns = e->kernel_ns,
+                             .peer = e->peer};
     out.wrong = e->outcome == SESSION_DONE && !is_right(c->of, r);
     c->of->payload_bytes += e->result_size;
     c->of->open--;
@@ -94,10 +96,19 @@ static void keep_status(struct clients *all, const struct p2_msg_status *said) {
     all->said.version = (struct p2_str){0};
 }
 
+static void send(struct client *c, struct session_action *a) {
+    const struct record *r = a->u.send.ticket ? p2_slab_get(&c->records, a->u.send.ticket) : NULL;
+    bool packs = r && c->of->scenario->tasks[r->task].compressible;
+    packs = packs && p2_session_features(c->session) & P2_FEATURE_ZSTD;
+    struct p2_blob *packed = packs ? hub_pack(&c->of->hub, &a->u.send.msg) : NULL;
+    hub_send(&c->node, &a->u.send.msg, a->u.send.lane);
+    p2_blob_unref(packed);
+}
+
 static void perform(struct client *c, struct session_action *a) {
     switch (a->kind) {
     case SESSION_DO_DIAL: hub_dial(&c->node); break;
-    case SESSION_DO_SEND: hub_send(&c->node, &a->u.send.msg, a->u.send.lane); break;
+    case SESSION_DO_SEND: send(c, a); break;
     case SESSION_DO_CLOSE: hub_close(&c->node, a->u.why); break;
     case SESSION_DO_BEGIN_RESULT: begin_result(c, a->u.begin.ticket, a->u.begin.attempt, a->u.begin.size); break;
     case SESSION_DO_STORE: store(c, a); break;
@@ -172,7 +183,7 @@ static struct p2_slice payload_of(struct clients *all, const struct scenario_tas
     struct p2_blob *b = p2_blob_new(&all->hub.pool, (uint32_t)t->payload_bytes);
     if (!b) return (struct p2_slice){0};
     synthetic_put(s, b->data);
-    synthetic_fill(s->content, 0, b->data + SYNTHETIC_HEADER, t->payload_bytes - SYNTHETIC_HEADER);
+    synthetic_fill(s->content, t->compressible, 0, b->data + SYNTHETIC_HEADER, t->payload_bytes - SYNTHETIC_HEADER);
     return (struct p2_slice){b, 0, b->size};
 }
 
@@ -280,7 +291,7 @@ bool clients_init(struct clients *all, const struct scenario *s, const char *url
     *all = (struct clients){.scenario = s, .count = s->clients};
     p2_rng_init(&all->rng, s->seed);
     all->all = calloc(s->clients, sizeof *all->all);
-    if (!all->all || !hub_init(&all->hub, url, s->clients, &calls)) return false;
+    if (!all->all || !hub_init(&all->hub, s, url, s->clients, &calls)) return false;
     if (!p2_session_actions_init(&all->actions, s->window) || !keep_params(all)) return false;
     for (uint32_t i = 0; i < s->clients; i++) {
         if (!client_open(all, i)) return false;

@@ -159,6 +159,11 @@ void exec_store(struct exec *e, uint32_t cell, uint64_t offset, const uint8_t *b
     memcpy(e->cells[cell].first + offset, bytes, n < size ? n : size);
 }
 
+bool exec_thin(const struct exec *e, uint32_t cell) {
+    const struct synthetic *s = &e->cells[cell].result;
+    return s->result_bytes && s->task < e->scenario->task_count && e->scenario->tasks[s->task].compressible;
+}
+
 void exec_load(const struct exec *e, uint32_t cell, uint64_t offset, uint8_t *out, uint32_t size) {
     const struct exec_cell *c = &e->cells[cell];
     uint8_t head[SYNTHETIC_HEADER];
@@ -167,7 +172,8 @@ void exec_load(const struct exec *e, uint32_t cell, uint64_t offset, uint8_t *ou
     uint32_t n = offset < SYNTHETIC_HEADER ? SYNTHETIC_HEADER - (uint32_t)offset : 0;
     if (n > size) n = size;
     if (n) memcpy(out, head + offset, n);
-    if (size > n) synthetic_fill(c->result.content, offset + n - SYNTHETIC_HEADER, out + n, size - n);
+    if (size > n)
+        synthetic_fill(c->result.content, exec_thin(e, cell), offset + n - SYNTHETIC_HEADER, out + n, size - n);
 }
 
 void exec_reset(struct exec *e) {

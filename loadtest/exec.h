@@ -51,6 +51,7 @@ void exec_tick(struct exec *e, p2_ns now, struct p2_rng *rng, struct exec_words 
 p2_ns exec_next_ns(const struct exec *e);
 bool exec_left(const struct exec *e); // asked to quit, and has nothing left to do
 void exec_store(struct exec *e, uint32_t cell, uint64_t offset, const uint8_t *bytes, uint32_t size);
+bool exec_thin(const struct exec *e, uint32_t cell); // is its result compressible?
 void exec_load(const struct exec *e, uint32_t cell, uint64_t offset, uint8_t *out, uint32_t size);
 
 #endif

@@ -109,9 +109,17 @@ static void hold(struct hub_node *n, const uint8_t *bytes, size_t size) {
     if (!p2_heap_in(&n->release)) set_timer(n->hub, &n->release, held->due_ns, 0);
 }
 
+static void on_message_end(void *context, p2_conn c) {
+    struct hub_node *n = node_of(context, c);
+    if (!n) return;
+    n->hub->heads_in += p2_message_head_bytes(n->message_bytes);
+    n->message_bytes = 0;
+}
+
 static void on_received(void *context, p2_conn c, const uint8_t *bytes, size_t size) {
     struct hub_node *n = node_of(context, c);
     if (!n) return;
+    n->message_bytes += size;
     if (n->lag_ns || n->held_first || n->deaf)
         hold(n, bytes, size);
     else
@@ -199,6 +207,7 @@ void hub_dial(struct hub_node *n) {
     p2_reader_init(&n->reader, &h->codec);
     n->reading = true;
     n->opened_waits = n->writable_waits = n->fault_waits = n->closed_waits = false;
+    n->message_bytes = 0;
     n->conn = p2_dial(h->loop, h->url);
     if (n->conn == P2_NO_HANDLE) {
         n->closed_waits = true;
@@ -216,6 +225,12 @@ void hub_send(struct hub_node *n, const struct p2_msg *m, unsigned lane) {
     if (err == P2_ERR_NO_MEMORY) p2_conn_close(h->loop, n->conn, err);
 }
 
+uint64_t hub_wire_bytes(const struct hub *h) {
+    struct p2_net_stats net;
+    p2_loop_stats(h->loop, &net);
+    return net.bytes_in + net.bytes_out + net.heads_out + h->heads_in;
+}
+
 void hub_close(struct hub_node *n, enum p2_err why) { p2_conn_close(n->hub->loop, n->conn, why); }
 
 uint64_t hub_room(const struct hub_node *n) {
@@ -228,6 +243,25 @@ void hub_deafen(struct hub_node *n, bool deaf) {
     set_timer(n->hub, &n->release, !deaf && n->held_first ? p2_clock_now() : P2_NEVER, 0);
 }
 
+static bool *zstd_mark(struct p2_msg *m) {
+    switch (m->kind) {
+    case P2_MSG_TASK_SUBMIT: return &m->u.submit.payload_zstd;
+    case P2_MSG_TASK_RESULT: return &m->u.result.payload_zstd;
+    case P2_MSG_CHUNK: return &m->u.chunk.payload_zstd;
+    default: return NULL;
+    }
+}
+
+struct p2_blob *hub_pack(struct hub *h, struct p2_msg *m) {
+    bool *mark = zstd_mark(m);
+    struct p2_slice *payload = p2_msg_payload(m);
+    if (!mark || !payload || !payload->size) return NULL;
+    struct p2_blob *packed = p2_body_deflate(&h->codec, p2_slice_data(payload), payload->size);
+    if (!packed) return NULL;
+    *payload = (struct p2_slice){packed, 0, packed->size};
+    return *mark = true, packed;
+}
+
 const uint8_t *hub_unpack(struct hub *h, const struct p2_slice *s, uint32_t raw_size, bool zstd) {
     if (!zstd) return p2_slice_data(s);
     if (raw_size > sizeof h->scratch) return NULL;
@@ -236,14 +270,16 @@ const uint8_t *hub_unpack(struct hub *h, const struct p2_slice *s, uint32_t raw_
 
 // ---- lifetime -------------------------------------------------------------------------------------------------------
 
-bool hub_init(struct hub *h, const char *url, uint32_t nodes, const struct hub_calls *calls) {
+bool hub_init(struct hub *h, const struct scenario *s, const char *url, uint32_t nodes, const struct hub_calls *calls) {
     const struct p2_net_handlers handlers = {.context = h,
                                              .opened = on_opened,
                                              .received = on_received,
+                                             .message_end = on_message_end,
                                              .stamp = on_stamp,
                                              .writable = on_writable,
                                              .closed = on_closed};
     struct p2_net_limits limits = p2_net_limits_default();
+    limits.batch = !s->unbatched;
     limits.connections_max = 2 * nodes + 16; // and those before them that are not quite gone
     h->calls = calls;
     h->connections_max = limits.connections_max;

@@ -7,6 +7,7 @@
 
 #include "base/heap.h"
 #include "base/list.h"
+#include "loadtest/core/scenario.h"
 #include "net/net.h"
 #include "wire/wire.h"
 
@@ -35,6 +36,7 @@ struct hub {
     struct p2_heap timers;
     uint64_t tie;
     p2_ns now; // when the clock was last read
+    uint64_t heads_in; // bytes of WebSocket messages' heads
     char url[HUB_URL_MAX];
     uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
     uint8_t scratch[P2_RECORD_PAYLOAD_MAX];
@@ -48,7 +50,8 @@ struct hub_node {
     struct p2_reader reader;
     bool reading;
     bool hearing;   // messages of one read: `heard` follows
-    uint32_t depth; // of calls
+    uint64_t message_bytes; // of the message that arrives
+    uint32_t depth;         // of calls
     bool opened_waits, writable_waits, fault_waits, closed_waits;
     enum p2_err fault_why, closed_why;
     struct p2_heap_node wake, release; // release: of what is held
@@ -58,7 +61,7 @@ struct hub_node {
 };
 
 // False: the system has no memory or descriptors for so many; deinit all the same.
-bool hub_init(struct hub *h, const char *url, uint32_t nodes, const struct hub_calls *calls);
+bool hub_init(struct hub *h, const struct scenario *s, const char *url, uint32_t nodes, const struct hub_calls *calls);
 void hub_deinit(struct hub *h); // fine with zeroes; nodes must have been deinitialised
 p2_ns hub_next_ns(const struct hub *h);
 void hub_turn(struct hub *h, p2_ns wait_ns); // waits at most so long, then serves what is ready and due
@@ -73,10 +76,14 @@ void hub_leave(struct hub_node *n); // what arose meanwhile is called
 void hub_dial(struct hub_node *n);  // a failure is `closed`
 void hub_send(struct hub_node *n, const struct p2_msg *m, unsigned lane);
 void hub_close(struct hub_node *n, enum p2_err why);
-void hub_wake(struct hub_node *n, p2_ns at); // in place of what was asked before; P2_NEVER: not at all
+void hub_wake(struct hub_node *n, p2_ns at);  // in place of what was asked before; P2_NEVER: not at all
+uint64_t hub_wire_bytes(const struct hub *h); // so far, both ways, with what WebSocket adds
 uint64_t hub_room(const struct hub_node *n);
 void hub_deafen(struct hub_node *n, bool deaf); // deaf: nothing is heard, and no timer comes, until it is not
 
+// Compresses what m carries where that helps, and marks it. Gives the blob to unreference once m is sent; NULL: as it
+// was.
+struct p2_blob *hub_pack(struct hub *h, struct p2_msg *m);
 // The bytes of a record's payload as they are before zstd: borrowed until the next call; NULL when they are broken.
 const uint8_t *hub_unpack(struct hub *h, const struct p2_slice *s, uint32_t raw_size, bool zstd);
 

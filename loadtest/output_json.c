@@ -97,11 +97,18 @@ static json_t *figures_of(const struct output *o) {
 }
 
 static json_t *costs_of(const struct report *r) {
-    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "wire_bytes", (json_int_t)r->wire_bytes,
+    json_t *peers = json_array();
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        const struct report_peer *p = &r->peers[i];
+        json_array_append_new(peers,
+                              json_pack("{s:I, s:f, s:f}", "done", (json_int_t)p->done, "kernel_s",
+                                        (double)p->kernel_ns / 1e9, "processing_s", (double)p->processing_ns / 1e9));
+    }
+    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:o}", "wire_bytes", (json_int_t)r->wire_bytes,
                      "payload_bytes", (json_int_t)r->payload_bytes, "overhead", report_overhead(r), "busy", r->busy,
                      "load_cores", report_cpu(r, PROGRAM_LOAD), "peers_cores", report_cpu(r, PROGRAM_PEERS),
                      "coordinator_cores", report_cpu(r, PROGRAM_COORDINATOR), "coordinator_growth", report_growth(r),
-                     "connection_bytes", report_connection_bytes(r));
+                     "connection_bytes", report_connection_bytes(r), "kernel", report_kernel(r), "real_peers", peers);
 }
 
 char *output_json(const struct output *o) {

@@ -67,6 +67,12 @@ static void print_costs(FILE *f, const struct output *o) {
     const struct report_second *last = r->row_count ? &r->rows[r->row_count - 1] : NULL;
     fprintf(f, "wire %.1f MB, of it %.2f %% not payload; peers' slots busy %.1f %%\n", (double)r->wire_bytes / 1e6,
             100 * report_overhead(r), 100 * r->busy);
+    for (uint32_t i = 0; i < r->peer_count; i++) {
+        const struct report_peer *p = &r->peers[i];
+        double span = (double)p2_ns_max(r->jobs_ns, 1);
+        fprintf(f, "peer %u: %llu done, its kernels ran %.1f %% of the time, its jobs %.1f %%\n", i + 1,
+                (unsigned long long)p->done, 100 * (double)p->kernel_ns / span, 100 * (double)p->processing_ns / span);
+    }
     fprintf(f, "cores: load %.2f, synthetic peers %.2f", report_cpu(r, PROGRAM_LOAD), report_cpu(r, PROGRAM_PEERS));
     if (o->own_coordinator) {
         fprintf(f, ", coordinator %.2f", report_cpu(r, PROGRAM_COORDINATOR));

@@ -91,7 +91,9 @@ static void send_result(struct peer *p, const struct worker_action *a) {
             m.u.chunk.raw_size = a->size;
     }
     p->of->said.payload_bytes += a->size;
+    struct p2_blob *packed = a->zstd && exec_thin(&p->exec, a->cell) ? hub_pack(&p->of->hub, &m) : NULL;
     hub_send(&p->node, &m, a->lane);
+    p2_blob_unref(packed);
     p2_blob_unref(b);
 }
 
@@ -326,7 +328,7 @@ static void say(struct peers *all, int words) {
     struct p2_net_stats net;
     p2_loop_stats(all->hub.loop, &net);
     struct peers_said s = all->said;
-    s.wire_bytes = net.bytes_in + net.bytes_out;
+    s.wire_bytes = hub_wire_bytes(&all->hub);
     s.busy_ns = all->gone_busy_ns;
     s.done = all->gone_done;
     s.failed = all->gone_failed;
@@ -364,7 +366,7 @@ static bool create(struct peers *all, const struct scenario *s, const char *url)
     all->scenario = s;
     all->count = scenario_peers(s);
     all->all = calloc(all->count, sizeof *all->all);
-    if (!all->all || !hub_init(&all->hub, url, all->count, &calls)) return false;
+    if (!all->all || !hub_init(&all->hub, s, url, all->count, &calls)) return false;
     p2_rng_init(&rng, s->seed ^ UINT64_C(0x7065657273)); // another sequence than the clients'
     for (uint32_t g = 0; g < s->group_count; g++) {
         all->said.slots += s->groups[g].count * s->groups[g].slots;

@@ -131,10 +131,14 @@ bool process_coordinator(struct process *p, const char *program, const struct sc
     return false;
 }
 
-bool process_real_peer(struct process *p, const char *program, const char *devices, const char *url) {
-    const char *const arguments[] = {program, "--coordinator", url,     "--device", devices, "--blob-budget",
-                                     "0",     "--log-level",   "error", NULL};
-    return spawn(p, arguments);
+bool process_real_peer(struct process *p, const char *program, const char *devices, const struct scenario *s,
+                       const char *url) {
+    const char *const always[] = {program, "--coordinator", url,    "--device", devices, "--blob-budget",
+                                  "0",     "--log-level",   "error"};
+    struct arguments a = {0};
+    for (uint32_t i = 0; i < sizeof always / sizeof *always; i++) add(&a, always[i]);
+    for (uint32_t i = 0; i < s->peer_option_count; i++) add(&a, s->peer_options[i]);
+    return spawn(p, a.all);
 }
 
 bool process_peers(struct process *p, const struct scenario *s, const char *url) {

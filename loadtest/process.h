@@ -25,7 +25,8 @@ struct process {
 bool process_coordinator(struct process *p, const char *program, const struct scenario *s, char *url_out,
                          size_t capacity, struct p2_strbuf *why);
 // Starts a real peer on `devices` ("all", "0,2", "fake"); it is ready when the coordinator says so.
-bool process_real_peer(struct process *p, const char *program, const char *devices, const char *url);
+bool process_real_peer(struct process *p, const char *program, const char *devices, const struct scenario *s,
+                       const char *url);
 bool process_peers(struct process *p, const struct scenario *s, const char *url); // likewise
 void process_begin_peers(struct process *p);                                      // the run begins
 // The last that the peers said since the last call, into *out; *alive false when they have ended.

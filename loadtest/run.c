@@ -56,11 +56,9 @@ static p2_ns since_start(const struct run *r) { return p2_clock_now() - r->start
 // ---- measuring ------------------------------------------------------------------------------------------------------
 
 static void count_all(const struct run *r, struct counters *out) {
-    struct p2_net_stats net;
-    p2_loop_stats(r->clients.hub.loop, &net);
     *out = (struct counters){
         .cpu_ns = {process_cpu(getpid()), process_cpu(r->peers.pid), process_cpu(r->coordinator.pid)},
-        .wire_bytes = net.bytes_in + net.bytes_out + r->said.wire_bytes,
+        .wire_bytes = hub_wire_bytes(&r->clients.hub) + r->said.wire_bytes,
         .payload_bytes = r->clients.payload_bytes + r->said.payload_bytes,
         .busy_ns = r->said.busy_ns,
         .at_ns = p2_clock_now(),
@@ -74,6 +72,7 @@ static void on_end(void *context, p2_ns meant_ns, const struct report_end *e) {
     bool done = e->ending == ENDED_DONE && !e->wrong;
     r->done += done;
     r->not_done += !done;
+    if (r->set.real_peers && r->counting && !r->report->jobs_ns) report_job(r->report, e);
     if (!counted(r, meant_ns)) return;
     report_end(r->report, e);
     r->last_end_ns = since_start(r);
@@ -251,6 +250,7 @@ static void drive(struct run *r) {
             send_closed(r);
         turn(r, true);
     }
+    if (r->counting) r->report->jobs_ns = p2_clock_now() - r->began.at_ns;
     p2_ns until = p2_ns_add(p2_clock_now(), r->interrupted ? 0 : r->s->grace_ns);
     while (r->clients.open && p2_clock_now() < until && !r->peers_lost) turn(r, false);
     if (!r->counting) r->began = r->before;
@@ -313,10 +313,11 @@ static enum run_outcome go(struct run *r, struct run_facts *facts, struct p2_str
         return RUN_FAILED;
     }
     r->report->resident_bare = process_resident(r->coordinator.pid);
+    r->report->real_peers = set->real_peers;
     r->report->connections = r->s->clients + scenario_peers(r->s) + set->real_peers;
     bool ok = true;
     for (uint32_t i = 0; ok && i < set->real_peers; i++)
-        ok = process_real_peer(&r->real[i], set->peer, set->devices, facts->url);
+        ok = process_real_peer(&r->real[i], set->peer, set->devices, r->s, facts->url);
     ok = ok && (scenario_peers(r->s) == 0 || process_peers(&r->peers, r->s, facts->url));
     ok = ok && clients_init(&r->clients, r->s, facts->url) && open_loop(r);
     if (!ok) {

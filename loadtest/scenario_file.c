@@ -229,8 +229,9 @@ static enum p2_class class_of(const struct place *p) {
 }
 
 static void read_task(const struct place *p, struct scenario_task *t) {
-    static const char *const known[] = {"type",   "weight",  "payload",  "result", "class",    "deadline",
-                                        "params", "service", "distinct", "series", "no_cache", NULL};
+    static const char *const known[] = {"type",     "weight",       "payload", "result",   "class",
+                                        "deadline", "params",       "service", "distinct", "series",
+                                        "no_cache", "compressible", NULL};
     check_keys(p, known);
     const char *type = json_string_value(get(p, "type"));
     t->type = type ? p2_task_type_find(p2_str(type)) : NULL;
@@ -246,6 +247,7 @@ static void read_task(const struct place *p, struct scenario_task *t) {
     t->distinct = (uint32_t)whole(p, "distinct", 0, UINT32_MAX);
     t->series = truth(p, "series");
     t->no_cache = truth(p, "no_cache");
+    t->compressible = truth(p, "compressible");
     const char *service = get(p, "service") ? json_string_value(get(p, "service")) : "0";
     if (!service || !dist_parse(service, &t->service))
         fail_key(p, "service", "\"5ms\", \"uniform 1ms 9ms\", \"exponential 5ms\" or \"lognormal 5ms 20ms\"");
@@ -302,12 +304,13 @@ static void read_lists(const struct place *top) {
     }
     s->threshold_count = texts_of(top, "thresholds", SCENARIO_THRESHOLDS_MAX, s->thresholds);
     s->option_count = texts_of(top, "coordinator", SCENARIO_OPTIONS_MAX, s->options);
+    s->peer_option_count = texts_of(top, "peer", SCENARIO_OPTIONS_MAX, s->peer_options);
 }
 
 static void read_scenario(struct reading *r, json_t *root) {
-    static const char *const known[] = {"name",   "doc",   "clients",    "window",      "seed",
-                                        "warmup", "grace", "poisson",    "phases",      "closed",
-                                        "tasks",  "peers", "thresholds", "coordinator", NULL};
+    static const char *const known[] = {"name",       "doc",         "clients", "window",    "seed",  "warmup",
+                                        "grace",      "poisson",     "phases",  "closed",    "tasks", "peers",
+                                        "thresholds", "coordinator", "peer",    "unbatched", NULL};
     const struct place top = {r, root, "", 0};
     struct scenario *s = &r->f->scenario;
     check_keys(&top, known);
@@ -324,6 +327,7 @@ static void read_scenario(struct reading *r, json_t *root) {
     s->warmup_ns = span(&top, "warmup", 0);
     s->grace_ns = span(&top, "grace", 10 * P2_SEC);
     s->poisson = truth(&top, "poisson");
+    s->unbatched = truth(&top, "unbatched");
     read_phases(&top);
     read_closed(&top);
     read_lists(&top);

@@ -127,9 +127,11 @@ void p2_conn_established(struct p2_loop *loop, p2_conn c);
 // Sends what is queued, then closes; `closed` follows with `why`. At most stall_ns later it is cut.
 void p2_conn_close(struct p2_loop *loop, p2_conn c, enum p2_err why);
 
-struct p2_net_stats {
-    uint64_t bytes_in, bytes_out, records_out, messages_out, connections, connections_peak, refused;
+struct p2_net_stats { // bytes of records; heads_out: of the WebSocket messages they left in
+    uint64_t bytes_in, bytes_out, heads_out, records_out, messages_out, connections, connections_peak, refused;
 };
 void p2_loop_stats(const struct p2_loop *loop, struct p2_net_stats *out);
+// What stands before a WebSocket message of that size, besides a mask.
+static inline uint32_t p2_message_head_bytes(uint64_t size) { return size < 126 ? 2 : size < 65536 ? 4 : 10; }
 
 #endif

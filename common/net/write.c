@@ -103,6 +103,7 @@ static bool put_message(struct p2_loop *loop, struct conn *c) {
     r->head_size = (uint32_t)p2_ws_head(r->head, P2_WS_BINARY, size, c->dialled ? c->mask_key : NULL);
     loop->stats.messages_out++;
     loop->stats.bytes_out += size;
+    loop->stats.heads_out += r->head_size;
     return true;
 }
 

@@ -40,6 +40,17 @@ void report_end(struct report *r, const struct report_end *e) {
     hdr_add(&r->second, e->latency_ns);
 }
 
+void report_job(struct report *r, const struct report_end *e) {
+    uint32_t i = 0;
+    if (e->ending != ENDED_DONE || e->cached) return;
+    while (i < r->peer_count && !p2_id_equal(&r->peers[i].id, &e->peer)) i++;
+    if (i == REPORT_PEERS_MAX) return;
+    if (i == r->peer_count) r->peers[r->peer_count++].id = e->peer;
+    r->peers[i].done++;
+    r->peers[i].kernel_ns += e->kernel_ns;
+    r->peers[i].processing_ns += e->processing_ns;
+}
+
 // Every two rows become one: of counts the sum, of percentiles the worse, of everything else the later.
 static void fold(struct report *r) {
     for (uint32_t i = 0; i + 1 < r->row_count; i += 2) {
@@ -88,6 +99,13 @@ double report_overhead(const struct report *r) {
 double report_cpu(const struct report *r, enum program p) {
     p2_ns span = r->end_ns - r->begin_ns;
     return span > 0 ? (double)r->cpu_ns[p] / (double)span : 0;
+}
+
+double report_kernel(const struct report *r) {
+    p2_ns least = P2_NEVER;
+    for (uint32_t i = 0; i < r->peer_count; i++) least = p2_ns_min(least, r->peers[i].kernel_ns);
+    bool all = r->peer_count && r->peer_count >= r->real_peers && r->jobs_ns > 0;
+    return all ? (double)least / (double)r->jobs_ns : 0;
 }
 
 double report_growth(const struct report *r) {

@@ -32,6 +32,7 @@ struct scenario_task { // a kind of task, and how often it is asked for
     struct dist service;                         // of a synthetic peer of speed 1
     uint32_t distinct;                           // payloads are among so many; 0: each is new
     bool series, no_cache;                       // series: frames of the client's one stream
+    bool compressible;                           // half of it is zeros, and both ends of ours compress
     struct p2_param params[SCENARIO_PARAMS_MAX]; // borrows texts
     uint32_t param_count;
     struct p2_task_cost cost; // of the type's own prepare()
@@ -54,6 +55,7 @@ struct scenario {
     p2_ns warmup_ns; // at the begin, not counted
     p2_ns grace_ns;  // at the end, for what is open
     bool poisson;
+    bool unbatched; // both ends of ours send each record as a message of its own
     struct arrival_phase phases[ARRIVAL_PHASES_MAX];
     uint32_t phase_count; // 0: closed loop
     uint32_t closed_in_flight;
@@ -67,6 +69,8 @@ struct scenario {
     uint32_t threshold_count;
     const char *options[SCENARIO_OPTIONS_MAX]; // borrows: of a coordinator of our own
     uint32_t option_count;
+    const char *peer_options[SCENARIO_OPTIONS_MAX]; // borrows: of real peers
+    uint32_t peer_option_count;
 };
 
 // Is every number within its bounds, does every task suit its type? Fills the tasks' cost, and result_bytes where it is

@@ -25,17 +25,20 @@ bool synthetic_get(const uint8_t in[SYNTHETIC_HEADER], struct synthetic *out) {
     return true;
 }
 
+#define THIN_WORDS 8 // of noise, and as many zeros
+
 // splitmix64's output function over words' places.
-static uint64_t word_at(uint32_t content, uint64_t i) {
+static uint64_t word_at(uint32_t content, bool thin, uint64_t i) {
+    if (thin && i / THIN_WORDS % 2) return 0;
     uint64_t z = ((uint64_t)content << 32 | 0x9e3779b9u) + (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
 }
 
-void synthetic_fill(uint32_t content, uint64_t offset, uint8_t *out, uint64_t size) {
+void synthetic_fill(uint32_t content, bool thin, uint64_t offset, uint8_t *out, uint64_t size) {
     for (uint64_t at = 0; at < size;) {
-        uint64_t word = word_at(content, (offset + at) / 8), skip = (offset + at) % 8, n = 8 - skip;
+        uint64_t word = word_at(content, thin, (offset + at) / 8), skip = (offset + at) % 8, n = 8 - skip;
         if (n > size - at) n = size - at;
         if (n == 8)
             memcpy(out + at, &word, 8);

@@ -15,7 +15,8 @@ struct synthetic {
 
 void synthetic_put(const struct synthetic *s, uint8_t out[SYNTHETIC_HEADER]);
 bool synthetic_get(const uint8_t in[SYNTHETIC_HEADER], struct synthetic *out); // false: it is none
-// The bytes of a payload or result behind its header: they do not shrink under compression.
-void synthetic_fill(uint32_t content, uint64_t offset, uint8_t *out, uint64_t size);
+// The bytes of a payload or result behind its header. They do not shrink under compression; when `thin`, half of them
+// are zeros.
+void synthetic_fill(uint32_t content, bool thin, uint64_t offset, uint8_t *out, uint64_t size);
 
 #endif

@@ -12,11 +12,17 @@ struct whole {
 };
 
 static const struct whole wholes[] = {
-    {"success", WHAT_SUCCESS, UNIT_SHARE},         {"rate", WHAT_RATE, UNIT_NUMBER},
-    {"overhead", WHAT_OVERHEAD, UNIT_SHARE},       {"busy", WHAT_BUSY, UNIT_SHARE},
-    {"coordinator", WHAT_COORDINATOR, UNIT_SHARE}, {"growth", WHAT_GROWTH, UNIT_SHARE},
-    {"connection", WHAT_CONNECTION, UNIT_BYTES},   {"wrong", WHAT_WRONG, UNIT_NUMBER},
-    {"unanswered", WHAT_UNANSWERED, UNIT_NUMBER},  {"dropped", WHAT_DROPPED, UNIT_NUMBER},
+    {"success", WHAT_SUCCESS, UNIT_SHARE},
+    {"rate", WHAT_RATE, UNIT_NUMBER},
+    {"overhead", WHAT_OVERHEAD, UNIT_SHARE},
+    {"busy", WHAT_BUSY, UNIT_SHARE},
+    {"coordinator", WHAT_COORDINATOR, UNIT_SHARE},
+    {"growth", WHAT_GROWTH, UNIT_SHARE},
+    {"kernel", WHAT_KERNEL, UNIT_SHARE},
+    {"connection", WHAT_CONNECTION, UNIT_BYTES},
+    {"wrong", WHAT_WRONG, UNIT_NUMBER},
+    {"unanswered", WHAT_UNANSWERED, UNIT_NUMBER},
+    {"dropped", WHAT_DROPPED, UNIT_NUMBER},
 };
 
 enum threshold_unit threshold_unit(const struct threshold *t) {
@@ -114,6 +120,7 @@ double threshold_value(const struct threshold *t, const struct report *r) {
     case WHAT_RATE: return report_rate(r);
     case WHAT_OVERHEAD: return report_overhead(r);
     case WHAT_BUSY: return r->busy;
+    case WHAT_KERNEL: return report_kernel(r);
     case WHAT_COORDINATOR: return report_cpu(r, PROGRAM_COORDINATOR);
     case WHAT_GROWTH: return report_growth(r);
     case WHAT_CONNECTION: return report_connection_bytes(r);

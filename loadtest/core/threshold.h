@@ -17,6 +17,7 @@ enum threshold_what {
     WHAT_RATE,
     WHAT_OVERHEAD,
     WHAT_BUSY,
+    WHAT_KERNEL,      // of the time, at the real peer where it is least
     WHAT_COORDINATOR, // share of a core
     WHAT_GROWTH,      // of its memory
     WHAT_CONNECTION,  // bytes of its memory for each
@@ -35,7 +36,7 @@ struct threshold {
 };
 
 // False: a sentence in why. Metrics: p50, p99.9, ..., mean and max, of latency or behind a stage's name and a dot;
-// success, rate, overhead, busy, unanswered, dropped, wrong; of a coordinator of our own: coordinator, growth,
+// success, rate, overhead, busy, kernel, unanswered, dropped, wrong; of a coordinator of our own: coordinator, growth,
 // connection.
 bool threshold_parse(const char *text, struct threshold *out, struct p2_strbuf *why);
 double threshold_value(const struct threshold *t, const struct report *r);

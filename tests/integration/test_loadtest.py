@@ -86,6 +86,47 @@ class Loadtest(unittest.TestCase):
         self.assertGreater(report['success'], 0.9)
         self.assertGreater(counts['retried'], 0)
 
+    def closed(self, payload, options=(), **more):
+        """A small closed loop of echoes of our own: its report."""
+        tasks = [{'type': 'echo', 'payload': payload, 'deadline': '30s', **more.pop('task', {})}]
+        scenario = {'name': 'mine', 'clients': 2, 'closed': {'in_flight': 16, 'count': more.pop('count', 400)},
+                    'tasks': tasks, 'peers': [{'count': 2, 'slots': 2}], 'coordinator': list(options), **more}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, 'mine.json')
+            with open(path, 'w', encoding='utf-8') as file:
+                json.dump(scenario, file)
+            report = json.loads(run(path, '--quiet', '--json').stdout)
+        self.assertEqual(report['success'], 1)
+        self.assertEqual(report['counts']['wrong'], 0)
+        return report
+
+    def test_without_batching_more_goes_over_the_wire(self):
+        on, off = self.closed('64B'), self.closed('64B', ['--batch=false'], unbatched=True)
+        self.assertGreater(off['costs']['wire_bytes'], on['costs']['wire_bytes'])
+
+    def test_compression_halves_what_can_be_compressed(self):
+        wire = {}
+        for on in ('true', 'false'):
+            wire[on] = self.closed('200KiB', ['--compress=' + on], count=40,
+                                   task={'compressible': True})['costs']['wire_bytes']
+        self.assertLess(wire['true'], 0.7 * wire['false'])
+
+    def test_without_cut_through_all_tasks_are_done_too(self):
+        self.closed('3MiB', ['--cut-through=false'], count=40)
+
+    def test_without_a_cache_nothing_is_known(self):
+        known = self.closed('64B', task={'distinct': 3})['counts']['cached']
+        self.assertGreater(known, 300)
+        none = self.closed('64B', ['--cache-entries', '0'], task={'distinct': 3})['counts']['cached']
+        self.assertEqual(none, 0)
+
+    def test_kernels_of_real_peers_are_told(self):
+        result = run('quick', '--peers', '0', '--real-peers', '1', '--devices', 'fake', '--quiet', '--json',
+                     '--threshold', 'kernel<100%', expect=ANY_SPEED)
+        peers = json.loads(result.stdout)['costs']['real_peers']
+        self.assertEqual(len(peers), 1)
+        self.assertGreater(peers[0]['done'], 0)
+
     def test_what_has_become_worse_is_found(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'baseline.json')

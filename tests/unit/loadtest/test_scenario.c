@@ -58,6 +58,21 @@ static void defaults_and_settings(void **state) {
     scenario_file_free(&f);
 }
 
+static void what_is_turned_off(void **state) {
+    (void)state;
+    struct scenario_file f;
+    char why[512];
+    assert_true(parse("{\"name\": \"x\", \"closed\": {\"in_flight\": 4, \"count\": 9}, \"unbatched\": true, "
+                      "\"peer\": [\"--queue-depth\", \"0\"], \"coordinator\": [\"--batch=false\"], "
+                      "\"tasks\": [{\"type\": \"echo\", \"compressible\": true}]}",
+                      &f, why));
+    assert_true(f.scenario.unbatched && f.scenario.tasks[0].compressible);
+    assert_int_equal(f.scenario.peer_option_count, 2);
+    assert_string_equal(f.scenario.peer_options[1], "0");
+    assert_string_equal(f.scenario.options[0], "--batch=false");
+    scenario_file_free(&f);
+}
+
 static void parameters_are_the_types(void **state) {
     (void)state;
     struct scenario_file f;
@@ -159,9 +174,9 @@ static void tasks_are_picked_by_weight(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shipped_ones_are_right),     cmocka_unit_test(defaults_and_settings),
-        cmocka_unit_test(parameters_are_the_types),   cmocka_unit_test(mistakes_get_sentences),
-        cmocka_unit_test(tasks_are_picked_by_weight),
+        cmocka_unit_test(shipped_ones_are_right), cmocka_unit_test(defaults_and_settings),
+        cmocka_unit_test(what_is_turned_off),     cmocka_unit_test(parameters_are_the_types),
+        cmocka_unit_test(mistakes_get_sentences), cmocka_unit_test(tasks_are_picked_by_weight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,14 +167,19 @@ static void payloads_say_what_they_are(void **state) {
     bytes[0] ^= 1;
     assert_false(synthetic_get(bytes, &back));
     uint8_t whole[1000], part[1000];
-    synthetic_fill(5, 0, whole, sizeof whole);
+    synthetic_fill(5, false, 0, whole, sizeof whole);
     for (uint32_t at = 0, n; at < sizeof part; at += n) {
         n = at % 13 + 1 < sizeof part - at ? at % 13 + 1 : (uint32_t)sizeof part - at;
-        synthetic_fill(5, at, part + at, n);
+        synthetic_fill(5, false, at, part + at, n);
     }
     assert_memory_equal(whole, part, sizeof whole);
-    synthetic_fill(6, 0, part, sizeof part);
+    synthetic_fill(6, false, 0, part, sizeof part);
     assert_memory_not_equal(whole, part, sizeof whole);
+    uint32_t zeros = 0;
+    synthetic_fill(5, true, 0, part, sizeof part);
+    for (uint32_t i = 0; i < sizeof part; i++) zeros += part[i] == 0;
+    assert_in_range(zeros, 480, 520);
+    assert_memory_equal(whole, part, 64);
 }
 
 int main(void) {

@@ -79,6 +79,23 @@ static void thresholds_are_read_and_kept(void **state) {
     assert_true(holds(r, "growth<8.4%")); // from 12 to 13 MiB: the first second is warm-up
     assert_false(holds(r, "growth<8.3%"));
     assert_true(holds(r, "connection<31KiB") && !holds(r, "connection<30KiB"));
+    struct report_end job = {.ending = ENDED_DONE, .kernel_ns = 1800 * P2_MS, .peer = {{1}}};
+    r->real_peers = 2;
+    r->jobs_ns = 2 * P2_SEC;
+    report_job(r, &job);
+    assert_true(holds(r, "kernel<1%")); // the other has done nothing
+    job.peer.b[0] = 2;
+    report_job(r, &job);
+    assert_true(holds(r, "kernel>=90%") && !holds(r, "kernel>90%"));
+    job.cached = true;
+    report_job(r, &job); // nobody worked
+    job.cached = false;
+    job.ending = ENDED_EXPIRED;
+    report_job(r, &job);
+    job.ending = ENDED_DONE;
+    job.peer.b[0] = 1;
+    report_job(r, &job);
+    assert_false(holds(r, "kernel>90%")); // the least of them
     struct report *none = report_create(16);
     assert_false(holds(none, "p99<100ms")); // of nothing, nothing is known
     report_destroy(&none);

@@ -35,6 +35,7 @@ static void queued_records_leave_together(void **state) {
     assert_int_equal(after.records_out - before_stats.records_out, 1000);
     assert_int_equal(after.bytes_out - before_stats.bytes_out, 1000 * (HEAD_BYTES + 40));
     assert_int_equal(after.messages_out - before_stats.messages_out, 1); // 56,000 bytes fit one message
+    assert_int_equal(after.heads_out - before_stats.heads_out, 4 + 4);   // with its mask
     assert_false(p.server.content_wrong);
     pair_end(&p);
 }
