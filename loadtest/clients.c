@@ -66,6 +66,7 @@ static void end(struct client *c, const struct session_ended *e) {
                              .code = e->code,
                              .cached = e->cached,
                              .attempts = e->attempts,
+                             .task = r->task,
                              .latency_ns = now - meant,
                              .late_ns = r->sent_ns - meant,
                              .queue_ns = e->queue_ns,
@@ -73,7 +74,6 @@ static void end(struct client *c, const struct session_ended *e) {
                              .kernel_ns = e->kernel_ns,
                              .peer = e->peer};
     out.wrong = e->outcome == SESSION_DONE && !is_right(c->of, r);
-    c->of->payload_bytes += e->result_size;
     c->of->open--;
     p2_slab_free(&c->records, e->ticket);
     c->of->ended(c->of->context, meant, &out);
@@ -238,7 +238,6 @@ bool clients_submit(struct clients *all, p2_ns meant_ns) {
     }
     fill(all, c, r, &ev.u.submit);
     all->open++;
-    all->payload_bytes += t->payload_bytes;
     r->sent_ns = p2_clock_now();
     hub_enter(&c->node);
     feed(c, &ev);

@@ -22,7 +22,6 @@ struct clients {
     uint32_t contents; // used
     uint64_t open;
     bool verify;               // every result is a synthetic one, or an echo
-    uint64_t payload_bytes;    // sent and received, of all tasks
     struct p2_msg_status said; // by the coordinator, last
     char refused[160];         // its sentence when it turns one of us away; "" otherwise
     void (*ended)(void *context, p2_ns meant_ns, const struct report_end *e);

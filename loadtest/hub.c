@@ -62,9 +62,15 @@ void hub_leave(struct hub_node *n) {
     settle(n);
 }
 
+static void count_payload(struct hub *h, const struct p2_msg *m) {
+    struct p2_slice payload = p2_encode_payload(m);
+    h->payload_bytes += payload.size;
+}
+
 static enum p2_err on_msg(void *context, struct p2_msg *m) {
     struct hub_node *n = context;
     if (n->conn == P2_NO_HANDLE) return P2_ERR_CLOSED; // given up in the middle
+    count_payload(n->hub, m);
     n->hub->calls->message(n, m);
     return P2_OK;
 }
@@ -221,6 +227,7 @@ void hub_send(struct hub_node *n, const struct p2_msg *m, unsigned lane) {
     struct hub *h = n->hub;
     size_t size = p2_encode(m, h->head, sizeof h->head);
     P2_CHECK(size > 0);
+    count_payload(h, m);
     enum p2_err err = p2_conn_send(h->loop, n->conn, lane, h->head, size, p2_encode_payload(m));
     if (err == P2_ERR_NO_MEMORY) p2_conn_close(h->loop, n->conn, err);
 }

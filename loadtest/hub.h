@@ -35,8 +35,9 @@ struct hub {
     uint32_t connections_max;
     struct p2_heap timers;
     uint64_t tie;
-    p2_ns now; // when the clock was last read
-    uint64_t heads_in; // bytes of WebSocket messages' heads
+    p2_ns now;              // when the clock was last read
+    uint64_t heads_in;      // bytes of WebSocket messages' heads
+    uint64_t payload_bytes; // of records both ways, as they travel
     char url[HUB_URL_MAX];
     uint8_t head[P2_PREFIX_BYTES + P2_HEADER_MAX];
     uint8_t scratch[P2_RECORD_PAYLOAD_MAX];

@@ -6,25 +6,34 @@
 
 static double us(p2_ns t) { return (double)(t / 10) / 100; } // to a hundredth
 
-static json_t *stages_of(const struct report *r) {
+static json_t *times_of(const struct hdr *h) {
     static const struct {
         const char *name;
         double q;
     } qs[] = {{"p50", 0.5},  {"p75", 0.75},    {"p90", 0.9},      {"p95", 0.95},
               {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}};
-    json_t *all = json_object();
-    for (enum stage s = 0; s < STAGES; s++) {
-        const struct hdr *h = &r->stages[s];
-        json_t *one =
-            json_pack("{s:I, s:f, s:f, s:f, s:f}", "count", (json_int_t)h->count, "min_us", (double)h->min_us,
-                      "mean_us", us(hdr_mean(h)), "deviation_us", us(hdr_deviation(h)), "max_us", (double)h->max_us);
-        for (size_t i = 0; i < sizeof qs / sizeof *qs; i++) {
-            char key[16];
-            snprintf(key, sizeof key, "%s_us", qs[i].name);
-            json_object_set_new(one, key, json_real(us(hdr_at(h, qs[i].q))));
-        }
-        json_object_set_new(all, stage_name(s), one);
+    json_t *one =
+        json_pack("{s:I, s:f, s:f, s:f, s:f}", "count", (json_int_t)h->count, "min_us", (double)h->min_us, "mean_us",
+                  us(hdr_mean(h)), "deviation_us", us(hdr_deviation(h)), "max_us", (double)h->max_us);
+    for (size_t i = 0; i < sizeof qs / sizeof *qs; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%s_us", qs[i].name);
+        json_object_set_new(one, key, json_real(us(hdr_at(h, qs[i].q))));
     }
+    return one;
+}
+
+static json_t *stages_of(const struct report *r) {
+    json_t *all = json_object();
+    for (enum stage s = 0; s < STAGES; s++) json_object_set_new(all, stage_name(s), times_of(&r->stages[s]));
+    return all;
+}
+
+// Latency of each kind of task, in the scenario's order.
+static json_t *tasks_of(const struct output *o) {
+    json_t *all = json_array();
+    for (uint32_t i = 0; i < o->file->scenario.task_count; i++)
+        json_array_append_new(all, times_of(&o->report->tasks[i]));
     return all;
 }
 
@@ -120,13 +129,13 @@ char *output_json(const struct output *o) {
     json_t *machine = json_pack("{s:s, s:s, s:i, s:I}", "cpu", m->cpu, "kernel", m->kernel, "cores", (int)m->cores,
                                 "memory_bytes", (json_int_t)m->memory_bytes);
     json_t *root =
-        json_pack("{s:s, s:s, s:o, s:o, s:b, s:s, s:b, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "program",
+        json_pack("{s:s, s:s, s:o, s:o, s:b, s:s, s:b, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "program",
                   "p2c2r-loadtest", "revision", REVISION, "machine", machine, "configuration", configuration_of(o),
                   "certified", (int)certified, "not_certified_because", why, "interrupted", (int)o->interrupted,
                   "seconds", (double)(o->report->end_ns - o->report->begin_ns) / 1e9, "success",
                   report_success(o->report), "done_per_second", report_rate(o->report), "counts", counts_of(o->report),
-                  "stages", stages_of(o->report), "costs", costs_of(o->report), "figures", figures_of(o), "thresholds",
-                  thresholds_of(o), "rows", seconds_of(o->report));
+                  "stages", stages_of(o->report), "tasks", tasks_of(o), "costs", costs_of(o->report), "figures",
+                  figures_of(o), "thresholds", thresholds_of(o), "rows", seconds_of(o->report));
     if (root && o->knee)
         json_object_set_new(root, "knee",
                             json_pack("{s:f, s:f, s:f, s:b}", "held_per_second", o->knee->best, "not_held_per_second",

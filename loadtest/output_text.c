@@ -62,6 +62,19 @@ static void print_stages(FILE *f, const struct report *r) {
     }
 }
 
+// What each kind of task has met, when there are several.
+static void print_tasks(FILE *f, const struct output *o) {
+    const struct scenario *s = &o->file->scenario;
+    for (uint32_t i = 0; s->task_count > 1 && i < s->task_count; i++) {
+        const struct hdr *h = &o->report->tasks[i];
+        char name[48];
+        snprintf(name, sizeof name, "task%u, %s of %llu B", i + 1, s->tasks[i].type->name,
+                 (unsigned long long)s->tasks[i].payload_bytes);
+        fprintf(f, "%-34s %8llu done, p50 %.3f, p90 %.3f, p99 %.3f, max %.3f ms\n", name, (unsigned long long)h->count,
+                ms(hdr_at(h, 0.5)), ms(hdr_at(h, 0.9)), ms(hdr_at(h, 0.99)), ms(hdr_max(h)));
+    }
+}
+
 static void print_costs(FILE *f, const struct output *o) {
     const struct report *r = o->report;
     const struct report_second *last = r->row_count ? &r->rows[r->row_count - 1] : NULL;
@@ -149,6 +162,7 @@ void output_text(FILE *f, const struct output *o) {
     print_loop(f, &o->file->scenario);
     print_counts(f, o->report);
     print_stages(f, o->report);
+    print_tasks(f, o);
     print_costs(f, o);
     print_figures(f, o);
     print_verdict(f, o);

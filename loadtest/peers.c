@@ -90,7 +90,6 @@ static void send_result(struct peer *p, const struct worker_action *a) {
         else
             m.u.chunk.raw_size = a->size;
     }
-    p->of->said.payload_bytes += a->size;
     struct p2_blob *packed = a->zstd && exec_thin(&p->exec, a->cell) ? hub_pack(&p->of->hub, &m) : NULL;
     hub_send(&p->node, &m, a->lane);
     p2_blob_unref(packed);
@@ -104,7 +103,6 @@ static void store(struct peer *p, const struct worker_action *a) {
     l->event.stored = a->size;
     l->event.why = bytes ? P2_OK : P2_ERR_BAD_RECORD;
     if (bytes) exec_store(&p->exec, a->cell, a->offset, bytes, a->size);
-    p->of->said.payload_bytes += a->size;
 }
 
 static void tell(struct peer *p, const struct word *w) {
@@ -328,7 +326,9 @@ static void say(struct peers *all, int words) {
     struct p2_net_stats net;
     p2_loop_stats(all->hub.loop, &net);
     struct peers_said s = all->said;
+    s.at_ns = p2_clock_now();
     s.wire_bytes = hub_wire_bytes(&all->hub);
+    s.payload_bytes = all->hub.payload_bytes;
     s.busy_ns = all->gone_busy_ns;
     s.done = all->gone_done;
     s.failed = all->gone_failed;

@@ -8,8 +8,9 @@
 struct peers_said { // each 100 ms, one datagram
     uint32_t connected, ready, slots;
     uint64_t done, failed, vanished, flapped, silenced;
+    p2_ns at_ns;                        // when
     p2_ns busy_ns;                      // of all slots together
-    uint64_t wire_bytes, payload_bytes; // both ways
+    uint64_t wire_bytes, payload_bytes; // both ways; payloads as they travel
 };
 
 // Runs the scenario's peers until the other end of `words`, a SOCK_SEQPACKET socket, is closed. A byte from there says

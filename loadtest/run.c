@@ -17,6 +17,7 @@
 #define BACKLOG_MAX (1u << 20)
 #define SENDS_AT_ONCE 256u // before the sockets have their turn
 #define SECOND_NS P2_SEC
+#define LAST_WORDS_WAIT P2_SEC // of the peers
 
 // Meant times of tasks that are due and have found no window open, oldest first.
 struct backlog {
@@ -27,7 +28,7 @@ struct backlog {
 struct counters { // of everything since the start
     p2_ns cpu_ns[PROGRAMS];
     uint64_t wire_bytes, payload_bytes;
-    p2_ns busy_ns, at_ns;
+    p2_ns busy_ns, said_ns, at_ns; // said: by the peers, of themselves
 };
 
 struct run {
@@ -59,8 +60,9 @@ static void count_all(const struct run *r, struct counters *out) {
     *out = (struct counters){
         .cpu_ns = {process_cpu(getpid()), process_cpu(r->peers.pid), process_cpu(r->coordinator.pid)},
         .wire_bytes = hub_wire_bytes(&r->clients.hub) + r->said.wire_bytes,
-        .payload_bytes = r->clients.payload_bytes + r->said.payload_bytes,
+        .payload_bytes = r->clients.hub.payload_bytes + r->said.payload_bytes,
         .busy_ns = r->said.busy_ns,
+        .said_ns = r->said.at_ns,
         .at_ns = p2_clock_now(),
     };
 }
@@ -98,7 +100,7 @@ static void end_second(struct run *r) {
         .queued = said->tasks_queued,
         .running = said->tasks_running,
         .peers = said->peers_ready,
-        .busy = share_of(r, now.busy_ns - r->before.busy_ns, span),
+        .busy = share_of(r, now.busy_ns - r->before.busy_ns, now.said_ns - r->before.said_ns),
         .resident = {process_resident(getpid()), process_resident(r->peers.pid), process_resident(r->coordinator.pid)},
     };
     for (uint32_t i = 0; i < PROGRAMS; i++) row.cpu[i] = (double)(now.cpu_ns[i] - r->before.cpu_ns[i]) / (double)span;
@@ -110,19 +112,31 @@ static void end_second(struct run *r) {
     clients_ask_status(&r->clients);
 }
 
+// What the peers said last is of a moment ago, when some of it was still on its way to them.
+static void hear_last_words(struct run *r) {
+    p2_ns after = p2_clock_now(), until = p2_ns_add(after, LAST_WORDS_WAIT);
+    bool alive = r->peers.pid > 0;
+    while (alive && r->said.at_ns < after && p2_clock_now() < until) {
+        hub_turn(&r->clients.hub, 10 * P2_MS);
+        process_hear_peers(&r->peers, &r->said, &alive);
+    }
+}
+
 static void end_counting(struct run *r) {
     struct report *out = r->report;
-    struct counters now;
+    struct counters now, later;
     count_all(r, &now);
+    hear_last_words(r);
+    count_all(r, &later);
     out->begin_ns = r->s->warmup_ns;
     out->end_ns = p2_ns_max(p2_ns_min(r->span_ns, since_start(r)), r->last_end_ns);
     p2_ns span = now.at_ns - r->began.at_ns;
     double scale = span > 0 ? (double)(out->end_ns - out->begin_ns) / (double)span : 1; // of what was read a bit later
     for (uint32_t i = 0; i < PROGRAMS; i++)
         out->cpu_ns[i] = (p2_ns)((double)(now.cpu_ns[i] - r->began.cpu_ns[i]) * (scale > 1 ? 1 : scale));
-    out->wire_bytes = now.wire_bytes - r->began.wire_bytes;
-    out->payload_bytes = now.payload_bytes - r->began.payload_bytes;
-    out->busy = share_of(r, now.busy_ns - r->began.busy_ns, span);
+    out->wire_bytes = later.wire_bytes - r->began.wire_bytes;
+    out->payload_bytes = later.payload_bytes - r->began.payload_bytes;
+    out->busy = share_of(r, later.busy_ns - r->began.busy_ns, p2_ns_min(span, later.said_ns - r->began.said_ns));
     out->unanswered = r->open_counted;
     for (uint32_t i = 0; i < r->backlog.count; i++)
         out->unanswered += counted(r, r->backlog.meant[(r->backlog.first + i) % BACKLOG_MAX]);
@@ -240,6 +254,8 @@ static void drive(struct run *r) {
     r->span_ns = scenario_span(r->s);
     r->second_ns = r->start_ns + SECOND_NS;
     count_all(r, &r->before);
+    r->began = r->before;
+    r->counting = r->s->warmup_ns == 0;
     arrival_init(&r->arrival, r->s->phases, r->s->phase_count, r->s->poisson, r->s->seed);
     r->next_ns = open ? p2_ns_add(r->start_ns, arrival_next(&r->arrival)) : P2_NEVER;
     while (!all_sent(r) && !r->peers_lost) {
@@ -253,7 +269,6 @@ static void drive(struct run *r) {
     if (r->counting) r->report->jobs_ns = p2_clock_now() - r->began.at_ns;
     p2_ns until = p2_ns_add(p2_clock_now(), r->interrupted ? 0 : r->s->grace_ns);
     while (r->clients.open && p2_clock_now() < until && !r->peers_lost) turn(r, false);
-    if (!r->counting) r->began = r->before;
     if (r->sent + r->done + r->not_done) end_second(r);
     end_counting(r);
 }

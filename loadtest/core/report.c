@@ -37,6 +37,7 @@ void report_end(struct report *r, const struct report_end *e) {
     hdr_add(&r->stages[STAGE_PROCESSING], e->processing_ns);
     hdr_add(&r->stages[STAGE_REST], own - e->queue_ns - e->processing_ns);
     hdr_add(&r->stages[STAGE_ADDED], own - e->processing_ns);
+    hdr_add(&r->tasks[e->task], e->latency_ns);
     hdr_add(&r->second, e->latency_ns);
 }
 

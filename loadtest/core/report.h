@@ -10,6 +10,7 @@
 #include "base/ns.h"
 #include "base/strbuf.h"
 #include "loadtest/core/hdr.h"
+#include "loadtest/core/scenario.h"
 
 enum stage {
     STAGE_LATENCY,    // from when a task was meant to be sent to its result
@@ -50,6 +51,7 @@ struct report_peer { // with kernels
 
 struct report {
     struct hdr stages[STAGES];                               // of tasks that are done
+    struct hdr tasks[SCENARIO_TASKS_MAX];                    // latency of those of each kind that are done
     struct hdr second;                                       // latency of those done since the last row
     uint64_t due, sent, ended[ENDINGS], unanswered, dropped; // dropped: due, and never sent for lack of room here
     uint64_t codes[REPORT_CODES];                            // of those not done
@@ -73,7 +75,7 @@ struct report_end {
     enum ending ending;
     enum p2_err code;
     bool cached, wrong;
-    uint32_t attempts;
+    uint32_t attempts, task; // of the scenario
     p2_ns latency_ns, late_ns, queue_ns, processing_ns, kernel_ns;
     struct p2_id peer;
 };

@@ -36,14 +36,18 @@ static uint64_t word_at(uint32_t content, bool thin, uint64_t i) {
     return z ^ (z >> 31);
 }
 
+static uint8_t *put_part(uint8_t *out, uint64_t word, uint64_t skip, uint64_t size) {
+    memcpy(out, (const uint8_t *)&word + skip, size);
+    return out + size;
+}
+
 void synthetic_fill(uint32_t content, bool thin, uint64_t offset, uint8_t *out, uint64_t size) {
-    for (uint64_t at = 0; at < size;) {
-        uint64_t word = word_at(content, thin, (offset + at) / 8), skip = (offset + at) % 8, n = 8 - skip;
-        if (n > size - at) n = size - at;
-        if (n == 8)
-            memcpy(out + at, &word, 8);
-        else
-            memcpy(out + at, (const uint8_t *)&word + skip, n);
-        at += n;
+    uint64_t i = offset / 8, skip = offset % 8, first = skip && size ? (8 - skip < size ? 8 - skip : size) : 0;
+    if (first) out = put_part(out, word_at(content, thin, i++), skip, first);
+    const uint64_t end = i + (size - first) / 8, rest = (size - first) % 8;
+    for (; i < end; i++, out += 8) {
+        const uint64_t word = word_at(content, thin, i);
+        memcpy(out, &word, 8);
     }
+    if (rest) put_part(out, word_at(content, thin, i), 0, rest);
 }

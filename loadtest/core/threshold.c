@@ -1,5 +1,6 @@
 #include "loadtest/core/threshold.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -54,6 +55,11 @@ static bool parse_metric(const char *name, struct threshold *t) {
         return true;
     }
     t->stage = STAGE_LATENCY;
+    size_t digits = strncmp(name, "task", 4) == 0 ? strspn(name + 4, "0123456789") : 0;
+    if (digits > 0 && digits < 3 && name[4 + digits] == '.') {
+        t->task = (uint32_t)strtoul(name + 4, NULL, 10);
+        return t->task > 0 && t->task <= SCENARIO_TASKS_MAX && parse_of_stage(name + 5 + digits, t);
+    }
     for (enum stage s = 0; s < STAGES; s++) {
         size_t n = strlen(stage_name(s));
         if (strncmp(name, stage_name(s), n) != 0 || name[n] != '.') continue;
@@ -110,8 +116,12 @@ bool threshold_parse(const char *text, struct threshold *out, struct p2_strbuf *
     return true;
 }
 
+static const struct hdr *times_of(const struct threshold *t, const struct report *r) {
+    return t->task ? &r->tasks[t->task - 1] : &r->stages[t->stage];
+}
+
 double threshold_value(const struct threshold *t, const struct report *r) {
-    const struct hdr *h = &r->stages[t->stage];
+    const struct hdr *h = times_of(t, r);
     switch (t->what) {
     case WHAT_QUANTILE: return (double)hdr_at(h, t->quantile);
     case WHAT_MEAN: return (double)hdr_mean(h);
@@ -133,7 +143,7 @@ double threshold_value(const struct threshold *t, const struct report *r) {
 
 bool threshold_holds(const struct threshold *t, const struct report *r) {
     double value = threshold_value(t, r);
-    if (threshold_unit(t) == UNIT_SPAN && r->stages[t->stage].count == 0) return false;
+    if (threshold_unit(t) == UNIT_SPAN && times_of(t, r)->count == 0) return false;
     switch (t->sign) {
     case SIGN_BELOW: return value < t->limit;
     case SIGN_AT_MOST: return value <= t->limit;

@@ -30,12 +30,13 @@ struct threshold {
     char text[64]; // as it was given
     enum threshold_what what;
     enum stage stage; // of quantile, mean, max
+    uint32_t task;    // in place of a stage, latency of the scenario's first, second, ... kind of task; 0: of all
     double quantile;  // 0..1
     enum threshold_sign sign;
     double limit; // ns, share, number or bytes
 };
 
-// False: a sentence in why. Metrics: p50, p99.9, ..., mean and max, of latency or behind a stage's name and a dot;
+// False: a sentence in why. Metrics: p50, p99.9, ..., mean and max, of latency or behind a stage's name and a dot, or "task1." of the first kind;
 // success, rate, overhead, busy, kernel, unanswered, dropped, wrong; of a coordinator of our own: coordinator, growth,
 // connection.
 bool threshold_parse(const char *text, struct threshold *out, struct p2_strbuf *why);

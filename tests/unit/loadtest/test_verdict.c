@@ -59,6 +59,8 @@ static void thresholds_are_read_and_kept(void **state) {
     assert_false(holds(r, "max<100ms"));
     assert_true(holds(r, "added.max<99.95ms"));
     assert_true(holds(r, "queue.p99<=20us"));
+    assert_true(holds(r, "task1.max<=100ms"));
+    assert_false(holds(r, "task2.p50<1h")); // there was none
     assert_true(holds(r, "success>0.99"));
     assert_true(holds(r, "success>=99%"));
     assert_false(holds(r, "success>0.999"));
@@ -104,9 +106,10 @@ static void thresholds_are_read_and_kept(void **state) {
 
 static void what_is_no_threshold_gets_a_sentence(void **state) {
     (void)state;
-    static const char *const wrong[] = {"",          "p99",    "p99=5ms",  "p99<5",       "p100<5ms",
-                                        "p0<5ms",    "pp<5ms", "speed<5",  "success<5ms", "rate>x",
-                                        "rest.p99<", "<5ms",   "p99<5ms ", "late<5ms",    "p99<<5ms"};
+    static const char *const wrong[] = {
+        "",         "p99",           "p99=5ms",        "p99<5",        "p100<5ms",    "p0<5ms",   "pp<5ms",
+        "speed<5",  "success<5ms",   "rate>x",         "rest.p99<",    "<5ms",        "p99<5ms ", "late<5ms",
+        "p99<<5ms", "task0.p99<5ms", "task17.p99<5ms", "task1.rate>1", "task.p99<5ms"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct threshold t = {.limit = 17};
         char why[256] = "";
