@@ -15,7 +15,8 @@
 #define READY_WAIT_EACH (10 * P2_MS) // more for each peer
 #define ASK_EACH (50 * P2_MS)        // whether real peers are there
 #define BACKLOG_MAX (1u << 20)
-#define SENDS_AT_ONCE 256u // before the sockets have their turn
+#define SENDS_AT_ONCE 256u   // before the sockets have their turn
+#define GATHER (250 * P2_US) // what is due within it leaves together, as what a game's frame asks for: counted as late
 #define SECOND_NS P2_SEC
 #define LAST_WORDS_WAIT P2_SEC // of the peers
 
@@ -41,6 +42,7 @@ struct run {
     struct arrival arrival;
     struct backlog backlog;
     p2_ns start_ns, next_ns; // next: meant time of the next arrival, absolute
+    p2_ns gathered_ns;       // when tasks were last sent
     p2_ns span_ns, last_end_ns;
     uint64_t closed_sent;
     int timer, signals;
@@ -170,11 +172,14 @@ static void send_open(struct run *r) {
         b->count--;
         sent++;
     }
-    for (p2_ns now = p2_clock_now(); r->next_ns <= now && sent < SENDS_AT_ONCE; sent++) {
+    p2_ns now = p2_clock_now();
+    if (r->next_ns > now || now < r->gathered_ns + GATHER) return;
+    for (; r->next_ns <= now && sent < SENDS_AT_ONCE; sent++) {
         r->report->due += counted(r, r->next_ns);
         if (b->count || !submit(r, r->next_ns)) owe(r, r->next_ns);
         r->next_ns = p2_ns_add(r->start_ns, arrival_next(&r->arrival));
     }
+    if (r->next_ns > now) r->gathered_ns = now;
 }
 
 static bool closed_over(const struct run *r) {
@@ -231,7 +236,8 @@ static void stall(struct run *r) {
 static void turn(struct run *r, bool more) {
     p2_ns now = p2_clock_now();
     p2_ns wake = r->second_ns;
-    if (more && scenario_open(r->s) && !r->backlog.count) wake = p2_ns_min(wake, r->next_ns);
+    if (more && scenario_open(r->s) && !r->backlog.count)
+        wake = p2_ns_min(wake, p2_ns_max(r->next_ns, r->gathered_ns + GATHER));
     if (r->set.stall_ns && r->stalled == 0) wake = p2_ns_min(wake, r->start_ns + r->set.stall_at_ns);
     if (r->stalled == 1) wake = p2_ns_min(wake, r->start_ns + r->set.stall_at_ns + r->set.stall_ns);
     arm(r, p2_ns_max(wake, 1));

@@ -1,25 +1,43 @@
 #include "loadtest/bench/asked.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
 
-#define REPORT_BYTES_MAX (16u << 20)
+// Its standard output is `end`; it ends with us.
+static pid_t start(const char *const *arguments, int end) {
+    const pid_t parent = getpid(), pid = fork();
+    if (pid != 0) return pid;
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent || dup2(end, STDOUT_FILENO) < 0) _exit(127);
+    execv(arguments[0], (char *const *)(uintptr_t)arguments);
+    _exit(127);
+}
 
-static size_t hear(void *buffer, size_t size, void *from) { return fread(buffer, 1, size, from); }
-
-json_t *asked(const char *program, const char *arguments) {
-    char command[4096];
-    json_error_t why;
+json_t *asked(const char *program, const char *const *arguments) {
+    const char *all[ASKED_ARGUMENTS_MAX + 4] = {program, "--quiet", "--json"};
+    int ends[2];
+    for (uint32_t i = 0, n = 3; arguments[i]; i++) {
+        P2_CHECK(i < ASKED_ARGUMENTS_MAX);
+        all[n++] = arguments[i];
+    }
     fflush(stdout);
-    int n = snprintf(command, sizeof command, "'%s' --quiet --json %s", program, arguments);
-    FILE *said = n > 0 && (size_t)n < sizeof command ? popen(command, "r") : NULL;
-    json_t *report = said ? json_load_callback(hear, said, JSON_DISABLE_EOF_CHECK, &why) : NULL;
-    if (said) pclose(said); // a threshold of the scenario that is missed is a row of ours
-    if (!report) fprintf(stderr, "bench: no report from %s %s\n", program, arguments);
+    if (pipe2(ends, O_CLOEXEC) != 0) return NULL;
+    const pid_t pid = start(all, ends[1]);
+    close(ends[1]);
+    FILE *said = fdopen(ends[0], "r");
+    json_t *report = said ? json_loadf(said, 0, NULL) : NULL;
+    if (said) fclose(said);
+    if (pid > 0) waitpid(pid, NULL, 0); // a threshold of the scenario that is missed is a row of ours
+    if (!report) fprintf(stderr, "bench: no report from %s %s\n", program, arguments[0]);
     return report;
 }
 
@@ -44,14 +62,16 @@ static json_t *made_of(const char *base, const char *changed) {
     return scenario;
 }
 
-json_t *asked_scenario(const char *program, const char *base, const char *changed, const char *arguments) {
-    char path[] = "/tmp/p2c2r-scenario-XXXXXX.json", all[4096];
+json_t *asked_scenario(const char *program, const char *base, const char *changed, const char *const *arguments) {
+    char path[] = "/tmp/p2c2r-scenario-XXXXXX.json";
+    const char *all[ASKED_ARGUMENTS_MAX + 1] = {path};
     json_t *scenario = made_of(base, changed), *report = NULL;
-    int fd = mkstemps(path, 5);
-    if (fd >= 0 && json_dumpfd(scenario, fd, 0) == 0) {
-        snprintf(all, sizeof all, "%s %s", path, arguments);
-        report = asked(program, all);
+    for (uint32_t i = 0; arguments[i]; i++) {
+        P2_CHECK(i + 1 < ASKED_ARGUMENTS_MAX);
+        all[i + 1] = arguments[i];
     }
+    int fd = mkstemps(path, 5);
+    if (fd >= 0 && json_dumpfd(scenario, fd, 0) == 0) report = asked(program, all);
     if (fd >= 0) {
         close(fd);
         unlink(path);

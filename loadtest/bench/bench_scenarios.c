@@ -1,28 +1,22 @@
 // The promises about whole clusters, as p2c2r-loadtest measures them: headline, kernels that are always busy, known
 // results, the knee; and what each optimisation is worth.
 //
-//     bench_scenarios P2C2R-LOADTEST [--quick] [headline | saturate | cache | knee | off]...
+//     bench_scenarios P2C2R-LOADTEST [--quick] [cache | knee | off | saturate | headline]...
+#include "loadtest/bench/bench_scenarios.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "loadtest/bench/asked.h"
-#include "loadtest/bench/bench_scenarios.h"
 
-#define AT_MOST(limit) (&(const struct bench_row){.kind = BENCH_AT_MOST, .bar = (limit)})
-#define AT_LEAST(limit) (&(const struct bench_row){.kind = BENCH_AT_LEAST, .bar = (limit)})
-
-void scenarios_row(const struct scenarios *s, const char *measure, double value, const char *unit,
-                   const struct bench_row *bar, const char *against, ...) {
-    struct bench_row row = *bar;
+void scenarios_row(const struct scenarios *s, const struct bench_row *row, const char *against, ...) {
+    struct bench_row full = *row;
     va_list rest;
-    row.value = value;
-    snprintf(row.measure, sizeof row.measure, "%s", measure);
-    snprintf(row.unit, sizeof row.unit, "%s", unit);
     va_start(rest, against);
-    vsnprintf(row.against, sizeof row.against, against, rest);
+    vsnprintf(full.against, sizeof full.against, against, rest);
     va_end(rest);
-    bench_row(s->bench, &row);
+    bench_row(s->bench, &full);
 }
 
 static const char *verdict(const json_t *report) {
@@ -32,22 +26,26 @@ static const char *verdict(const json_t *report) {
 // ---- headline -------------------------------------------------------------------------------------------------------
 
 static void headline(const struct scenarios *s) {
-    json_t *r = asked(s->program, s->quick ? "headline --duration 45s" : "headline");
-    scenarios_row(s, "headline: added p50", asked_number(r, "stages.added.p50_us") / 1e3, "ms", AT_MOST(5),
+    const char *const whole[] = {"headline", NULL}, *const quick[] = {"headline", "--duration", "45s", NULL};
+    json_t *r = asked(s->program, s->quick ? quick : whole);
+    scenarios_row(s, AT_MOST("headline: added p50", asked_number(r, "stages.added.p50_us") / 1e3, "ms", 5),
                   "%.0f/s for %.0f s, %s", asked_number(r, "done_per_second"), asked_number(r, "seconds"), verdict(r));
-    scenarios_row(s, "headline: added p99", asked_number(r, "stages.added.p99_us") / 1e3, "ms", AT_MOST(50),
+    scenarios_row(s, AT_MOST("headline: added p99", asked_number(r, "stages.added.p99_us") / 1e3, "ms", 50),
                   "in whole p50 %.1f, p99 %.1f ms", asked_number(r, "stages.latency.p50_us") / 1e3,
                   asked_number(r, "stages.latency.p99_us") / 1e3);
-    scenarios_row(s, "headline: success", 100 * asked_number(r, "success"), "%", AT_LEAST(99.9), "%.0f of %.0f",
+    scenarios_row(s, AT_LEAST("headline: success", 100 * asked_number(r, "success"), "%", 99.9), "%.0f of %.0f",
                   asked_number(r, "counts.done"), asked_number(r, "counts.due"));
     // without a report nothing was answered
-    scenarios_row(s, "headline: unanswered", r ? asked_number(r, "counts.unanswered") : 1, "tasks", AT_MOST(0),
+    scenarios_row(s, AT_MOST("headline: unanswered", r ? asked_number(r, "counts.unanswered") : 1, "tasks", 0),
                   "%.0f wrong", asked_number(r, "counts.wrong"));
-    scenarios_row(s, "headline: coordinator's memory grows",
-                  r ? 100 * asked_number(r, "costs.coordinator_growth") : 100, "%", AT_MOST(10), "after the warm-up");
-    scenarios_row(s, "headline: on the wire, not payload", r ? 100 * asked_number(r, "costs.overhead") : 100, "%",
-                  AT_MOST(10), "%.0f MB in all; the coordinator took %.3g of a core",
-                  asked_number(r, "costs.wire_bytes") / 1e6, asked_number(r, "costs.coordinator_cores"));
+    scenarios_row(s,
+                  AT_MOST("headline: coordinator's memory grows",
+                          r ? 100 * asked_number(r, "costs.coordinator_growth") : 100, "%", 10),
+                  "after the warm-up");
+    scenarios_row(
+        s, AT_MOST("headline: on the wire, not payload", r ? 100 * asked_number(r, "costs.overhead") : 100, "%", 10),
+        "%.0f MB in all; the coordinator took %.3g of a core", asked_number(r, "costs.wire_bytes") / 1e6,
+        asked_number(r, "costs.coordinator_cores"));
     json_decref(r);
 }
 
@@ -62,9 +60,9 @@ static void headline(const struct scenarios *s) {
     "\"output_res\": \"1280x720\", \"quality\": \"quality\"}}], \"peer\": [\"--slots\", \"1\"]}"
 
 static void saturate(const struct scenarios *s) {
-    const char *arguments = s->quick ? "--peers 0 --real-peers 1 --duration 9s" : "--peers 0 --real-peers 1";
+    const char *arguments[] = {"--peers", "0", "--real-peers", "1", "--duration", s->quick ? "9s" : "23s", NULL};
     json_t *r = asked_scenario(s->program, FRAMES, NULL, arguments);
-    scenarios_row(s, "kernels busy, one slot", 100 * asked_number(r, "costs.kernel"), "%", AT_LEAST(90),
+    scenarios_row(s, AT_LEAST("kernels busy, one slot", 100 * asked_number(r, "costs.kernel"), "%", 90),
                   "640x360 to 1280x720 by the network, %.1f/s, %s", asked_number(r, "done_per_second"), verdict(r));
     json_decref(r);
     r = asked_scenario(s->program, FRAMES, "{\"peer\": []}", arguments);
@@ -81,14 +79,18 @@ static void saturate(const struct scenarios *s) {
     "\"deadline\": \"2s\", \"distinct\": 100}], \"peers\": [{\"count\": 4, \"slots\": 1}]}"
 
 static void cache(const struct scenarios *s) {
-    json_t *r = asked(s->program, s->quick ? "cache --duration 6s" : "cache");
-    scenarios_row(s, "known results: p99 at 4,000/s, both ends in it", asked_number(r, "stages.latency.p99_us") / 1e3,
-                  "ms", AT_MOST(1), "p50 %.3f ms; %.2f %% were known", asked_number(r, "stages.latency.p50_us") / 1e3,
+    const char *const whole[] = {"cache", NULL}, *const quick[] = {"cache", "--duration", "6s", NULL},
+                      *const none[] = {NULL};
+    json_t *r = asked(s->program, s->quick ? quick : whole);
+    scenarios_row(s,
+                  AT_MOST("known results: p99 at 4,000/s, both ends in it",
+                          asked_number(r, "stages.added.p99_us") / 1e3, "ms", 1),
+                  "p50 %.3f ms; %.2f %% were known", asked_number(r, "stages.added.p50_us") / 1e3,
                   100 * asked_number(r, "counts.cached") / asked_number(r, "counts.done"));
     json_decref(r);
-    r = asked_scenario(s->program, KNOWN, NULL, "");
+    r = asked_scenario(s->program, KNOWN, NULL, none);
     double rate = asked_number(r, "done_per_second"), cores = asked_number(r, "costs.coordinator_cores");
-    scenarios_row(s, "known results: answered a second, 4,096 in flight", rate, "", AT_LEAST(300000),
+    scenarios_row(s, AT_LEAST("known results: answered a second, 4,096 in flight", rate, "", 300000),
                   "coordinator %.2f us each, load %.2f us: %s", 1e6 * cores / rate,
                   1e6 * asked_number(r, "costs.load_cores") / rate, verdict(r));
     json_decref(r);
@@ -97,14 +99,16 @@ static void cache(const struct scenarios *s) {
 // ---- the knee -------------------------------------------------------------------------------------------------------
 
 static void knee(const struct scenarios *s) {
-    json_t *r = asked(s->program, s->quick ? "knee --knee --rate 16000 --duration 3s" : "knee --knee");
-    scenarios_row(s, "knee: small tasks a second with p99 below 100 ms", asked_number(r, "knee.held_per_second"), "",
-                  AT_LEAST(100000), "p50 %.2f, p99 %.2f ms there; %.0f not held%s",
-                  asked_number(r, "stages.latency.p50_us") / 1e3, asked_number(r, "stages.latency.p99_us") / 1e3,
-                  asked_number(r, "knee.not_held_per_second"),
-                  json_is_true(json_object_get(json_object_get(r, "knee"), "limited_by_harness"))
-                      ? ", where the harness was the limit"
-                      : "");
+    const char *const whole[] = {"knee", "--knee", NULL}, *const quick[] = {"knee",       "--knee", "--rate", "32000",
+                                                                            "--duration", "3s",     NULL};
+    json_t *r = asked(s->program, s->quick ? quick : whole), *found = json_object_get(r, "knee");
+    bool by_us = json_is_true(json_object_get(found, "limited_by_harness"));
+    scenarios_row(s,
+                  AT_LEAST("knee: small tasks a second with p99 below 100 ms", asked_number(found, "held_per_second"),
+                           "", 100000),
+                  "p50 %.2f, p99 %.2f ms there; %.0f not held%s", asked_number(r, "stages.latency.p50_us") / 1e3,
+                  asked_number(r, "stages.latency.p99_us") / 1e3, asked_number(found, "not_held_per_second"),
+                  by_us ? ", where the harness was the limit" : "");
     json_decref(r);
 }
 
@@ -142,8 +146,7 @@ int main(int argc, char **argv) {
     struct scenarios s = {.bench = &b, .program = argv[1]};
     bool wanted[PARTS] = {false};
     if (!understood(argc, argv, &s, wanted)) {
-        fprintf(stderr,
-                "usage: bench_scenarios P2C2R-LOADTEST [--quick] [cache | knee | off | saturate | headline]...\n");
+        fprintf(stderr, "usage: ./run bench scenarios [--quick] [cache | knee | off | saturate | headline]...\n");
         return 2;
     }
     bench_begin(&b, "scenarios", "", BENCH_VALUES);

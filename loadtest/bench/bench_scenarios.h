@@ -12,9 +12,16 @@ struct scenarios {
     bool quick;          // a few seconds each
 };
 
-// A row with a bar; its `against` as of printf.
-void scenarios_row(const struct scenarios *s, const char *measure, double value, const char *unit,
-                   const struct bench_row *bar, const char *against, ...) __attribute__((format(printf, 6, 7)));
+#define AT_MOST(measure_, value_, unit_, bar_)                                                                         \
+    (&(const struct bench_row){                                                                                        \
+        .measure = measure_, .value = (value_), .unit = unit_, .bar = (bar_), .kind = BENCH_AT_MOST})
+#define AT_LEAST(measure_, value_, unit_, bar_)                                                                        \
+    (&(const struct bench_row){                                                                                        \
+        .measure = measure_, .value = (value_), .unit = unit_, .bar = (bar_), .kind = BENCH_AT_LEAST})
+
+// A row; its `against` as of printf.
+void scenarios_row(const struct scenarios *s, const struct bench_row *row, const char *against, ...)
+    __attribute__((format(printf, 3, 4)));
 
 void scenarios_off_on(const struct scenarios *s); // the table of optimisations
 

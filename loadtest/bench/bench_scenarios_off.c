@@ -1,4 +1,5 @@
 // What each optimisation is worth: the same load with it and without, in turns.
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "loadtest/bench/asked.h"
@@ -74,7 +75,8 @@ static double figure(const json_t *report, enum figure_of of) {
 }
 
 static double measured(const struct scenarios *s, const struct optimisation *o, bool off) {
-    json_t *report = asked_scenario(s->program, o->base, off ? o->off : NULL, "");
+    const char *const none[] = {NULL};
+    json_t *report = asked_scenario(s->program, o->base, off ? o->off : NULL, none);
     double value = report && asked_number(report, "success") > 0.999 ? figure(report, o->of) : 0;
     json_decref(report);
     return value;
@@ -98,8 +100,8 @@ void scenarios_off_on(const struct scenarios *s) {
         double with = on[turns / 2], without = off[turns / 2];
         double better = all[i].of == RATE ? with / without : without / with;
         if (with <= 0 || without <= 0) better = 0; // tasks were lost: that is no figure
-        const struct bench_row bar = {.kind = BENCH_AT_LEAST, .bar = 1};
-        scenarios_row(s, all[i].name, better, "x", &bar, "%.6g %s, and %.6g without it", with, units[all[i].of],
-                      without);
+        struct bench_row row = {.value = better, .unit = "x", .bar = 1, .kind = BENCH_AT_LEAST};
+        snprintf(row.measure, sizeof row.measure, "%s", all[i].name);
+        scenarios_row(s, &row, "%.6g %s, and %.6g without it", with, units[all[i].of], without);
     }
 }

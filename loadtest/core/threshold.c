@@ -1,6 +1,5 @@
 #include "loadtest/core/threshold.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -55,10 +54,10 @@ static bool parse_metric(const char *name, struct threshold *t) {
         return true;
     }
     t->stage = STAGE_LATENCY;
-    size_t digits = strncmp(name, "task", 4) == 0 ? strspn(name + 4, "0123456789") : 0;
-    if (digits > 0 && digits < 3 && name[4 + digits] == '.') {
-        t->task = (uint32_t)strtoul(name + 4, NULL, 10);
-        return t->task > 0 && t->task <= SCENARIO_TASKS_MAX && parse_of_stage(name + 5 + digits, t);
+    if (strncmp(name, "task", 4) == 0) {
+        for (name += 4; *name >= '0' && *name <= '9' && t->task <= SCENARIO_TASKS_MAX; name++)
+            t->task = 10 * t->task + (uint32_t)(*name - '0');
+        return t->task > 0 && t->task <= SCENARIO_TASKS_MAX && *name == '.' && parse_of_stage(name + 1, t);
     }
     for (enum stage s = 0; s < STAGES; s++) {
         size_t n = strlen(stage_name(s));
