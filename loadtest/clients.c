@@ -290,7 +290,7 @@ bool clients_init(struct clients *all, const struct scenario *s, const char *url
     *all = (struct clients){.scenario = s, .count = s->clients};
     p2_rng_init(&all->rng, s->seed);
     all->all = calloc(s->clients, sizeof *all->all);
-    if (!all->all || !hub_init(&all->hub, s, url, s->clients, &calls)) return false;
+    if (!all->all || !hub_init(&all->hub, !s->unbatched, url, s->clients, &calls)) return false;
     if (!p2_session_actions_init(&all->actions, s->window) || !keep_params(all)) return false;
     for (uint32_t i = 0; i < s->clients; i++) {
         if (!client_open(all, i)) return false;

@@ -277,7 +277,7 @@ const uint8_t *hub_unpack(struct hub *h, const struct p2_slice *s, uint32_t raw_
 
 // ---- lifetime -------------------------------------------------------------------------------------------------------
 
-bool hub_init(struct hub *h, const struct scenario *s, const char *url, uint32_t nodes, const struct hub_calls *calls) {
+bool hub_init(struct hub *h, bool batch, const char *url, uint32_t nodes, const struct hub_calls *calls) {
     const struct p2_net_handlers handlers = {.context = h,
                                              .opened = on_opened,
                                              .received = on_received,
@@ -286,7 +286,7 @@ bool hub_init(struct hub *h, const struct scenario *s, const char *url, uint32_t
                                              .writable = on_writable,
                                              .closed = on_closed};
     struct p2_net_limits limits = p2_net_limits_default();
-    limits.batch = !s->unbatched;
+    limits.batch = batch;
     limits.connections_max = 2 * nodes + 16; // and those before them that are not quite gone
     h->calls = calls;
     h->connections_max = limits.connections_max;

@@ -50,7 +50,7 @@ struct hub_node {
     p2_conn conn; // P2_NO_HANDLE: none
     struct p2_reader reader;
     bool reading;
-    bool hearing;   // messages of one read: `heard` follows
+    bool hearing;           // messages of one read: `heard` follows
     uint64_t message_bytes; // of the message that arrives
     uint32_t depth;         // of calls
     bool opened_waits, writable_waits, fault_waits, closed_waits;
@@ -61,8 +61,9 @@ struct hub_node {
     bool deaf;
 };
 
-// False: the system has no memory or descriptors for so many; deinit all the same.
-bool hub_init(struct hub *h, const struct scenario *s, const char *url, uint32_t nodes, const struct hub_calls *calls);
+// batch: records leave together (p2_net_limits). False: the system has no memory or descriptors for so many; deinit all
+// the same.
+bool hub_init(struct hub *h, bool batch, const char *url, uint32_t nodes, const struct hub_calls *calls);
 void hub_deinit(struct hub *h); // fine with zeroes; nodes must have been deinitialised
 p2_ns hub_next_ns(const struct hub *h);
 void hub_turn(struct hub *h, p2_ns wait_ns); // waits at most so long, then serves what is ready and due

@@ -366,7 +366,7 @@ static bool create(struct peers *all, const struct scenario *s, const char *url)
     all->scenario = s;
     all->count = scenario_peers(s);
     all->all = calloc(all->count, sizeof *all->all);
-    if (!all->all || !hub_init(&all->hub, s, url, all->count, &calls)) return false;
+    if (!all->all || !hub_init(&all->hub, !s->unbatched, url, all->count, &calls)) return false;
     p2_rng_init(&rng, s->seed ^ UINT64_C(0x7065657273)); // another sequence than the clients'
     for (uint32_t g = 0; g < s->group_count; g++) {
         all->said.slots += s->groups[g].count * s->groups[g].slots;

@@ -201,7 +201,7 @@ void lib_ours_work(uint16_t port, uint32_t ahead, size_t payload_bytes, int read
     if (p->cell_bytes < P2_RECORD_PAYLOAD_MAX) p->cell_bytes = P2_RECORD_PAYLOAD_MAX;
     const struct worker_config config = config_of(p, ahead);
     p->worker = worker_create(&config);
-    P2_CHECK(p->worker && worker_actions_init(&p->actions, p->worker) && hub_init(&p->hub, url, 1, &calls));
+    P2_CHECK(p->worker && worker_actions_init(&p->actions, p->worker) && hub_init(&p->hub, true, url, 1, &calls));
     for (uint32_t i = 0; i < p->devices; i++) {
         p->cells[i] = calloc(worker_setup(p->worker, i).cells, p->cell_bytes);
         P2_CHECK(p->cells[i]);
