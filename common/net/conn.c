@@ -265,7 +265,7 @@ enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, co
     if (!c || (c->state != CONN_OPEN && c->state != CONN_DIALING)) return P2_ERR_CLOSED;
     if (head_size > MESSAGE_MAX || payload.size > MESSAGE_MAX - head_size) return P2_ERR_TOO_LARGE;
     if (head_size + payload.size == 0) return P2_ERR_INVALID_ARGUMENT;
-    if (c->queued_bytes + p2_queue_cost(c, lane, head_size, payload.size) > loop->limits.queue_bytes_max) {
+    if (c->queued_bytes + p2_queue_cost(loop, c, lane, head_size, payload.size) > loop->limits.queue_bytes_max) {
         p2_queue_clear(loop, c);
         c->why = c->state == CONN_DIALING ? P2_ERR_UNREACHABLE : P2_ERR_SLOW_READER;
         p2_conn_move(c, CONN_ENDED);

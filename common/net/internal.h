@@ -180,7 +180,8 @@ struct record *p2_record_take(struct record_pool *pool, const uint8_t *head, siz
 void p2_record_give(struct record_pool *pool, struct record *r);
 void p2_records_deinit(struct record_pool *pool);
 // Bytes that queued_bytes would grow by.
-uint64_t p2_queue_cost(const struct conn *c, unsigned lane, size_t head_size, size_t payload_size);
+uint64_t p2_queue_cost(const struct p2_loop *loop, const struct conn *c, unsigned lane, size_t head_size,
+                       size_t payload_size);
 bool p2_queue_push(struct p2_loop *loop, struct conn *c, unsigned lane, const uint8_t *head, size_t head_size,
                    struct p2_slice payload); // false: memory is short
 void p2_queue_clear(struct p2_loop *loop, struct conn *c);

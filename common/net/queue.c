@@ -89,7 +89,10 @@ static size_t record_bytes(const struct record *r) { return (size_t)r->head_size
 
 // ---- in -------------------------------------------------------------------------------------------------------------
 
-static bool is_small(size_t head_size, size_t payload_size) { return head_size + payload_size <= SMALL_MAX; }
+// Small ones lie together, unless each is to be a message.
+static bool is_small(const struct p2_loop *loop, size_t head_size, size_t payload_size) {
+    return loop->limits.batch && head_size + payload_size <= SMALL_MAX;
+}
 
 static struct small *small_at(struct record *r, uint32_t i) {
     return (struct small *)(void *)((uint8_t *)r + class_bytes[r->size_class]) - 1 - i;
@@ -100,16 +103,17 @@ static bool fits(const struct record *r, size_t bytes) {
            sizeof *r + r->head_size + bytes + (r->count + 1u) * sizeof(struct small) <= class_bytes[r->size_class];
 }
 
-static uint32_t class_for(const struct lane *l, size_t head_size, size_t payload_size) {
-    if (!is_small(head_size, payload_size)) return class_of(sizeof(struct record) + head_size);
+static uint32_t class_for(const struct lane *l, bool small, size_t head_size, size_t payload_size) {
+    if (!small) return class_of(sizeof(struct record) + head_size);
     return l->first ? CLASS_SHARED : class_of(sizeof(struct record) + sizeof(struct small) + head_size + payload_size);
 }
 
-uint64_t p2_queue_cost(const struct conn *c, unsigned lane, size_t head_size, size_t payload_size) {
+uint64_t p2_queue_cost(const struct p2_loop *loop, const struct conn *c, unsigned lane, size_t head_size,
+                       size_t payload_size) {
     const struct lane *l = &c->lanes[lane];
-    bool small = is_small(head_size, payload_size);
+    bool small = is_small(loop, head_size, payload_size);
     if (small && fits(l->last, head_size + payload_size)) return 0;
-    return cost_as(class_for(l, head_size, payload_size), head_size) + (small ? 0 : payload_size);
+    return cost_as(class_for(l, small, head_size, payload_size), head_size) + (small ? 0 : payload_size);
 }
 
 static void push(struct conn *c, unsigned lane, struct record *r) {
@@ -135,9 +139,9 @@ static void add_small(struct record *r, const uint8_t *head, size_t head_size, c
 bool p2_queue_push(struct p2_loop *loop, struct conn *c, unsigned lane, const uint8_t *head, size_t head_size,
                    struct p2_slice payload) {
     const struct lane *l = &c->lanes[lane];
-    bool small = is_small(head_size, payload.size);
+    bool small = is_small(loop, head_size, payload.size);
     if (!small || !fits(l->last, head_size + payload.size)) {
-        uint32_t size_class = class_for(l, head_size, payload.size);
+        uint32_t size_class = class_for(l, small, head_size, payload.size);
         struct record *r = take(&loop->records, size_class, small ? 0 : head_size);
         if (!r) return false;
         if (!small) fill(r, head, head_size, payload);
