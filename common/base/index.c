@@ -150,6 +150,10 @@ bool p2_index_replace(struct p2_index *ix, uint32_t from, uint32_t to) {
     return true;
 }
 
+void p2_index_prefetch(const struct p2_index *ix, const struct p2_id *key) {
+    __builtin_prefetch(&ix->entries[home_of(ix, p2_hash_id(key, ix->seed))]);
+}
+
 void p2_index_check(const struct p2_index *ix) {
     uint32_t count = 0, last = ix->places - 1, far_before = ix->entries[last] == EMPTY ? 0 : true_far(ix, last) + 1;
     for (uint32_t at = 0; at < ix->places; at++) {

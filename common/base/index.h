@@ -35,6 +35,9 @@ bool p2_index_remove(struct p2_index *ix, uint32_t slot); // false: not in
 bool p2_index_replace(struct p2_index *ix, uint32_t from, uint32_t to);
 uint32_t p2_index_get(const struct p2_index *ix, const struct p2_id *key); // P2_NO_SLOT when absent
 
+// Has the processor fetch where this key would be looked for, so that a search a moment later need not wait.
+void p2_index_prefetch(const struct p2_index *ix, const struct p2_id *key);
+
 void p2_index_check(const struct p2_index *ix); // asserts that each is where it is looked for
 
 #endif

@@ -140,11 +140,11 @@ static void check_replica(const struct coord *c, const struct replica *r) {
     P2_CHECK(p && p2_list_linked(&r->in_peer) && table_get(&c->by_job, r->peer, r->stream) == (uint32_t)r->self);
     P2_CHECK((r->state == REPLICA_CANCELLING) == (t == NULL));
     P2_CHECK((r->state == REPLICA_CANCELLING) == p2_list_linked(&r->lingering));
-    P2_CHECK(!p2_heap_in(&r->straggler) || r->state == REPLICA_WAITING || r->state == REPLICA_SENT);
+    P2_CHECK(!hedge_watches(r) || r->state == REPLICA_WAITING || r->state == REPLICA_SENT);
     if (!t) return;
     const struct course *co = course_of(c, t);
     P2_CHECK((co->replica == r->self || co->hedge == r->self) && r->state != REPLICA_ENDED);
-    P2_CHECK(!p2_heap_in(&r->straggler) || (co->replica == r->self && co->hedge == P2_NO_HANDLE && t->keep));
+    P2_CHECK(!hedge_watches(r) || (co->replica == r->self && co->hedge == P2_NO_HANDLE && t->keep));
     P2_CHECK((r->state == REPLICA_RETURNING) == (t->state == TASK_RETURNING));
     P2_CHECK(r->state != REPLICA_RECALLING || (r->asked && t->keep && !p2_list_linked(&r->outlet.link)));
     P2_CHECK(r->out.size == co->in.size && r->out.sent <= r->out.limit && r->out.sent <= co->in.have);
@@ -244,6 +244,7 @@ void coord_check(const struct coord *c) {
     check_sessions(c);
     next_check(c);
     steal_check(c);
+    hedge_check(c);
     health_check(c);
     estimate_check(c);
     unmet_check(c);

@@ -41,8 +41,7 @@ static bool make_tables(struct coord *c) {
            p2_slab_init(&c->courses, sizeof(struct course), l->tasks_max) &&
            p2_slab_init(&c->replicas, sizeof(struct replica), l->tasks_max) && map(c, &c->by_conn, sessions_max(l)) &&
            map(c, &c->by_session, l->clients_max) && tables_init(c) && p2_heap_init(&c->timers, sessions_max(l)) &&
-           p2_heap_init(&c->stragglers, l->tasks_max) && make_cache(c) &&
-           (c->recent = calloc(l->recent_max, sizeof *c->recent));
+           make_cache(c) && (c->recent = calloc(l->recent_max, sizeof *c->recent));
 }
 
 struct coord *coord_create(const struct coord_config *config, p2_ns now_ns) {
@@ -101,7 +100,6 @@ void coord_destroy(struct coord **at) {
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) p2_slab_deinit(slabs[i]);
     p2_map_deinit(&c->by_session);
     p2_heap_deinit(&c->timers);
-    p2_heap_deinit(&c->stragglers);
     next_deinit(c);
     health_deinit(c);
     estimate_deinit(c);
@@ -119,7 +117,7 @@ size_t coord_memory_bytes(const struct coord *c) {
                                            &c->tasks,    &c->courses, &c->replicas, &c->cache.entries};
     size_t sum = sizeof *c + p2_slab_bytes(&c->flights) + tables_bytes(c) + map_bytes(&c->by_conn) +
                  map_bytes(&c->by_session) + map_bytes(&c->cache.by_key) + c->limits.recent_max * sizeof *c->recent +
-                 heap_bytes(&c->timers) + heap_bytes(&c->stragglers);
+                 heap_bytes(&c->timers);
     for (unsigned i = 0; i < sizeof slabs / sizeof *slabs; i++) sum += p2_slab_bytes(slabs[i]);
     return sum + c->type_count * sizeof *c->types + next_bytes(c) + health_bytes(c) + estimate_bytes(c) + blob_bytes(c);
 }

@@ -9,6 +9,8 @@
 #ifndef COORDINATOR_CORE_HEDGE_H
 #define COORDINATOR_CORE_HEDGE_H
 
+#include <stdbool.h>
+
 #include "base/ns.h"
 
 struct coord;
@@ -16,7 +18,10 @@ struct task;
 struct replica;
 
 void hedge_watch(struct coord *c, const struct task *t, struct replica *r); // the first run of t begins
-void hedge_run(struct coord *c);                                            // after tasks that wait had their turn
+void hedge_forget(struct coord *c, struct replica *r);                      // harmless when it is not watched
+bool hedge_watches(const struct replica *r);
+void hedge_run(struct coord *c); // after tasks that wait had their turn
 p2_ns hedge_due_ns(const struct coord *c);
+void hedge_check(const struct coord *c);
 
 #endif

@@ -15,7 +15,7 @@ static const uint8_t legal[REPLICA_STATES] = {
 
 void replica_move(struct coord *c, struct replica *r, enum replica_state to) {
     P2_CHECK(legal[r->state] & TO(to));
-    if (to != REPLICA_SENT) p2_heap_remove(&c->stragglers, &r->straggler);
+    if (to != REPLICA_SENT) hedge_forget(c, r);
     if (r->state == REPLICA_CANCELLING) p2_list_remove(&r->lingering);
     if (to == REPLICA_CANCELLING) {
         r->linger_until_ns = c->now + c->limits.cancel_linger_ns;
@@ -52,7 +52,6 @@ static struct replica *start(struct coord *c, struct task *t, struct offer *o) {
     r->class_ = (enum p2_class)t->class_;
     r->estimate_ns = p2_ns_min(estimate(t, o) + blob_transfer_ns(c, p, t->cargo), ESTIMATE_NS_MAX);
     r->placed_ns = c->now;
-    p2_heap_node_init(&r->straggler);
     p2_list_init(&r->lingering);
     p2_list_init(&r->in_peer);
     p2_list_init(&r->in_offer);

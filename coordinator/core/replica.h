@@ -16,9 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/heap.h"
 #include "base/list.h"
 #include "base/slab.h"
+#include "base/slot_order.h"
 #include "coordinator/core/note.h"
 #include "coordinator/core/relay.h"
 #include "msg/flow.h"
@@ -47,10 +47,12 @@ struct replica {
     struct p2_list lingering; // in coord.lingering while CANCELLING
     p2_ns linger_until_ns;
     uint32_t stream, device, attempt;
-    uint32_t type;                 // index into coord.types
-    struct p2_heap_node straggler; // in coord.stragglers while a second run may begin beside it
-    p2_ns straggle_ns;             // so long is long
-    bool probe;                    // of a breaker that is half open
+    uint32_t type;                      // index into coord.types
+    struct p2_slot_meld_node straggler; // in coord.stragglers while a second run may begin beside it: by when, and turn
+    p2_ns straggler_due_ns;
+    uint64_t turn;
+    p2_ns straggle_ns; // so long is long
+    bool probe;        // of a breaker that is half open
     struct p2_id id;
     enum p2_class class_;
     p2_ns estimate_ns, placed_ns;

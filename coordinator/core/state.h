@@ -108,9 +108,9 @@ struct coord {
     uint32_t slots;              // of all devices behind offers
     struct budget retries;       // of jobs that failed
     struct budget hedges;
-    struct p2_heap stragglers; // first runs that may get a second beside them, by when
-    struct health *health;     // for each peer slot and type
-    struct p2_heap mending;    // open breakers
+    struct p2_slot_order stragglers; // first runs that may get a second beside them, by when
+    struct health *health;           // for each peer slot and type
+    struct p2_heap mending;          // open breakers
     struct flap flap;
     struct p2_heap held; // peers held back
     struct blobs blobs;

@@ -122,9 +122,13 @@ bool submit_possible(struct coord *c, const struct p2_msg_task_submit *m, struct
 }
 
 static bool check(struct coord *c, struct client *cl, const struct p2_msg_task_submit *m, struct admission *a) {
-    if (!c->draining && table_task_known(c, cl, &m->id) != P2_NO_SLOT)
+    table_task_prefetch(c, cl, &m->id);
+    bool possible = submit_possible(c, m, a);
+    if (!c->draining && table_task_known(c, cl, &m->id) != P2_NO_SLOT) {
+        a->unmet = (struct unmet_row){.missing = P2_MISSING_NONE};
         return refused(a, WHY_DUPLICATE, P2_ERR_DUPLICATE_TASK, NULL);
-    return submit_possible(c, m, a) && admit(c, cl, &a->demand, &a->refusal);
+    }
+    return possible && admit(c, cl, &a->demand, &a->refusal);
 }
 
 static void take_payload(struct coord *c, struct task *t, const struct p2_msg_task_submit *m,

@@ -142,6 +142,11 @@ void table_remove(struct table *t, p2_handle row, uint32_t number, uint32_t slot
     t->count--;
 }
 
+void table_task_prefetch(const struct coord *c, const struct client *cl, const struct p2_id *id) {
+    struct p2_id key = table_own_key(cl, id);
+    p2_index_prefetch(&c->by_id, &key);
+}
+
 uint32_t table_task_known(const struct coord *c, const struct client *cl, const struct p2_id *id) {
     struct p2_id key = table_own_key(cl, id);
     return p2_index_get(&c->by_id, &key);

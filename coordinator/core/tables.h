@@ -35,6 +35,8 @@ uint32_t table_get(const struct table *t, p2_handle row, uint32_t number); // P2
 // A task that is open, or one that ended not long ago: slots of coord.tasks, then places in coord.recent.
 uint32_t table_task_known(const struct coord *c, const struct client *cl, const struct p2_id *id);
 
+void table_task_prefetch(const struct coord *c, const struct client *cl, const struct p2_id *id); // asked for soon
+
 bool tables_init(struct coord *c);
 void tables_deinit(struct coord *c);
 size_t tables_bytes(const struct coord *c);

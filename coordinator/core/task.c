@@ -2,6 +2,7 @@
 
 #include "coordinator/core/state.h"
 
+#define RECENT_AHEAD 8u
 #define PAYLOAD_BYTES_PER_SECOND 1024u // slower, a client holds what others could use
 
 #define TO(s) (1u << (s))
@@ -149,9 +150,17 @@ const struct recent_task *task_recent(const struct coord *c, const struct client
     return at == P2_NO_SLOT || at < c->tasks.capacity ? NULL : &c->recent[at - c->tasks.capacity];
 }
 
+// The places of those that are forgotten soon have not been looked at for long.
+static void prefetch_oldest(const struct coord *c) {
+    uint32_t most = c->limits.recent_max, ahead = c->recent_next + RECENT_AHEAD;
+    if (ahead >= most) return;
+    if (c->recent[ahead].used) p2_index_prefetch(&c->by_id, &c->recent[ahead].key);
+}
+
 // Under the id it was known by while it was open.
 static void remember(struct coord *c, const struct task *t, enum p2_err code) {
     struct recent_task *r = &c->recent[c->recent_next];
+    prefetch_oldest(c);
     uint32_t at = c->tasks.capacity + c->recent_next;
     if (r->used) P2_CHECK(p2_index_remove(&c->by_id, at));
     *r = (struct recent_task){
