@@ -136,11 +136,12 @@ static bool opponents_are_here(const struct options *o) {
 }
 
 // One of each, so that all meet the same disturbances, and then again.
-static bool repeat(const struct options *o, const struct stage *stage, struct board *board) {
+static bool repeat(const struct options *o, struct stage *stage, struct board *board) {
     bool all = true;
     for (unsigned m = 0; m < MEASURES; m++) {
         for (unsigned y = 0; y < SYSTEMS; y++) {
             if (!wanted(o, y, m)) continue;
+            if (stage_interrupted(stage)) return false;
             struct drive_figures f;
             char text[400];
             struct p2_strbuf why;
@@ -173,7 +174,7 @@ int main(int argc, char **argv) {
     static struct board board;
     bool all = true;
     board_head();
-    for (int i = 0; i < o.repetitions; i++) all &= repeat(&o, &stage, &board);
+    for (int i = 0; i < o.repetitions && !stage.interrupted; i++) all &= repeat(&o, &stage, &board);
     code = board_report(&board, o.bench, &stage);
     stage_end(&stage);
     return all ? code : P2_EXIT_FAILED;

@@ -88,7 +88,7 @@ static bool run_in_real_time(void) {
 }
 
 bool stage_begin(struct stage *s, bool plain) {
-    *s = (struct stage){.turn = -1};
+    *s = (struct stage){.turn = -1, .signals = p2_signals_open()};
     if (!choose_processors(s)) {
         fprintf(stderr, "bench: it takes two processors, one for the broker and one for what it serves\n");
         return false;
@@ -125,6 +125,12 @@ void stage_end(struct stage *s) {
     for (unsigned i = 0; i < STAGE_SPINNERS_MAX; i++) stage_stop(&s->spinners[i]);
     remove_directory(s->directory);
     if (s->turn >= 0) close(s->turn);
+    if (s->signals >= 0) close(s->signals);
+}
+
+bool stage_interrupted(struct stage *s) {
+    s->interrupted = s->interrupted || (s->signals >= 0 && p2_signals_take(s->signals) != 0);
+    return s->interrupted;
 }
 
 void stage_enter(const struct stage *s) {

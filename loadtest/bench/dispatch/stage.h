@@ -16,7 +16,8 @@
 enum stage_side { STAGE_LOAD, STAGE_BROKER }; // which processor
 
 struct stage {
-    bool own_network, real_time;
+    bool own_network, real_time, interrupted;
+    int signals;
     int turn; // a lock that all such benchmarks of this machine share
     int processors[2];
     char congestion[16];
@@ -27,6 +28,8 @@ struct stage {
 // plain: neither a network of its own nor real-time scheduling, even if allowed. False: a sentence was printed.
 bool stage_begin(struct stage *s, bool plain);
 void stage_end(struct stage *s);
+
+bool stage_interrupted(struct stage *s); // somebody asked us to end
 
 // Between these nobody else's such benchmark runs here: waits for those before us.
 void stage_enter(const struct stage *s);

@@ -199,12 +199,21 @@ struct cast {
     uint16_t port;
 };
 
+// So that the figures' pipe ends with the client, and with nobody else.
+static void close_figures(const struct cast *k) {
+    close(k->figures[0]);
+    close(k->figures[1]);
+}
+
 static bool start_broker(const struct run *r, struct cast *k) {
     const struct system *y = r->system;
     char byte;
     if (!y->program) {
         k->broker = stage_fork(r->stage, STAGE_BROKER, "bench-relay");
-        if (k->broker == 0) relay_serve(k->port, k->ready[1]);
+        if (k->broker == 0) {
+            close_figures(k);
+            relay_serve(k->port, k->ready[1]);
+        }
         return stage_await(k->ready[0], &byte, 1, READY_WAIT);
     }
     struct command c = {0};
@@ -236,6 +245,7 @@ static bool start_workers(const struct run *r, struct cast *k) {
     for (uint32_t i = 0; i < WORKERS; i++) {
         k->workers[i] = stage_fork(r->stage, STAGE_LOAD, "bench-worker");
         if (k->workers[i] != 0) continue;
+        close_figures(k);
         if (y->worker) raw_worker(y->worker, k->port, r->ahead, r->measure->payload_bytes, k->ready[1]);
         y->work(k->port, r->ahead, r->measure->payload_bytes, k->ready[1]);
         _exit(0);
@@ -278,7 +288,7 @@ static bool play(const struct run *r, struct cast *k, struct drive_figures *out,
     close(k->figures[1]);
     k->figures[1] = -1;
     if (stage_await(k->figures[0], out, sizeof *out, WARM + r->measured_ns + DRAIN_WAIT)) return true;
-    p2_strbuf_printf(why, "it has not ended %d s after its time", (int)(DRAIN_WAIT / P2_SEC));
+    p2_strbuf_printf(why, "its client has left, or has not ended %d s after its time", (int)(DRAIN_WAIT / P2_SEC));
     return false;
 }
 
