@@ -104,6 +104,7 @@ p2c2r_client *p2c2r_create(const p2c2r_options *options) {
     struct p2c2r_client *c = p2_calloc(1, sizeof *c);
     if (!c) return NULL;
     p2_list_init(&c->ended);
+    p2_list_init(&c->lent);
     p2_stats_init(&c->stats, p2_clock_now());
     p2_list_init(&c->streams);
     c->held_last = &c->held_first;

@@ -51,6 +51,7 @@ struct record {
     struct record_owner *owner; // NULL: the caller
     uint64_t tag;               // the owner's
     bool incompressible;        // its first bytes did not shrink: the rest is not tried
+    struct p2_blob *lent;       // the caller's payload, if it was lent; else NULL
     struct p2_blob *job;        // of local.c; NULL: it does not run on this machine
     bool held;                  // the cluster has ended it, as `end` says; this machine has it still
     uint32_t origin;            // P2C2R_ORIGIN_LOCAL, or not said yet
@@ -115,6 +116,7 @@ struct p2c2r_client {
     struct p2_slab records;
     char (*reasons)[P2_TEXT_MAX + 1]; // by slot
     struct p2_list ended;
+    struct p2_list lent; // records that have ended, but whose lent payload is still on its way out
     struct letter *letters;
     struct p2_list mail;
     struct p2_list streams; // frames.c
@@ -196,7 +198,8 @@ void p2_record_move(struct p2c2r_client *c, struct record *r, enum record_state 
 void p2_record_free(struct p2c2r_client *c, struct record *r);
 bool p2_record_room(struct p2c2r_client *c, struct record *r, uint64_t size); // for a result; false: memory is short
 void p2_record_say(struct p2c2r_client *c, struct record *r, struct p2_str sentence);
-void p2_record_finish(struct p2c2r_client *c, struct record *r); // OPEN to ENDED, as r->end says
+void p2_record_finish(struct p2c2r_client *c, struct record *r); // OPEN to ENDED, as r->end says, once nothing is lent
+void p2_records_turn(struct p2c2r_client *c);                    // those that waited for that
 
 struct record *p2_record_get(struct p2c2r_client *c, p2c2r_ticket ticket); // not freed, or NULL
 

@@ -302,6 +302,7 @@ void p2_client_turn(struct p2c2r_client *c, p2_ns wait_ns) {
         struct session_event ev = {.kind = SESSION_TICK};
         p2_client_feed(c, &ev);
     }
+    p2_records_turn(c);
     p2_streams_turn(c);
     p2_here_turn(c);
     p2_client_count_bytes(c);

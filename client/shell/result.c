@@ -129,6 +129,18 @@ void p2_record_ended(struct p2c2r_client *c, const struct session_ended *e) {
     if (!p2_here_holds(c, r)) p2_record_finish(c, r);
 }
 
+// Records that carry lent bytes are queued still: after a cancel, say.
+static bool still_out(const struct record *r) { return r->lent && r->lent->refs > 1; }
+
+void p2_records_turn(struct p2c2r_client *c) {
+    P2_LIST_EACH (node, next, &c->lent) {
+        struct record *r = P2_CONTAINER_OF(node, struct record, link);
+        if (still_out(r)) continue;
+        p2_list_remove(node);
+        p2_record_finish(c, r);
+    }
+}
+
 void p2_record_finish(struct p2c2r_client *c, struct record *r) {
     if (r->end.outcome != SESSION_DONE) {
         forget_data(r);
@@ -136,6 +148,13 @@ void p2_record_finish(struct p2c2r_client *c, struct record *r) {
     }
     p2_client_lock(c);
     p2_here_drop_job(r);
+    if (still_out(r)) {
+        p2_list_push_back(&c->lent, &r->link); // it ends when that has left
+        p2_client_unlock(c);
+        return;
+    }
+    p2_blob_unref(r->lent);
+    r->lent = NULL;
     p2_stats_ended(&c->stats, p2_client_now(c), &r->end);
     p2_record_move(c, r, RECORD_ENDED);
     p2_io_tell(c);
@@ -155,6 +174,7 @@ void p2_record_free(struct p2c2r_client *c, struct record *r) {
     p2_mail_forget(c, r);
     p2_list_remove(&r->link);
     p2_blob_unref(r->blob);
+    p2_blob_unref(r->lent);
     p2_here_drop_job(r);
     p2_slab_free(&c->records, r->ticket);
     p2_client_unlock(c);

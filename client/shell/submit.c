@@ -65,7 +65,7 @@ p2c2r_status p2_task_prepare(struct p2c2r_client *c, const p2c2r_task *task, str
                               (unsigned long long)(out->type->payload_bytes_max < P2_TASK_PAYLOAD_MAX
                                                        ? out->type->payload_bytes_max
                                                        : P2_TASK_PAYLOAD_MAX));
-    if (blob_bytes(task->payload_size) > c->payloads.bytes_live_max)
+    if (!task->payload_lent && blob_bytes(task->payload_size) > c->payloads.bytes_live_max)
         return p2_client_fail(c, P2C2R_EINVAL, "the payload is larger than payload_bytes_max allows");
     out->param_count = 0;
     p2c2r_status status = parse_params(c, task, out);
@@ -92,6 +92,14 @@ static p2c2r_status no_blob(struct p2c2r_client *c, uint64_t size) {
     return p2_client_fail(c, P2C2R_ENOMEM, "memory is short");
 }
 
+static struct p2_blob *take_payload(struct p2c2r_client *c, const p2c2r_task *task) {
+    if (task->payload_size == 0) return NULL;
+    if (task->payload_lent) return p2_blob_lend(&c->payloads, task->payload, (uint32_t)task->payload_size);
+    struct p2_blob *b = p2_blob_new(&c->payloads, (uint32_t)task->payload_size);
+    if (b) memcpy(b->data, task->payload, task->payload_size);
+    return b;
+}
+
 static p2c2r_status keep(struct p2c2r_client *c, const p2c2r_task *task, const struct prepared *p,
                          struct session_submit *out) {
     struct p2_params params = {p->params, p->param_count};
@@ -103,16 +111,14 @@ static p2c2r_status keep(struct p2c2r_client *c, const p2c2r_task *task, const s
         out->blobs = p2_blob_new(&c->payloads, task->blob_count * (uint32_t)sizeof *task->blobs);
         if (out->blobs) memcpy(out->blobs->data, task->blobs, out->blobs->size);
     }
-    struct p2_blob *blob = task->payload_size ? p2_blob_new(&c->payloads, (uint32_t)task->payload_size) : NULL;
+    struct p2_blob *blob = take_payload(c, task);
     if ((task->payload_size && !blob) || (task->blob_count && !out->blobs)) {
         p2_blob_unref(out->params_blob);
         p2_blob_unref(out->blobs);
         p2_blob_unref(blob);
-        return no_blob(c, task->payload_size);
+        return no_blob(c, task->payload_lent ? 0 : task->payload_size);
     }
-    if (!blob) return P2C2R_OK;
-    memcpy(blob->data, task->payload, task->payload_size);
-    out->payload = (struct p2_slice){blob, 0, blob->size};
+    if (blob) out->payload = (struct p2_slice){blob, 0, blob->size};
     return P2C2R_OK;
 }
 
@@ -160,6 +166,7 @@ static p2c2r_status submit_checked(struct p2c2r_client *c, const p2c2r_task *tas
         p2_record_free(c, r);
         return status;
     }
+    if (task->payload_lent && s.payload.blob) r->lent = p2_blob_ref(s.payload.blob);
     if (placing) {
         r->owner = placing->owner;
         r->tag = placing->tag;

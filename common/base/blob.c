@@ -111,6 +111,14 @@ struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size) {
     return b;
 }
 
+struct p2_blob *p2_blob_lend(struct p2_blob_pool *p, const uint8_t *bytes, uint32_t size) {
+    struct p2_blob *b = p2_blob_new(p, 0);
+    if (!b) return NULL;
+    b->data = (uint8_t *)(uintptr_t)bytes; // nobody writes to what is shared
+    b->size = size;
+    return b;
+}
+
 struct p2_blob *p2_blob_ref(struct p2_blob *b) {
     P2_CHECK(b->refs > 0 && b->refs < UINT32_MAX);
     b->refs++;

@@ -38,6 +38,9 @@ void p2_blob_pool_share(struct p2_blob_pool *p, void (*lock)(void *context), voi
 // One reference to a blob with capacity >= size and size set; NULL over budget or out of memory.
 struct p2_blob *p2_blob_new(struct p2_blob_pool *p, uint32_t size);
 struct p2_blob *p2_blob_ref(struct p2_blob *b);
+// A blob whose bytes are the caller's, without room in front: they stay as they are until the last reference is gone.
+// Only what it costs besides counts as live.
+struct p2_blob *p2_blob_lend(struct p2_blob_pool *p, const uint8_t *bytes, uint32_t size);
 void p2_blob_unref(struct p2_blob *b); // NULL is fine
 
 // Part of a blob. Holding one means holding one reference.

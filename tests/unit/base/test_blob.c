@@ -98,6 +98,26 @@ static void short_memory_puts_nothing_by(void **state) {
     p2_blob_pool_deinit(&p);
 }
 
+static void bytes_may_be_lent(void **state) {
+    (void)state;
+    static const uint8_t bytes[100000] = {7};
+    struct p2_blob_pool p;
+    p2_blob_pool_init(&p, 64, 64); // the smallest blob, no more
+    struct p2_blob *b = p2_blob_lend(&p, bytes, sizeof bytes);
+    assert_non_null(b);
+    assert_ptr_equal(b->data, bytes);
+    assert_int_equal(b->size, sizeof bytes);
+    assert_null(p2_blob_lend(&p, bytes, 1));
+    p2_blob_unref(b);
+    b = p2_blob_new(&p, 64); // the same again, with bytes of its own
+    assert_non_null(b);
+    assert_ptr_not_equal(b->data, bytes);
+    b->data[0] = 1;
+    p2_blob_unref(b);
+    assert_int_equal(p.allocations, 1);
+    p2_blob_pool_deinit(&p);
+}
+
 static void the_budget_holds(void **state) {
     (void)state;
     struct p2_blob_pool p;
@@ -241,6 +261,7 @@ int main(void) {
         cmocka_unit_test(a_record_leaves_room_for_the_next),
         cmocka_unit_test(nothing_is_put_by_beyond_what_may_be_kept),
         cmocka_unit_test(short_memory_puts_nothing_by),
+        cmocka_unit_test(bytes_may_be_lent),
         cmocka_unit_test(the_budget_holds),
         cmocka_unit_test(references),
         cmocka_unit_test(kept_memory_follows_the_traffic),

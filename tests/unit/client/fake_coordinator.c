@@ -1,5 +1,6 @@
 #include "fake_coordinator.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -186,11 +187,16 @@ static void read_task(struct fake_task *t, const struct p2_msg_task_submit *s) {
     t->result_bytes_max = cost.result_bytes_max;
 }
 
+static void look_at(struct fake *f, const struct p2_slice *payload) {
+    if (payload->size && memchr(p2_slice_data(payload), FAKE_SPOILT, payload->size)) f->spoiled++;
+}
+
 static void on_submit(struct fake *f, const struct p2_msg *m) {
     const struct p2_msg_task_submit *s = &m->u.submit;
     struct fake_task *t = task_of(f, 0);
     P2_CHECK(t);
     f->submits++;
+    look_at(f, &s->payload);
     *t = (struct fake_task){.stream = m->stream, .id = s->id, .size = s->payload_size};
     if (f->mood == FAKE_COMPUTE) read_task(t, s);
     t->payload = p2_blob_new(&f->pool, (uint32_t)s->payload_size);
@@ -204,6 +210,7 @@ static void on_submit(struct fake *f, const struct p2_msg *m) {
 }
 
 static void on_chunk(struct fake *f, struct fake_task *t, const struct p2_msg_chunk *c) {
+    look_at(f, &c->payload);
     enum p2_err e = p2_inflow_take(&t->in, c->attempt, c->offset, c->raw_size);
     P2_CHECK(e == P2_OK || e == P2_ERR_NOT_FOUND);
     if (e == P2_OK) keep(f, t, c->offset, c->payload, c->raw_size, c->payload_zstd);
@@ -337,8 +344,18 @@ static void on_closed(void *context, p2_conn conn, enum p2_err why) {
 
 static void *serve(void *context) {
     struct fake *f = context;
-    while (!f->stop) p2_loop_turn(f->loop, 10 * P2_SEC);
+    while (!f->stop) {
+        p2_conn_pause(f->loop, f->conn, f->deaf);
+        f->is_deaf = f->deaf;
+        p2_loop_turn(f->loop, 10 * P2_SEC);
+    }
     return NULL;
+}
+
+void fake_deafen(struct fake *f, bool deaf) {
+    f->deaf = deaf;
+    p2_loop_wake(f->loop);
+    while (f->is_deaf != deaf) sched_yield();
 }
 
 void fake_start(struct fake *f, enum fake_mood mood, uint32_t tasks_in_flight_max) {

@@ -30,6 +30,7 @@ enum fake_mood {
 };
 
 #define FAKE_TASKS 4096
+#define FAKE_SPOILT 0xee
 
 struct fake_task {
     uint32_t stream; // 0: free
@@ -46,7 +47,9 @@ struct fake_task {
 
 struct fake {
     _Atomic int mood;
-    atomic_bool stop, pack; // results are compressed where that helps
+    atomic_bool stop, pack;    // results are compressed where that helps
+    atomic_bool deaf, is_deaf; // reads nothing; as it is (fake_deafen)
+    atomic_uint spoiled;       // pieces of payloads with a byte FAKE_SPOILT
     atomic_uint submits, cancels, errors, connections, zstd_payloads, silent;
     atomic_uint silent_above; // bytes of a result, at most, for which there is none; 0: off
     uint16_t port;
@@ -64,5 +67,6 @@ struct fake {
 
 void fake_start(struct fake *f, enum fake_mood mood, uint32_t tasks_in_flight_max);
 void fake_stop(struct fake *f);
+void fake_deafen(struct fake *f, bool deaf); // its connection; true: when this returns
 
 #endif

@@ -156,6 +156,75 @@ static void a_full_window_says_again_until_released(void **state) {
     fake_stop(&f);
 }
 
+static void a_lent_payload_is_not_copied(void **state) {
+    (void)state;
+    static uint8_t payload[300000], out[sizeof payload];
+    for (size_t i = 0; i < sizeof payload; i++) payload[i] = (uint8_t)(i * 7 + (i >> 8));
+    struct fake f;
+    fake_start(&f, FAKE_ECHO, 100);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){.payload_bytes_max = 4096}); // which it does not count against
+    p2c2r_task task = echo_task(payload, sizeof payload);
+    task.out = out;
+    task.out_capacity = sizeof out;
+    p2c2r_ticket t;
+    assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_EINVAL);
+    task.payload_lent = 1;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_OK);
+        p2c2r_result r = await(c, t);
+        assert_int_equal(r.outcome, P2C2R_DONE);
+        assert_int_equal(r.data_size, sizeof payload);
+        assert_memory_equal(r.data, payload, sizeof payload);
+        p2c2r_release(c, &r);
+    }
+    shut(&c);
+    fake_stop(&f);
+}
+
+// More than the coordinator, which reads nothing, and the kernel take: tickets expire, but those whose payload is
+// still on its way end only when it has left. Whose ticket has ended may be written to.
+static void what_is_lent_is_given_back(void **state) {
+    (void)state;
+    enum { TASKS = 64, SIZE = 300000 };
+    static uint8_t payloads[TASKS][SIZE];
+    memset(payloads, 1, sizeof payloads);
+    struct fake f;
+    fake_start(&f, FAKE_SILENT, TASKS + 1);
+    p2c2r_client *c = open_at(f.url, (p2c2r_options){0});
+    while (!p2c2r_connected(c)) p2c2r_poll(c, NULL, 0, 1000);
+    fake_deafen(&f, true);
+    for (uint64_t i = 0; i < TASKS; i++) {
+        p2c2r_task task = echo_task(payloads[i], SIZE);
+        task.payload_lent = 1;
+        task.deadline_ms = 100;
+        task.user = payloads[i];
+        p2c2r_ticket t;
+        assert_int_equal(p2c2r_submit(c, &task, &t), P2C2R_OK);
+    }
+    p2c2r_result r = {.size = sizeof r};
+    bool deaf = true;
+    for (int ended = 0; ended < TASKS;) {
+        if (p2c2r_poll(c, &r, 1, deaf ? PATIENCE_US / 40 : PATIENCE_US) == 0) { // no more end as it is
+            assert_true(deaf);
+            fake_deafen(&f, deaf = false);
+            continue;
+        }
+        assert_int_equal(r.outcome, P2C2R_EXPIRED);
+        memset(r.user, FAKE_SPOILT, SIZE);
+        p2c2r_release(c, &r);
+        ended++;
+    }
+    if (deaf) fake_deafen(&f, false);
+    f.mood = FAKE_ECHO;
+    r = await(c, submit(c, "x", 1)); // behind all that left before
+    assert_int_equal(r.outcome, P2C2R_DONE);
+    p2c2r_release(c, &r);
+    assert_true(f.submits > 1);
+    assert_int_equal(f.spoiled, 0);
+    shut(&c);
+    fake_stop(&f);
+}
+
 static void bad_arguments_are_sentences(void **state) {
     (void)state;
     p2c2r_client *c = open_at("ws://127.0.0.1:9", (p2c2r_options){0});
@@ -680,6 +749,8 @@ int main(void) {
         cmocka_unit_test(results_land_in_the_callers_buffer_when_they_fit),
         cmocka_unit_test(poll_hands_out_every_ticket_once),
         cmocka_unit_test(a_full_window_says_again_until_released),
+        cmocka_unit_test(a_lent_payload_is_not_copied),
+        cmocka_unit_test(what_is_lent_is_given_back),
         cmocka_unit_test(bad_arguments_are_sentences),
         cmocka_unit_test(poll_fills_arrays_of_the_callers_structs),
         cmocka_unit_test(options_out_of_range_make_no_client),
