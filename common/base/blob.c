@@ -8,7 +8,7 @@
 #define AHEAD_CLASS_MAX 16u // 64 KiB, as records carry
 #define AHEAD_SHARE 4u      // one for so many of a class in use
 #define AHEAD_MAX 16u
-#define DATA_OFFSET ((sizeof(struct p2_blob) + 15) / 16 * 16)
+#define DATA_OFFSET ((sizeof(struct p2_blob) + 15) / 16 * 16) // right behind: a small blob lies in two cache lines
 
 void p2_blob_pool_init(struct p2_blob_pool *p, uint64_t bytes_live_max, uint64_t bytes_kept_max) {
     *p = (struct p2_blob_pool){.bytes_live_max = bytes_live_max, .bytes_kept_max = bytes_kept_max};

@@ -14,7 +14,7 @@ struct p2_blob {
     uint32_t size;     // bytes in use
     uint32_t capacity; // bytes available at data
     uint32_t size_class;
-    uint8_t *data;
+    uint8_t *data; // aligned to 16 bytes
 };
 
 // Recycles blobs by power-of-two size class, so steady traffic allocates nothing.

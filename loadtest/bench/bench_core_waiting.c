@@ -76,7 +76,7 @@ static void tell_tables(struct bench *b, const struct stand *s, double measured)
                sizeof(struct replica), sizeof(struct flight));
 }
 
-// Of the pool: in powers of two, with room for a transport's framing.
+// Of the pool: in powers of two.
 static double pooled(const struct p2_blob *blob) { return (double)blob->capacity + sizeof *blob; }
 
 static void tell_cargo(struct bench *b, struct stand *s) {

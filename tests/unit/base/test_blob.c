@@ -8,7 +8,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-static void room_before_and_behind(void **state) {
+static void room_for_what_was_asked(void **state) {
     (void)state;
     struct p2_blob_pool p;
     p2_blob_pool_init(&p, 256 * MIB, MIB);
@@ -256,7 +256,7 @@ static void a_blob_left_behind_aborts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(room_before_and_behind),
+        cmocka_unit_test(room_for_what_was_asked),
         cmocka_unit_test(steady_traffic_allocates_nothing),
         cmocka_unit_test(a_record_leaves_room_for_the_next),
         cmocka_unit_test(nothing_is_put_by_beyond_what_may_be_kept),
