@@ -12,6 +12,7 @@
 #include "base/slab.h"
 #include "client/core/session.h"
 #include "client/core/stats.h"
+#include "client/shell/line.h"
 #include "client/shell/placing.h"
 #include "kernels/task_type.h"
 #include "net/net.h"
@@ -28,7 +29,6 @@
 #define CLIENT_LOCAL_TASKS_LIMIT 16u
 #define CLIENT_WIRE_BYTES_MAX (64ull << 20) // records on their way in or compressed on their way out
 #define CLIENT_HELD_BYTES_MAX (64ull << 20) // held back by fake lag before the socket is left unread
-#define CLIENT_URL_BYTES 256u               // of one coordinator, with its end
 #define CLIENT_IDS 64u                      // of tasks, got from the system at once
 
 //   FREE --> OPEN --> ENDED --> LENT      any --> freed, by release or with the client
@@ -81,28 +81,6 @@ struct asked {
     bool answered;
     struct timeout_kind kind;
     p2c2r_forecast answer;
-};
-
-// Fake lag: what the coordinator said, not yet heard.
-struct held {
-    struct held *next;
-    p2_ns due_ns;
-    bool end; // the connection's end, `why`
-    enum p2_err why;
-    size_t size;
-    uint8_t bytes[];
-};
-
-// An address of the list, and its connection: a probe, or the link.
-struct line {
-    struct p2c2r_client *client;
-    char url[CLIENT_URL_BYTES];
-    p2_conn conn; // P2_NO_HANDLE: none
-    struct p2_reader reader;
-    bool loopback;
-    bool hearing, renewed;           // bytes are read just now; and are void, for there is another connection
-    bool opened_waits, closed_waits; // of a probe, as those of the client
-    enum p2_err closed_why;
 };
 
 struct p2c2r_client {
@@ -163,15 +141,6 @@ struct p2c2r_client {
 // ---- address.c
 // The list of p2c2r_options.coordinator: fills lines, line_count and url. False: it is none.
 bool p2_client_addresses(struct p2c2r_client *c, const char *list);
-
-// ---- line.c
-extern const struct p2_net_handlers p2_client_handlers; // context is set by the copy's owner
-void p2_line_dial(struct line *l);                      // a connection of its own; closed_waits when there is none
-void p2_line_hear(struct line *l, const uint8_t *bytes, size_t size);
-void p2_line_probe_send(struct line *l, const struct p2_msg *m);
-void p2_line_probe_end(struct line *l, enum p2_err why);
-void p2_line_adopt(struct line *l); // as the link
-void p2_lines_deinit(struct p2c2r_client *c);
 
 // ---- link.c: events in, actions out
 void p2_client_feed(struct p2c2r_client *c, struct session_event *ev); // sets its time and room

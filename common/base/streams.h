@@ -1,6 +1,6 @@
-// Which slot a stream's number belongs to. Numbers are mostly counted up by whoever gives them, so those in use lie close
-// together here as well, and nothing is hashed. Whoever chooses numbers to collide makes a search as long as there are
-// slots, at most.
+// Which slot a stream's number belongs to. Numbers are mostly counted up by whoever gives them, so those in use lie
+// close together here as well, and nothing is hashed. Whoever chooses numbers to collide makes a search as long as
+// there are slots, at most.
 #ifndef P2_BASE_STREAMS_H
 #define P2_BASE_STREAMS_H
 

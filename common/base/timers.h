@@ -1,6 +1,6 @@
-// Many timers, most of which are taken back long before they are due: setting and taking back costs no search. What is due
-// within the present span of time, of 8 ms, is in a heap; what is due later lies unordered in a list for its span, and what
-// is far beyond with the last of them, to be looked at again when that begins.
+// Many timers, most of which are taken back long before they are due: setting and taking back costs no search. What is
+// due within the present span of time, of 8 ms, is in a heap; what is due later lies unordered in a list for its span,
+// and what is far beyond with the last of them, to be looked at again when that begins.
 #ifndef P2_BASE_TIMERS_H
 #define P2_BASE_TIMERS_H
 

@@ -106,8 +106,8 @@ p2_ns p2_backoff(uint32_t failures, uint64_t random);
 
 // ---- connection ----------------------------------------------------------------------------------------------------
 // Queues one whole record: `head` (prefix and header) is copied, the payload slice is referenced until sent.
-// Everything queued leaves in as few WebSocket messages as possible, at the end of the turn, at once when it is much, or
-// when the socket takes more: lower lanes first, order kept inside a lane. P2_ERR_CLOSED for a dead handle;
+// Everything queued leaves in as few WebSocket messages as possible, at the end of the turn, at once when it is much,
+// or when the socket takes more: lower lanes first, order kept inside a lane. P2_ERR_CLOSED for a dead handle;
 // P2_ERR_SLOW_READER when over queue_bytes_max, which also cuts the connection; P2_ERR_NO_MEMORY.
 enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn c, unsigned lane, const uint8_t *head, size_t head_size,
                          struct p2_slice payload);
