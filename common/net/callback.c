@@ -1,6 +1,7 @@
 // The one callback through which lws tells everything. Its WebSocket is not used: each connection is a socket to it,
 // and head.c, ws.c read what comes in.
 #include "internal.h"
+#include "os/os.h"
 
 // What concerns a connection of ours. Nonzero closes it.
 static int connection_event(struct p2_loop *loop, struct conn *c, struct lws *wsi, enum lws_callback_reasons reason,
@@ -33,6 +34,10 @@ int p2_net_callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     struct lws_context *context = wsi ? lws_get_context(wsi) : NULL;
     struct p2_loop *loop = context ? lws_context_user(context) : NULL;
     if (!loop || loop->destroying) return 0;
+    if (loop->slept) {
+        loop->now = p2_clock_now();
+        loop->slept = false;
+    }
     switch (reason) {
     case LWS_CALLBACK_RAW_CONNECTED:
     case LWS_CALLBACK_RAW_RX:

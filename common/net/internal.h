@@ -147,10 +147,14 @@ struct p2_loop {
     struct lws_vhost *vhost;
     uv_loop_t uv;
     uv_async_t wake;
+    uv_timer_t alarm;     // ends a wait
+    uv_prepare_t waiting; // called just before one
     struct p2_slab conns;
     struct p2_map arriving; // connections not established yet, by remote address; set up by the first listen
     bool arriving_ready;
-    bool turning, dirty, fd_lent, destroying;
+    bool turning, fd_lent, destroying;
+    bool dirty;          // what was asked of libuv since it last ran is not with the kernel yet
+    bool slept;          // `now` may be from before a wait
     struct p2_list due;  // connections with something to be done at the end of this turn or the start of the next
     struct p2_list held; // connections of which the socket did not take everything, longest looked at first
     struct p2_list listeners, watches;
@@ -161,8 +165,9 @@ struct p2_loop {
     uint32_t mask_at;       // first unused; at the end: fetch more
     p2_ns now, ticked_ns, tick_every_ns;
     uint64_t turns;
-    uint64_t served; // counts what a waiting turn returns for
-    p2_conn dialing; // inside p2_dial for this one
+    uint64_t served;      // counts what a waiting turn returns for
+    uint64_t turn_served; // `served` when the turn began
+    p2_conn dialing;      // inside p2_dial for this one
     char origins[P2_ORIGINS_MAX];
     struct route routes[ROUTES_MAX];
     uint32_t route_count;

@@ -11,7 +11,6 @@
 #include "os/log.h"
 #include "os/os.h"
 
-#define PASSES_MAX 3 // of the loop in one turn, while what one pass queued can leave in the next
 #define TICK_NS_MIN (5 * P2_MS)
 #define TICK_NS_MAX (250 * P2_MS)
 
@@ -75,6 +74,21 @@ static void on_wake(uv_async_t *async) {
     loop->served++;
 }
 
+// libuv may find it due before it has waited at all.
+static void on_alarm(uv_timer_t *timer) { uv_stop(timer->loop); }
+
+// What the timers of lws and its leftovers have brought about is looked at before anything is waited for.
+static void on_waiting(uv_prepare_t *prepare) {
+    struct p2_loop *loop = prepare->data;
+    if (loop->served != loop->turn_served || !p2_list_empty(&loop->due)) uv_stop(&loop->uv);
+}
+
+static bool prepare_waiting(struct p2_loop *loop) {
+    if (uv_timer_init(&loop->uv, &loop->alarm) != 0 || uv_prepare_init(&loop->uv, &loop->waiting) != 0) return false;
+    loop->waiting.data = loop;
+    return uv_prepare_start(&loop->waiting, on_waiting) == 0;
+}
+
 static p2_ns tick_period(const struct p2_net_limits *l) {
     p2_ns shortest = p2_ns_min(p2_ns_min(l->handshake_ns, l->idle_ns), p2_ns_min(l->stall_ns, l->ping_ns));
     return p2_ns_max(TICK_NS_MIN, p2_ns_min(TICK_NS_MAX, shortest / 8));
@@ -101,7 +115,7 @@ struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct 
     loop->wake.data = loop;
     loop->mask_at = sizeof loop->mask_keys;
     loop->scratch = p2_malloc(SCRATCH_BYTES);
-    bool ok = uv_async_init(&loop->uv, &loop->wake, on_wake) == 0 && loop->scratch &&
+    bool ok = uv_async_init(&loop->uv, &loop->wake, on_wake) == 0 && prepare_waiting(loop) && loop->scratch &&
               p2_slab_init(&loop->conns, sizeof(struct conn), limits->connections_max) && create_context(loop);
     if (!ok) p2_loop_destroy(&loop);
     return loop;
@@ -111,7 +125,9 @@ struct p2_loop *p2_loop_create(const struct p2_net_limits *limits, const struct 
 
 static void close_own(uv_handle_t *handle, void *context) {
     struct p2_loop *loop = context;
-    if (handle == (uv_handle_t *)&loop->wake && !uv_is_closing(handle)) uv_close(handle, NULL);
+    bool own = handle == (uv_handle_t *)&loop->wake || handle == (uv_handle_t *)&loop->alarm ||
+               handle == (uv_handle_t *)&loop->waiting;
+    if (own && !uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
 // Descriptors that lws polls at the end, when every connection is gone: its event pipe.
@@ -177,28 +193,40 @@ void p2_loop_destroy(struct p2_loop **loop_at) {
 
 // ---- turning --------------------------------------------------------------------------------------------------------
 
-static void wait_ready(struct p2_loop *loop, p2_ns until) {
-    p2_ns wait = until == P2_NEVER ? P2_NEVER : p2_ns_max(until - loop->now, 0);
-    int timer_ms = uv_backend_timeout(&loop->uv); // -1: libuv waits for nothing
-    if (timer_ms >= 0) wait = p2_ns_min(wait, (p2_ns)timer_ms * P2_MS);
-    if (wait <= 0) return;
-    struct pollfd ready = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
-    struct timespec span = {.tv_sec = wait / P2_SEC, .tv_nsec = wait % P2_SEC};
-    (void)ppoll(&ready, 1, wait == P2_NEVER ? NULL : &span, NULL); // a signal just ends the wait
-}
-
 static p2_ns next_tick(const struct p2_loop *loop) {
     bool needed = loop->conns.live > 0 || !p2_list_empty(&loop->listeners);
     return needed ? p2_ns_add(loop->ticked_ns, loop->tick_every_ns) : P2_NEVER;
 }
 
-static void pass(struct p2_loop *loop) {
-    for (int i = 0; i < PASSES_MAX; i++) {
-        loop->dirty = false;
+// Less than a millisecond is more than libuv can count.
+static void wait_briefly(struct p2_loop *loop, p2_ns wait) {
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    if (loop->served != loop->turn_served || loop->dirty || !p2_list_empty(&loop->due)) return;
+    struct pollfd ready = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
+    struct timespec span = {.tv_nsec = wait};
+    if (ppoll(&ready, 1, &span, NULL) > 0) uv_run(&loop->uv, UV_RUN_NOWAIT); // a signal just ends the wait
+}
+
+// Serves what is ready; waits for it until then if nothing is.
+static void serve(struct p2_loop *loop, p2_ns until) {
+    p2_ns wait = until == P2_NEVER ? P2_NEVER : until - loop->now;
+    loop->dirty = false;
+    loop->slept = wait > 0;
+    if (wait <= 0) {
         uv_run(&loop->uv, UV_RUN_NOWAIT);
-        if (!loop->dirty) break;
+    } else if (wait < P2_MS) {
+        wait_briefly(loop, wait);
+    } else {
+        if (wait != P2_NEVER) uv_timer_start(&loop->alarm, on_alarm, (uint64_t)(wait / P2_MS), 0);
+        uv_run(&loop->uv, UV_RUN_ONCE);
+        uv_timer_stop(&loop->alarm);
     }
+    loop->slept = false;
     loop->now = p2_clock_now();
+}
+
+static void pass(struct p2_loop *loop, p2_ns until) {
+    serve(loop, until);
     if (loop->now >= next_tick(loop)) p2_conns_tick(loop);
     p2_conns_attend(loop);
 }
@@ -210,16 +238,12 @@ void p2_loop_turn(struct p2_loop *loop, p2_ns timeout_ns) {
     loop->now = p2_clock_now();
     if (loop->conns.live == 0) loop->ticked_ns = loop->now; // nothing was there to be late for
     p2_ns deadline = timeout_ns > 0 ? p2_ns_add(loop->now, timeout_ns) : loop->now;
-    uint64_t served = loop->served;
+    loop->turn_served = loop->served;
     p2_conns_attend(loop);
-    for (;;) {
-        pass(loop);
-        if (loop->served != served || loop->now >= deadline) break;
+    do {
+        pass(loop, loop->served == loop->turn_served ? p2_ns_min(deadline, next_tick(loop)) : loop->now);
         if (!p2_list_empty(&loop->due)) break; // the next turn has something to do at once
-        if (loop->dirty) continue;             // what was asked for since is not with the kernel yet
-        wait_ready(loop, p2_ns_min(deadline, next_tick(loop)));
-        loop->now = p2_clock_now();
-    }
+    } while (loop->served == loop->turn_served && loop->now < deadline);
     loop->turning = false;
     bool left_over = !p2_list_empty(&loop->due) || loop->dirty;
     if (left_over && loop->fd_lent) p2_loop_wake(loop);
