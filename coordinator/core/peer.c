@@ -234,6 +234,7 @@ void peer_on_heartbeat(struct coord *c, struct session *s, const struct p2_msg *
     p->load = m->u.heartbeat.load;
     p->running = m->u.heartbeat.running;
     p->waiting = m->u.heartbeat.waiting;
+    if (!p->jobs) session_ping_soon(c, s); // while all of it is at hand: waking up for it costs more than sending it
 }
 
 void peer_on_drain(struct coord *c, struct session *s, const struct p2_msg *m) {

@@ -219,6 +219,10 @@ static void ping(struct coord *c, struct session *s) {
     session_send(c, s, 0, &m);
 }
 
+void session_ping_soon(struct coord *c, struct session *s) {
+    if (c->now >= ping_due(c, s) - p2_ns_min(c->limits.heartbeat_ns, c->limits.ping_ns / 4)) ping(c, s);
+}
+
 static void due(struct coord *c, struct session *s) {
     if (is_stranger(s->state)) {
         if (c->now >= handshake_due(c, s)) {

@@ -60,6 +60,8 @@ void session_on_hello(struct coord *c, struct session *s, const struct p2_msg *m
 void session_on_ping(struct coord *c, struct session *s, const struct p2_msg *m);
 void session_on_pong(struct coord *c, struct session *s, const struct p2_msg *m);
 void session_rearm(struct coord *c, struct session *s); // something made its next due time earlier
-void session_tick(struct coord *c);                     // pings and silences that are due
+// It was heard: a ping that would follow before long goes now.
+void session_ping_soon(struct coord *c, struct session *s);
+void session_tick(struct coord *c); // pings and silences that are due
 
 #endif

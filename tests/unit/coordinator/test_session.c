@@ -152,6 +152,21 @@ static void test_busy_peers_are_pinged_more_often(void **state) {
     assert_int_equal(rig_count(r, client, P2_MSG_PING), 1);
 }
 
+static void test_an_idle_peer_is_pinged_when_it_is_heard(void **state) {
+    struct rig *r = *state;
+    p2_handle idle = rig_peer(r, 1, 0), client = rig_client(r);
+    rig_forget(r);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(rig_count(r, idle, P2_MSG_PING), 0);
+        rig_pass(r, 1050 * P2_MS);
+        rig_heartbeat(r, idle);
+    }
+    assert_int_equal(rig_count(r, idle, P2_MSG_PING), 1); // after 4.2 s, with the fourth heartbeat
+    rig_pass(r, 1500 * P2_MS);
+    assert_int_equal(rig_count(r, idle, P2_MSG_PING), 1);
+    assert_int_equal(rig_count(r, client, P2_MSG_PING), 1); // at its time
+}
+
 static void test_pings_due_at_nearly_the_same_time_leave_in_one_step(void **state) {
     struct rig *r = *state;
     for (unsigned i = 0; i < 8; i++) {
@@ -276,6 +291,7 @@ int main(void) {
         TEST(test_submitting_needs_registering),
         TEST(test_ping_is_answered_and_pong_measures),
         TEST(test_busy_peers_are_pinged_more_often),
+        TEST(test_an_idle_peer_is_pinged_when_it_is_heard),
         TEST(test_pings_due_at_nearly_the_same_time_leave_in_one_step),
         TEST(test_a_silent_peer_is_lost_and_a_late_one_is_not),
         TEST(test_our_own_stall_is_not_held_against_peers),
