@@ -14,12 +14,19 @@ static void set_up_log(const struct coordinator_settings *s) {
     p2_log_setup(coordinator_program.name, json ? P2_LOG_JSON : P2_LOG_LOGFMT, level);
 }
 
-// One descriptor for each connection: the soft limit is usually lower than what the system allows.
-static void raise_descriptors(void) {
+#define OTHER_DESCRIPTORS 64u // than connections'
+
+// One descriptor for each connection: the soft limit is usually lower than what the system allows. When that is too
+// little, who comes later is kept waiting, which nobody would understand.
+static void raise_descriptors(const struct coord_limits *limits) {
     struct rlimit l;
     if (getrlimit(RLIMIT_NOFILE, &l) != 0) return;
     l.rlim_cur = l.rlim_max;
     setrlimit(RLIMIT_NOFILE, &l);
+    uint64_t wanted = (uint64_t)limits->clients_max + limits->peers_max + limits->strangers_max + OTHER_DESCRIPTORS;
+    if (l.rlim_max < wanted)
+        p2_log(P2_LOG_WARN, "descriptors_few", "have=%llu wanted=%llu", (unsigned long long)l.rlim_max,
+               (unsigned long long)wanted);
 }
 
 static int complain(const char *listen, enum p2_err error, const struct coord_limits *limits) {
@@ -55,7 +62,7 @@ static int run(const struct coordinator_settings *s) {
         return P2_EXIT_USAGE;
     }
     set_up_log(s);
-    raise_descriptors();
+    raise_descriptors(&config.limits);
     uint16_t port = 0;
     enum p2_err error;
     struct serve *serve = serve_create(&config, &port, &error);

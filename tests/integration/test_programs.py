@@ -2,6 +2,7 @@
 """The programs as a newcomer meets them: what they say, how they end, how they recover."""
 import json
 import os
+import resource
 import signal
 import subprocess
 import unittest
@@ -56,6 +57,13 @@ class Programs(unittest.TestCase):
             result = run(PROGRAMS[0], '--listen', cluster.address)
             self.assertEqual(result.returncode, 1)
             self.assertIn(cluster.address.split(':')[1], result.stderr)
+
+    def test_a_coordinator_says_when_descriptors_are_few(self):
+        with Cluster() as cluster:
+            few = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))
+            result = subprocess.run([PROGRAMS[0], '--listen', cluster.address, '--peers-max', '1000'], check=False,
+                                    capture_output=True, text=True, timeout=120, preexec_fn=few)
+            self.assertIn('event=descriptors_few have=300', result.stderr)
 
     def test_devices_and_selftest(self):
         devices = run(PROGRAMS[1], 'devices', '--json')
