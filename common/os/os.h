@@ -22,6 +22,9 @@ int p2_signals_open(void);
 int p2_signals_take(int fd); // next signal number, 0 when none
 
 void p2_sha256(const void *bytes, size_t size, struct p2_digest *out);
+// Of one after the other; without either, of nothing.
+void p2_sha256_of_two(const void *first, size_t first_size, const void *second, size_t second_size,
+                      struct p2_digest *out);
 
 // The same of bytes that come in pieces. One thread at a time.
 struct p2_sha256;

@@ -56,12 +56,8 @@ struct digest {
 };
 
 static struct p2_digest key_of(const uint8_t *head, size_t size, const struct p2_digest *payload) {
-    struct p2_digest key = {{0}};
-    struct p2_sha256 *h = p2_sha256_begin();
-    if (!h) return key;
-    p2_sha256_add(h, head, size);
-    p2_sha256_add(h, payload->b, sizeof payload->b);
-    p2_sha256_end(&h, &key);
+    struct p2_digest key;
+    p2_sha256_of_two(head, size, payload->b, sizeof payload->b, &key);
     return key;
 }
 
@@ -210,6 +206,7 @@ bool digest_take(struct digest *d, p2_handle *task, struct p2_digest *key) {
         *key = r->key;
         return true;
     }
+    if (d->take == d->put) return false; // which only this side writes
     pthread_mutex_lock(&d->lock);
     uint32_t done = d->done;
     pthread_mutex_unlock(&d->lock);

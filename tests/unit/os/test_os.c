@@ -63,6 +63,8 @@ static void sha256(void **state) {
     p2_digest_text(&d, text);
     assert_string_equal(text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     struct p2_digest pieces;
+    p2_sha256_of_two("ab", 2, "c", 1, &pieces);
+    assert_memory_equal(&pieces, &d, sizeof d);
     struct p2_sha256 *h = p2_sha256_begin();
     p2_sha256_add(h, "a", 1);
     p2_sha256_add(h, "bc", 2);
