@@ -37,8 +37,8 @@ struct threshold {
 };
 
 // False: a sentence in why. Metrics: p50, p99.9, ..., mean and max, of latency or behind a stage's name and a dot, or
-// "task1." of the first kind; success, rate, overhead, busy, kernel, unanswered, dropped, wrong; of a coordinator of our
-// own: coordinator, growth, connection.
+// "task1." of the first kind; success, rate, overhead, busy, kernel, unanswered, dropped, wrong; of a coordinator of
+// our own: coordinator, growth, connection.
 bool threshold_parse(const char *text, struct threshold *out, struct p2_strbuf *why);
 double threshold_value(const struct threshold *t, const struct report *r);
 bool threshold_holds(const struct threshold *t, const struct report *r); // of a percentile of nothing: false
