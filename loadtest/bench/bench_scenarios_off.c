@@ -1,4 +1,5 @@
 // What each optimisation is worth: the same load with it and without, in turns.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,7 +25,7 @@ struct optimisation {
     "\"tasks\": [{\"type\": \"echo\", \"payload\": \"6MiB\", \"deadline\": \"20s\", \"no_cache\": true}], "            \
     "\"peers\": [{\"count\": 4, \"slots\": 1}]}"
 #define TEXTS                                                                                                          \
-    "{" HEAD "\"clients\": 2, \"warmup\": \"300ms\", \"closed\": {\"in_flight\": 16, \"count\": 600}, "                \
+    "{" HEAD "\"clients\": 2, \"closed\": {\"in_flight\": 16, \"count\": 600}, "                                       \
     "\"tasks\": [{\"type\": \"echo\", \"payload\": \"200KiB\", \"deadline\": \"20s\", \"compressible\": true, "        \
     "\"no_cache\": true}], \"peers\": [{\"count\": 4, \"slots\": 1}]}"
 #define FAR_PEERS                                                                                                      \
@@ -62,7 +63,7 @@ static double figure(const json_t *report, enum figure_of of) {
     json_t *row;
     switch (of) {
     case RATE: return asked_number(report, "done_per_second");
-    case WIRE_BYTES: return asked_number(report, "costs.wire_bytes") / asked_number(report, "counts.done");
+    case WIRE_BYTES: return asked_number(report, "costs.wire_bytes") / fmax(asked_number(report, "counts.done"), 1);
     case LAST_RESULT: return asked_number(report, "stages.latency.max_us") / 1e3;
     case RESIDENT:
         json_array_foreach(json_object_get(report, "rows"), i, row) {
