@@ -1,13 +1,14 @@
-// Objects of one slab in an order, the first of them at hand, 16 bytes per node. Those that come in order wait in a line,
-// which costs next to nothing; one that goes before the last of the line waits in a heap (slot_meld.h), O(log n). The
-// order is the owner's function; what it looks at must not change while a node is in.
+// Objects of one slab in an order, the first of them at hand, 16 bytes per node. Those that come in order wait in a
+// line, which costs next to nothing; one that goes before the last of the line waits in a heap (slot_meld.h), O(log n).
+// The order is the owner's function; what it looks at must not change while a node is in.
 #ifndef P2_BASE_SLOT_ORDER_H
 #define P2_BASE_SLOT_ORDER_H
 
 #include "slot_list.h"
 #include "slot_meld.h"
 
-// Zeroed storage is empty. Its nodes are p2_slot_meld_node; in the line their rank is P2_SLOT_IN_LINE, which no heap has.
+// Zeroed storage is empty. Its nodes are p2_slot_meld_node; in the line their rank is P2_SLOT_IN_LINE, which no heap
+// has.
 struct p2_slot_order {
     struct p2_slot_list line;
     struct p2_slot_meld heap;

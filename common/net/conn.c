@@ -124,6 +124,14 @@ void p2_conn_due(struct p2_loop *loop, struct conn *c, unsigned what) {
     if (loop->fd_lent && !loop->turning) p2_loop_wake(loop);
 }
 
+// Work leaves before words about it: who waits for it has the longer way to go.
+static void hurry(struct p2_loop *loop, struct conn *c) {
+    if (c->hurried || !p2_list_linked(&c->due_node)) return;
+    c->hurried = true;
+    p2_list_remove(&c->due_node);
+    p2_list_push_front(&loop->due, &c->due_node);
+}
+
 // A remote that ends its side and takes nothing any more, while it is not read: its end is not reported then.
 static void look_at_held(struct p2_loop *loop) {
     for (unsigned i = 0; i < HELD_PER_TURN && !p2_list_empty(&loop->held); i++) {
@@ -163,6 +171,7 @@ static void attend(struct p2_loop *loop, struct conn *c) {
         return;
     }
     c->due = 0;
+    c->hurried = false;
     if (due & DUE_DIAL && c->state == CONN_DIALING) {
         p2_dial_next(loop, c);
         return;
@@ -279,6 +288,7 @@ enum p2_err p2_conn_send(struct p2_loop *loop, p2_conn handle, unsigned lane, co
         p2_conn_ask_write(loop, c);
     else
         flush_now(loop, c);
+    if (lane > 0) hurry(loop, c);
     return P2_OK;
 }
 

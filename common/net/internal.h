@@ -99,6 +99,7 @@ struct conn {
     enum p2_err why;
     enum conn_state state;
     uint8_t due;           // DUE_ bits
+    bool hurried;          // it is among the first of loop->due
     uint8_t favoured;      // the lane favoured last
     bool counted;          // in loop->arriving
     bool known;            // to the application
