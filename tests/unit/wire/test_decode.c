@@ -7,7 +7,7 @@
 #include "support.h"
 #include "tests/vectors/samples.h"
 
-#define MUTANTS 400000u
+#define MUTANTS 100000u
 
 struct pair {
     struct p2_arena ours, theirs;
