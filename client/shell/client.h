@@ -51,8 +51,7 @@ struct record {
     struct record_owner *owner; // NULL: the caller
     uint64_t tag;               // the owner's
     bool incompressible;        // its first bytes did not shrink: the rest is not tried
-    struct p2_blob *lent;       // the caller's payload, if it was lent; else NULL
-    struct p2_blob *job;        // of local.c; NULL: it does not run on this machine
+    struct p2_blob *lent, *job; // the caller's payload, NULL: copied; of local.c, NULL: it does not run on this machine
     bool held;                  // the cluster has ended it, as `end` says; this machine has it still
     uint32_t origin;            // P2C2R_ORIGIN_LOCAL, or not said yet
     struct session_ended end;   // its sentence is in reason
@@ -93,8 +92,7 @@ struct p2c2r_client {
     struct session_actions actions;
     struct p2_slab records;
     char (*reasons)[P2_TEXT_MAX + 1]; // by slot
-    struct p2_list ended;
-    struct p2_list lent; // records that have ended, but whose lent payload is still on its way out
+    struct p2_list ended, lent; // lent: over, but their lent payload is still on its way out
     struct letter *letters;
     struct p2_list mail;
     struct p2_list streams; // frames.c

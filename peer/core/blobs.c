@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "peer/core/state.h"
 
+#define KEEP_WINDOW (1u << 20) // bytes granted ahead of what is written: they wait in memory
 #define TO(s) (1u << (s))
 
 // FETCHING: what its stream brings. PROVING: it lay here at the start.
@@ -278,7 +279,7 @@ static void on_written(struct worker *w, struct keep *k, uint64_t stored) {
         keep_move(w, k, KEEP_CHECKING);
         return;
     }
-    uint64_t limit = p2_inflow_grant(&k->in, stored, w->config.window_bytes);
+    uint64_t limit = p2_inflow_grant(&k->in, stored, KEEP_WINDOW);
     if (!limit) return;
     struct p2_msg m = {.kind = P2_MSG_WINDOW, .stream = k->stream, .u.window = {.limit = limit, .attempt = 1}};
     worker_send(w, &m, 0);

@@ -121,8 +121,8 @@ typedef struct p2c2r_task {
     uint32_t series; // frames of one stream: when room is short a newer one takes an older one's place; default 0: none
     const p2c2r_digest *blobs; // it refers to, in the order its type knows them; at most 16. Copied
     uint32_t blob_count;       // one the coordinator has not got: REFUSED, BlobMissing
-    // Not 0: the payload is not copied. It stays where and as it is until the ticket's result was given, which waits
-    // for that. It does not count against payload_bytes_max.
+    // Not 0: the payload is not copied. It stays as it is until the ticket's result was given, which waits for that.
+    // It does not count against payload_bytes_max.
     int64_t payload_lent;
 } p2c2r_task;
 

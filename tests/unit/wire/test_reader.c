@@ -62,6 +62,7 @@ static void pieces_of_any_size_give_the_same_messages(void **state) {
 // Bytes of a payload are put where the reader wants them, and fed from there.
 static void payloads_may_be_put_in_their_place(void **state) {
     struct bench *t = *state;
+    uint64_t placed = 0;
     put_samples();
     uint64_t placed = 0;
     for (size_t piece = 1; piece <= 64; piece++) {
