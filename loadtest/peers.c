@@ -119,6 +119,7 @@ static void note(struct peer *p, const struct worker_note *n) {
     bool ready = p->ready;
     if (n->kind == WORKER_NOTE_OFFERED) ready = n->value > 0;
     if (n->kind == WORKER_NOTE_LINK_LOST) ready = false;
+    p->of->said.links_lost += n->kind == WORKER_NOTE_LINK_LOST;
     p->of->said.ready += ready - p->ready;
     p->ready = ready;
 }

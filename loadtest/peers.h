@@ -9,6 +9,7 @@ struct peers_said { // each 100 ms, one datagram
     uint32_t connected, ready, slots;
     uint64_t done, failed, vanished, flapped, silenced;
     p2_ns at_ns;                        // when
+    uint64_t links_lost;                // connections that were there and have ended, for whatever reason
     p2_ns busy_ns;                      // of all slots together
     uint64_t wire_bytes, payload_bytes; // both ways; payloads as they travel
 };
