@@ -92,7 +92,7 @@ struct p2c2r_client {
     struct session_actions actions;
     struct p2_slab records;
     char (*reasons)[P2_TEXT_MAX + 1]; // by slot
-    struct p2_list ended, lent; // lent: over, but their lent payload is still on its way out
+    struct p2_list ended, lent;       // lent: over, but their lent payload is still on its way out
     struct letter *letters;
     struct p2_list mail;
     struct p2_list streams; // frames.c

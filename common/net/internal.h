@@ -33,7 +33,7 @@ struct record {
     struct p2_slice payload; // one reference
     uint32_t head_size;
     uint8_t size_class;
-    bool plain; // head of a frame, control frame, HTTP: leaves as it is
+    bool plain;     // head of a frame, control frame, HTTP: leaves as it is
     uint16_t count; // of small records that share this one, one after the other in `head`; 0: it is one itself
     uint8_t head[];
 };

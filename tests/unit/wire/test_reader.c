@@ -64,7 +64,6 @@ static void payloads_may_be_put_in_their_place(void **state) {
     struct bench *t = *state;
     uint64_t placed = 0;
     put_samples();
-    uint64_t placed = 0;
     for (size_t piece = 1; piece <= 64; piece++) {
         struct p2_reader r;
         struct seen s = {0};
