@@ -28,11 +28,14 @@ static void on_pong(struct session *s, uint64_t token) {
     p2_ewma_add(&s->rtt, s->now_ns - s->ping_sent_ns);
 }
 
+// Answers of a full connection are let wait for results now and then: it may come behind the begin of one.
 static void on_accepted(struct session *s, struct ticket *t) {
-    if (t->state == TICKET_SENT)
-        p2_ticket_move(s, t, TICKET_ACCEPTED);
-    else
+    if (t->accepted) {
         p2_link_fault(s, P2_ERR_UNEXPECTED_MESSAGE);
+        return;
+    }
+    t->accepted = true;
+    if (t->state == TICKET_SENT) p2_ticket_move(s, t, TICKET_ACCEPTED);
 }
 
 static void on_ended(struct session *s, struct ticket *t, const struct p2_msg_task_ended *m) {

@@ -25,6 +25,7 @@ struct ticket {
     struct p2_outflow out;
     struct p2_inflow in;
     uint32_t attempts;                      // highest the coordinator told of
+    bool accepted;                          // said on this stream
     bool cancelled;                         // TASK_CANCEL sent, or to be sent when it is resumed
     bool again;                             // was sent on a connection that is lost
     bool anew;                              // and is to be sent anew: an earlier session had it

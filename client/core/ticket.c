@@ -254,6 +254,7 @@ uint32_t p2_session_next_stream(struct session *s) {
 void p2_ticket_open_stream(struct session *s, struct ticket *t) {
     p2_list_remove(&t->link);
     t->stream = p2_session_next_stream(s);
+    t->accepted = false;
     p2_streams_put(&s->streams, t->stream, (uint32_t)t->handle);
     p2_ticket_move(s, t, TICKET_SENT);
     // Its timer may come early, and is then set anew: most tickets end before it comes at all.

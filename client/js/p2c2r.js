@@ -468,6 +468,7 @@ export function pack({name, stream = 0, seq, flags = 0, header = {}, payload = N
  * @property {TaskState} state @property {any} header @property {Uint8Array} payload @property {TaskOptions} options
  * @property {number} class @property {number} stream @property {number} submittedAt @property {number} deadlineAt
  * @property {number} attempts @property {boolean} again resumed rather than submitted on this connection
+ * @property {boolean} accepted the coordinator has said so on this stream
  * @property {boolean} settled its caller has been told @property {any} timer @property {Outflow} out
  * @property {Inflow | null} in @property {(r: Result) => void} resolve @property {(e: any) => void} reject
  * @property {() => void} stopListening to its AbortSignal
@@ -692,8 +693,8 @@ export class Client extends EventTarget {
             /** @type {Task} */
             const task = {state: 'queued', header, payload: bytes, options, class: header.class, stream: 0, attempts: 0,
                 submittedAt: now, deadlineAt: now + header.deadline_us / 1000, again: false, settled: false,
-                timer: null, out: {attempt: 1, sent: 0, limit: WINDOW_FIRST}, in: null, resolve, reject,
-                stopListening: () => options.signal?.removeEventListener('abort', onAbort)};
+                accepted: false, timer: null, out: {attempt: 1, sent: 0, limit: WINDOW_FIRST}, in: null,
+                resolve, reject, stopListening: () => options.signal?.removeEventListener('abort', onAbort)};
             options.signal?.addEventListener('abort', onAbort, {once: true});
             this.#open++;
             this.#tasks.add(task);
@@ -1012,8 +1013,9 @@ export class Client extends EventTarget {
         if (header.id && !same(header.id, task.header.id)) throw new Broken('BadMessage');
         switch (name) {
         case 'TaskAccepted': {
-            if (task.state !== 'sent') throw new Broken('UnexpectedMessage');
-            this.#turn(task, 'accepted');
+            if (task.accepted) throw new Broken('UnexpectedMessage');
+            task.accepted = true;
+            if (task.state === 'sent') this.#turn(task, 'accepted'); // it may come behind the begin of the result
             const {onAccepted} = task.options;
             if (!task.settled && onAccepted) {
                 const {queuePosition, estimateMs} = friendly(header);
@@ -1205,6 +1207,7 @@ export class Client extends EventTarget {
     /** @param {Task} task */
     #enterStream(task) {
         task.stream = ++this.#lastStream;
+        task.accepted = false;
         this.#streams.set(task.stream, task);
         this.#bytesInFlight += task.header.payload_size;
         this.#turn(task, 'sent');

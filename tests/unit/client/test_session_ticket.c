@@ -238,7 +238,7 @@ static void broken_results_end_the_connection(void **state) {
             chunk_msg(1, 2, 1000, p),       // of an attempt never begun
             delivery_msg(1, t, 1, 3000, p), // begun twice
             chunk_msg(1, 1, 1000, p),       // says less than it carries
-            accepted_msg(1, t),             // after its result began
+            accepted_msg(1, t),             // a second time
         };
         wrong[4].u.chunk.raw_size = 999;
         rig_msg(&r, wrong[i]);
@@ -247,6 +247,23 @@ static void broken_results_end_the_connection(void **state) {
         p2_blob_unref(p.blob);
         rig_shut(&r);
     }
+}
+
+// The coordinator lets a lane that waits for long go first once, and accepts in another than that of results.
+static void a_task_may_be_accepted_after_its_result_began(void **state) {
+    (void)state;
+    struct rig r;
+    rig_open(&r, 8);
+    rig_up(&r);
+    session_ticket t = rig_submit(&r, 0, 10);
+    struct p2_slice p = part(&r, 1000);
+    rig_msg(&r, delivery_msg(1, t, 1, 2000, p));
+    rig_msg(&r, accepted_msg(1, t));
+    assert_int_equal(p2_session_link(r.s), LINK_UP);
+    rig_msg(&r, chunk_msg(1, 1, 1000, p));
+    assert_int_equal(rig_ended(&r)->outcome, SESSION_DONE);
+    p2_blob_unref(p.blob);
+    rig_shut(&r);
 }
 
 static void a_result_larger_than_its_type_allows_is_not_taken(void **state) {
@@ -497,6 +514,7 @@ int main(void) {
         cmocka_unit_test(an_empty_result_is_a_result),
         cmocka_unit_test(a_higher_attempt_begins_the_result_anew),
         cmocka_unit_test(broken_results_end_the_connection),
+        cmocka_unit_test(a_task_may_be_accepted_after_its_result_began),
         cmocka_unit_test(a_result_larger_than_its_type_allows_is_not_taken),
         cmocka_unit_test(resend_starts_from_the_first_byte),
         cmocka_unit_test(the_coordinators_endings_are_told_apart),
