@@ -5,6 +5,8 @@
 
 // Later than this and it was us who stood still (a debugger, a suspended machine, a game loading a level).
 #define OWN_STALL_NS (1 * P2_SEC)
+// Our goodbye has left; so long it may take the remote to answer it.
+#define GOODBYE_NS (2 * P2_SEC)
 
 static bool past(p2_ns now, p2_ns since, p2_ns limit) { return now >= p2_ns_add(since, limit); }
 
@@ -47,7 +49,9 @@ static void look_at(struct p2_loop *loop, struct conn *c, p2_ns own_stall) {
         c->closing_ns += own_stall;
     }
     bool leaving = c->state == CONN_FLUSHING || c->state == CONN_ENDED;
-    if (leaving && past(loop->now, c->closing_ns, loop->limits.stall_ns)) {
+    bool said = c->state == CONN_ENDED && !c->plain && !c->going.first;
+    if ((leaving && past(loop->now, c->closing_ns, loop->limits.stall_ns)) ||
+        (said && past(loop->now, c->moved_ns, GOODBYE_NS))) {
         p2_conn_cut(loop, c, c->why);
         return;
     }
