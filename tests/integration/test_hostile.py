@@ -319,15 +319,15 @@ class Tasks(Hostile):
             self.check_end(connection, ANY_CODE, what)
 
     def test_chunks_beyond_the_window(self):
-        connection = self.client(automatic=False)
-        for _ in range(16):  # as long as their payloads do not come whole, there is no slot for the next
-            connection.submit('echo', bytes(WINDOW), first=1)
-        size = 60_000_000
-        connection.send('TASK_SUBMIT', 99, header=submit_header(payload_size=size))
-        with contextlib.suppress(OSError):
-            for offset in range(0, size, PAYLOAD_MAX):
-                part = bytes(min(PAYLOAD_MAX, size - offset))
-                connection.send('CHUNK', 99, part, offset=offset, attempt=1)
+        connection = self.stranger(automatic=False)
+        connection.hello(features=1)
+        connection.register_client()
+        size = 960 * PAYLOAD_MAX  # in so few bytes that they are here before any of it can have been passed on
+        packed = b'\x28\xb5\x2f\xfd\xa0' + struct.pack('<I', PAYLOAD_MAX) + b'\x03\x00\x08x'
+        data = connection.record('TASK_SUBMIT', 1, header=submit_header(payload_size=size))
+        for offset in range(0, size, PAYLOAD_MAX):
+            data += connection.record('CHUNK', 1, packed, flags=1, offset=offset, attempt=1, raw_size=PAYLOAD_MAX)
+        connection.send_message(data)
         self.check_end(connection, ANY_CODE)
 
     def test_chunks_and_windows_of_no_stream(self):
