@@ -68,7 +68,8 @@ static void tell_tables(struct bench *b, const struct stand *s, double measured)
     const struct coord *c = s->c;
     double slab = (double)(c->tasks.object_size - sizeof(struct task) + sizeof *c->tasks.generation) + free_list(c);
     bench_tell(b, "  its place in the slab", slab, "bytes", "generation, list of free places");
-    bench_tell(b, "  found by id, by stream", tables(c), "bytes", "two tables of slots, at most three quarters full");
+    bench_tell(b, "  found by id, by stream", tables(c), "bytes",
+               "a table of slots; places by number, and a table for the rest");
     double named = sizeof(struct task) + slab + tables(c);
     bench_tell(b, "  not named above", measured - named, "bytes", "pages begun");
     bench_tell(b, "reserved for a task that may come", (double)coord_memory_bytes(c) / TASKS_MAX, "bytes",
