@@ -17,8 +17,7 @@ uint32_t p2_slot_order_first(const struct p2_slots *s, const struct p2_slot_orde
     return before(node(s, heap), node(s, line)) ? heap : line;
 }
 
-uint32_t p2_slot_order_walk(const struct p2_slots *s, const struct p2_slot_order *o) {
-    (void)s;
+uint32_t p2_slot_order_walk(const struct p2_slot_order *o) {
     uint32_t heap = p2_slot_meld_peek(&o->heap);
     return heap != P2_NO_SLOT ? heap : p2_slot_list_first(&o->line);
 }

@@ -23,7 +23,7 @@ static inline bool p2_slot_order_in(const struct p2_slot_meld_node *n) { return 
 uint32_t p2_slot_order_first(const struct p2_slots *s, const struct p2_slot_order *o, p2_slot_meld_before *before);
 
 // All of them, nearly in order: those of the heap, then the line. P2_NO_SLOT at the end, or when empty.
-uint32_t p2_slot_order_walk(const struct p2_slots *s, const struct p2_slot_order *o);
+uint32_t p2_slot_order_walk(const struct p2_slot_order *o);
 uint32_t p2_slot_order_next(const struct p2_slots *s, const struct p2_slot_order *o, uint32_t slot);
 
 // Lends the node until removed. One already in is our bug.

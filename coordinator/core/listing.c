@@ -38,7 +38,7 @@ uint32_t listing_fill(const struct coord *c, const struct session *s, struct p2_
     // Those due first, nearly in order. Own ones there, which are skipped, are no more than are in the answer, unless
     // it is full.
     const struct p2_slots due = TASKS_BY_DEADLINE(c);
-    slot = c->limits.list_tasks ? p2_slot_order_walk(&due, &c->deadlines) : P2_NO_SLOT;
+    slot = c->limits.list_tasks ? p2_slot_order_walk(&c->deadlines) : P2_NO_SLOT;
     for (; slot != P2_NO_SLOT && n < max; slot = p2_slot_order_next(&due, &c->deadlines, slot)) {
         const struct task *t = task_at(c, slot);
         if (task_client(c, t) != own) out[n++] = row_of(c, t, false);

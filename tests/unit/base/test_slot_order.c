@@ -48,7 +48,7 @@ static void compare(const struct p2_slots *s, const struct p2_slot_order *o) {
         if (p2_slot_order_in(&items[i].node)) p2_slot_order_check(s, o, i, before);
     }
     bool seen[ITEMS] = {false};
-    for (uint32_t i = p2_slot_order_walk(s, o); i != P2_NO_SLOT; i = p2_slot_order_next(s, o, i), count--) {
+    for (uint32_t i = p2_slot_order_walk(o); i != P2_NO_SLOT; i = p2_slot_order_next(s, o, i), count--) {
         assert_false(seen[i]);
         seen[i] = true;
     }
